@@ -2,9 +2,11 @@
 
     python deploy/certificates.py deploy/compose/partners.yaml deploy/compose/secrets
 
-It generates a CA whose key is not kept, certificates valid for 30 days for the broker, the Schema Registry and every
-client, and passwords for the registry and Grafana. It signs the shipped law pack of each State with a key that is not
-kept. A deployment uses its own CA, every client generates its own key, and each State's law office signs its law.
+It generates a CA whose key is not kept; certificates valid for 30 days for the broker, the Schema Registry, every
+client and the pages of every desk; and passwords for the registry and Grafana. It signs the shipped law pack of each
+State with a key that is not kept. It makes the keys of each State: for its desk a wrapping key and a reader's key,
+for its registrar a signing key; the root keys are not kept. A deployment uses its own CA, every client generates its
+own key, each State holds a ceremony for its keys, and its law office signs its law.
 
 Only the owner can open the folder. The files in it are world-readable: containers run as other users, and each file is
 mounted into a container without its folder.
@@ -14,9 +16,12 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterable
+import tarfile
+import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,28 +29,38 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sharing.errors import InputError
+from sharing.keystore.private_key import WRAP_ROLE
 from sharing.packs.library import find_law, get_pack_path
 from sharing.packs.signature import SIGNATURE_SUFFIX, sign_pack
+from sharing.testing.demo.keys import StateKeys, make_demo_keys
 from sharing.tools.manifests import registry
 from sharing.tools.manifests.common import PACK_KEY_FILE
+from sharing.tools.manifests.compose_desk import TRUST_FILE, name_desk_files, name_registrar_files
 from sharing.tools.manifests.kafka_node import BROKER, HOST
+from sharing.tools.manifests.private_files import (
+    KEY_ARCHIVE,
+    KEY_PASSPHRASE,
+    READER_KEY,
+    READER_PASSPHRASE,
+)
 from sharing.tools.script import run_script
 from sharing.topology.acls import list_principals
 from sharing.topology.partners import parse_partners
+from sharing.trust.public_keys import KeyRole
 
 VALIDITY = timedelta(days=30)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _FILE_MODE = 0o444
 
 
-def write_secrets(folder: Path, names: list[str], hosts: list[str], states: Iterable[str] = ()) -> None:
+def write_secrets(folder: Path, names: list[str], hosts: list[str], states: Sequence[str] = ()) -> None:
     """Generate the secrets of the trial in a new folder.
 
     Args:
         folder: A folder that does not exist. To generate new secrets, stop the trial and remove the folder.
         names: CN of each client.
         hosts: Host names of the broker and of the registry.
-        states: The States whose shipped packs are signed.
+        states: The States whose shipped packs are signed, and whose keys are made.
 
     Raises:
         FileExistsError: The folder exists.
@@ -62,32 +77,50 @@ def write_secrets(folder: Path, names: list[str], hosts: list[str], states: Iter
         .sign(ca_key, hashes.SHA256())
     )
     _write_file(folder / "ca.pem", _to_pem(ca))
-    for name in (BROKER, registry.HOST, *names):
+    authority = _Authority(folder, ca_name, ca_key, now)
+    client, server = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+    authority.issue(BROKER, [client, server], hosts)
+    # The registry and the pages are servers only: with their certificates, nobody can connect to the broker.
+    authority.issue(registry.HOST, [server], hosts)
+    for name in names:
+        authority.issue(name, [client])
+    for state in states:
+        authority.issue(name_desk_files(state)["pages.pem"].removesuffix(".pem"), [server], ["localhost"])
+    broker = (folder / f"{BROKER}.key").read_bytes() + (folder / f"{BROKER}.pem").read_bytes()
+    _write_file(folder / f"{BROKER}.keystore", broker)
+    _write_file(folder / "grafana-password", secrets.token_urlsafe(24).encode())
+    _write_registry_files(folder)
+    _write_signed_packs(folder, states)
+    _write_state_keys(folder, states)
+
+
+class _Authority(NamedTuple):
+    """The CA of the trial."""
+
+    folder: Path
+    name: x509.Name
+    key: ec.EllipticCurvePrivateKey
+    now: datetime
+
+    def issue(self, name: str, purposes: list[x509.ObjectIdentifier], hosts: Sequence[str] = ()) -> None:
+        """Write a new key and its certificate."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _start_certificate(_build_name(name), ca_name, key.public_key(), now)
-        # The registry is a server only: with its certificate, nobody can connect to the broker.
-        purposes = [] if name == registry.HOST else [ExtendedKeyUsageOID.CLIENT_AUTH]
-        if name in {BROKER, registry.HOST}:
-            purposes.append(ExtendedKeyUsageOID.SERVER_AUTH)
+        builder = _start_certificate(_build_name(name), self.name, key.public_key(), self.now)
+        if hosts:
             alt_names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
             builder = builder.add_extension(alt_names, critical=False)
         certificate = (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-            .sign(ca_key, hashes.SHA256())
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+            .sign(self.key, hashes.SHA256())
         )
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        _write_file(folder / f"{name}.pem", _to_pem(certificate))
-        _write_file(folder / f"{name}.key", private)
-        if name == BROKER:
-            _write_file(folder / f"{name}.keystore", private + _to_pem(certificate))
-    _write_file(folder / "grafana-password", secrets.token_urlsafe(24).encode())
-    _write_registry_files(folder)
-    _write_signed_packs(folder, states)
+        _write_file(self.folder / f"{name}.pem", _to_pem(certificate))
+        _write_file(self.folder / f"{name}.key", private)
 
 
 def _write_registry_files(folder: Path) -> None:
@@ -97,7 +130,7 @@ def _write_registry_files(folder: Path) -> None:
     _write_file(folder / registry.PROPERTIES_FILE, registry.render_registry_properties(passwords).encode())
 
 
-def _write_signed_packs(folder: Path, states: Iterable[str]) -> None:
+def _write_signed_packs(folder: Path, states: Sequence[str]) -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     _write_file(folder / PACK_KEY_FILE, public)
@@ -106,6 +139,29 @@ def _write_signed_packs(folder: Path, states: Iterable[str]) -> None:
         _write_file(folder / pack.name, pack.read_bytes())
         signature = sign_pack(find_law(state).pack.sha256, key)
         _write_file(folder / (pack.name + SIGNATURE_SUFFIX), signature.encode())
+
+
+def _write_state_keys(folder: Path, states: Sequence[str]) -> None:
+    """Write what each State's desk and registrar need of its keys; the rest of them is not kept."""
+    with tempfile.TemporaryDirectory() as temporary:
+        made = make_demo_keys(states, Path(temporary) / "keys", days=VALIDITY.days, keeps_registrar=True)
+        _write_file(folder / TRUST_FILE, made.trust_file.read_bytes())
+        for state, keys in made.states.items():
+            desk, registrar = name_desk_files(state), name_registrar_files(state)
+            _write_file(folder / desk[READER_KEY], keys.reader_file.read_bytes())
+            _write_file(folder / desk[READER_PASSPHRASE], keys.reader_passphrase_file.read_bytes())
+            _write_file(folder / desk[KEY_PASSPHRASE], keys.passphrase_file.read_bytes())
+            _write_key_archive(folder / desk[KEY_ARCHIVE], keys, WRAP_ROLE)
+            _write_key_archive(folder / registrar[KEY_ARCHIVE], keys, KeyRole.REGISTRAR)
+
+
+def _write_key_archive(path: Path, keys: StateKeys, role: str) -> None:
+    """Write the documents of a key folder, and the private keys of one role."""
+    files = [*keys.folder.glob("*.json"), *(keys.folder / "private").glob(f"{role}.*.key")]
+    with tarfile.open(path, "w") as archive:
+        for file in sorted(files):
+            archive.add(file, file.relative_to(keys.folder).as_posix())
+    path.chmod(_FILE_MODE)
 
 
 def _build_name(common_name: str) -> x509.Name:

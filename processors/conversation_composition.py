@@ -18,6 +18,7 @@ from processors.health.batch_clock import BatchClock
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.conversation_observer import ConversationObserver
 from processors.inbox.inbox_processor import InboxProcessor
+from sharing.conversation_state.due_order import DueOrder
 from sharing.telemetry import metrics
 from sharing.topology.topics import (
     CHECKPOINTS,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from processors.gate.outcome_blocks import OutcomeBlocks
     from processors.health.broker_clock import BrokerClock
     from processors.health.http_endpoints import HttpEndpoints
+    from processors.time_stamper import TimeStamper
     from sharing.law.pack import Pack
     from sharing.serialization.framing import Framing
 
@@ -81,6 +83,7 @@ class WorkerParts:
         state_folder: Folder in which the worker keeps a local copy of its conversations; None to keep it in memory.
         witness_plan: Who witnesses whom.
         witness_beginnings: The logs that are witnessed again behind a gap (`Witness`).
+        time_stamper: Gets time stamps of the own checkpoints; None if no service is configured.
     """
 
     app: App
@@ -93,6 +96,7 @@ class WorkerParts:
     state_folder: Path | None = None
     witness_plan: WitnessPlan = NO_WITNESSES
     witness_beginnings: Mapping[str, int] = field(default_factory=dict)
+    time_stamper: TimeStamper | None = None
 
 
 class ConversationLoop:
@@ -131,7 +135,8 @@ def open_conversation_loop(parts: WorkerParts, state: str, *, is_main: bool) -> 
     config = make_conversation_config(parts.config, state, _make_horizon_clock(parts.clock, parts.broker_clock))
     # Workers that share the folder do not share the copy: each has partitions of its own.
     copy_folder = None if parts.state_folder is None else parts.state_folder / COPY_FOLDER / config.instance
-    config = add_witnessing(replace(config, state_folder=copy_folder), state, parts.witness_plan)
+    config = replace(config, state_folder=copy_folder, entry_order=DueOrder())
+    config = add_witnessing(config, state, parts.witness_plan)
     return ConversationLoop(parts.app, config, parts.clock, is_main=is_main)
 
 
@@ -173,7 +178,7 @@ def add_conversation(
         trusts_writers=trusts_writers,
         framing=framing,
         outcomes=parts.outcomes,
-        witness=Witness(state, parts.witness_plan.witnesses, framing, parts.witness_beginnings),
+        witness=Witness(state, parts.witness_plan.witnesses, framing, parts.witness_beginnings, parts.time_stamper),
     )
     agent = ConversationAgent(
         state, loop, sources, driver, observer, parts.clock, check_clock, endpoints if app.serves_web else None
@@ -186,6 +191,8 @@ def add_conversation(
         "a batch is not conserved" if observer.broken else agent.waits_for or sources.officers.problem
     )
     app.add_service(sources.officers)
+    if parts.time_stamper is not None:
+        app.add_service(parts.time_stamper)
     app.add_service(loop)
     app.agent(loop.channel, name="conversation")(agent.process_batches)
     return agent
@@ -197,7 +204,7 @@ def list_outcome_limits(batch_bytes: Mapping[str, int]) -> dict[str, int]:
 
 
 def add_witnessing(config: LoopConfig, state: str, plan: WitnessPlan) -> LoopConfig:
-    """Return the configuration of a loop that also reads checkpoints: the own ones, and those of witnessed States.
+    """Return the configuration of a loop that also reads checkpoints: the State's own, and those of witnessed States.
 
     A witnessed State whose topic does not exist yet is read after the next start.
     """

@@ -1,6 +1,6 @@
 """Renews the State's own directory statement, so that it expires only if nobody renews it.
 
-Every minute, and at once when the key folder has a newer key statement, the own topic is read and verified. What a
+Every minute, and at once when the key folder has a newer key statement, the State's topic is read and verified. What a
 person has announced is signed again when it is an hour old; roots and key statements that are in the key folder and not
 in the topic are published, because other States refuse what a key signs that they do not know yet. A failure is logged
 and tried again a minute later: nothing that the gate decides waits for it. `SharingDirectoryStatementExpiring` fires
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 60.0
 LOOK_SECONDS = 1.0
-"""How often the key folder is looked at, which costs two listings of names."""
+"""How often the key folder is checked, which costs two directory listings."""
 
 
 class DirectoryHeartbeat(Service):
-    """Renews the own statement. It announces nothing that no person has announced.
+    """Renews the State's own statement. It announces nothing that no person has announced.
 
     Args:
         state: The State.
@@ -70,7 +70,7 @@ class DirectoryHeartbeat(Service):
         self._report(problem)
 
     def _renew(self) -> tuple[int, str | None]:
-        """Renew, and return when the own statement expires (UTC milliseconds; 0 if none is valid), and what is wrong.
+        """Renew, and return when the statement expires (UTC milliseconds; 0 if none is valid), and what is wrong.
 
         Raises:
             SharingError: The keys cannot be used, or the broker does not answer.

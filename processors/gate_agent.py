@@ -11,6 +11,7 @@ from processors.gate.input_records import InputRecords
 from processors.gate.item_versions import NO_KEY_DIGESTER, ItemVersions
 from processors.gate.outcome_blocks import BatchOutcomes
 from processors.health.last_scrape import show_failure
+from processors.sealing.loop_sealing import NOTHING_SEALED
 from sharing.model.vocabulary import AuditLogName
 
 if TYPE_CHECKING:
@@ -160,8 +161,8 @@ def decide_batch(  # noqa: PLR0913, PLR0917 each is a different part of the work
             covered = end
             result.add_counts(part)
             told.add_part(part)
-            message_roots = () if sealing is None else sealing.seal_part(part.outputs)
-            yield from log.add_entries(part.outputs.group_decisions(), message_roots)
+            sealed = NOTHING_SEALED if sealing is None else sealing.seal_part(part.outputs)
+            yield from log.add_entries(part.outputs.group_decisions(), *sealed)
             yield from part.outputs.iter_other_outputs()
             del part  # before the next part is computed
     if covered != len(batch.messages) or not is_balanced(result):

@@ -1,7 +1,7 @@
 """Follows the register of the State's officers for a worker: who may answer, as of the moment when it is asked.
 
 Rulings are judged by a register that was read after they were: an officer who was revoked before the ruling was written
-is not believed, and one who was entered before is. While the register cannot be read, rulings wait; none is refused for
+is not trusted, and one who was entered before is. While the register cannot be read, rulings wait; none is refused for
 that.
 """
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sharing._inbox_reader import InboxReader
+    from sharing._notice_intake import UnreadableNotice
     from sharing._publisher import Publisher, new_id
-    from sharing._subscriber import Subscriber, UnreadableNotice
+    from sharing._subscriber import Subscriber
     from sharing.errors import (
         DecodeError,
         InfrastructureError,
@@ -81,7 +82,7 @@ _MODULES = {
     "SharingError": "sharing.errors",
     "Subscriber": "sharing._subscriber",
     "SubscriberMetrics": "sharing.telemetry.client_metrics",
-    "UnreadableNotice": "sharing._subscriber",
+    "UnreadableNotice": "sharing._notice_intake",
     "decode_record": "sharing.serialization.codec",
     "new_id": "sharing._publisher",
     "registry_framing": "sharing.serialization.schema_registry",

@@ -1,8 +1,8 @@
-"""What a subscriber has handed out, on disk: after a kill, at most what was in the handler comes again.
+"""Records on disk what a subscriber has delivered: after a kill, only what was in the handler is delivered again.
 
-Offsets are committed a moment after the handler. A process that is killed in that moment is given again what it has
-handled. So each notice is also written to a file, after its handler returned and before its offset is committed. When
-the file is opened again, the subscriber knows what it need not hand out any more, and the last version of each item.
+Offsets are committed a moment after the handler returns. A process that is killed in that moment receives again what it
+has handled. So each notice is also written to a file, after its handler returned and before its offset is committed.
+When the file is reopened, the subscriber knows what it need not deliver again, and the last version of each item.
 
 The file has ids, versions and digests, and no content. Its first line names the State and the group; each following
 line is the CRC-32 of an entry and the entry, a JSON list. A line that was written in part, by a kill or on a full disk,
@@ -43,7 +43,7 @@ class Handled(NamedTuple):
         id: Its id.
         digest: Digest of what it says and to what it binds.
         from_state: The State that sent it.
-        item_id: Id of its item; "" for an offer, which is no version of an item.
+        item_id: Id of its item; "" for an offer, which is not a version of an item.
         version: Version of the item.
         amendment: Amendment of the version.
     """
@@ -182,7 +182,7 @@ class DeliveryMemory:
         return Handled(notice_id, UNKNOWN_DIGEST if self._has_other_digests else bytes.fromhex(digest), *item)
 
     def _shorten(self) -> None:
-        """Write the last entries to a new file, and put it in the place of the old one. If that fails, it stays."""
+        """Write the last entries to a new file, and put it in place of the old one. If that fails, it stays."""
         new_path = self._path.with_name(f"{self._path.name}.new")
         new = -1
         try:

@@ -6,8 +6,8 @@ with InboxReader.open("broker:9092", "DE", key_file, passphrase_file, trust_file
         …
 ```
 
-An item of the inbox is believed if the State's gate has sealed it. Which keys are the gate's, the State itself states
-in its topic of the directory, signed by its root; and the root is pinned in a file.
+An item of the inbox is trusted if the State's gate has sealed it. The State publishes the gate's keys in its directory
+topic, signed by its root, and the root is pinned in a file.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ class InboxReader:
 
     Attributes:
         state: ISO 3166-1 alpha-2 code of the State.
-        uses: Where a `Subscriber` records what it hands out; None for nowhere.
+        uses: Log in which a `Subscriber` records what it delivers; None for none.
     """
 
     def __init__(
         self, state: str, key: OpeningKey, directory: DirectoryReader, uses: UseLog | None = None
     ) -> None:  # fmt: skip
-        """Begin with a directory that was read to its end.
+        """Start from a directory that was read to its end.
 
         Args:
             state: The State.
             key: The reader's private key.
             directory: Reads the directory, with the State's pinned root.
-            uses: Where it is recorded what is handed out; None for nowhere.
+            uses: Log in which each delivery is recorded; None for none.
         """
         from sharing.seal.inbox_opening import InboxOpener  # noqa: PLC0415 needs an extra
 
@@ -104,12 +104,12 @@ class InboxReader:
             properties: Further librdkafka properties, such as those of TLS.
             state_folder: Folder in which it remembers which keys of the State it has accepted, so that no older ones
                 can be shown to it after a restart; None to forget them.
-            name: Name under which it is recorded what was opened: letters, digits, '.', '_' and '-'. If empty, that of
+            name: Name under which opened items are recorded: letters, digits, '.', '_' and '-'. If empty, that of
                 the key file.
             command: What opens the items, for that record.
             purpose: Why, for that record: a code such as `investigation`, no case number and no person's name.
             framing: How that record is framed.
-            records_uses: Whether it is recorded in `national.<st>.uses` what a `Subscriber` with this reader hands out
+            records_uses: Whether a `Subscriber` with this reader records what it delivers in `national.<st>.uses`
                 (Directive (EU) 2016/680, article 25). False only for a program that keeps such a record itself.
 
         Raises:
@@ -161,8 +161,8 @@ class InboxReader:
         Raises:
             DecodeError: It is refused: this reader was not in the list, the gate of this State did not seal it, or it
                 was altered.
-            InfrastructureError: The keys of the State's gate are not known, or have expired. No item can be judged, so
-                none must be passed over.
+            InfrastructureError: The keys of the State's gate are not known, or have expired. No item can be verified,
+                so none must be skipped.
         """
         kind, content = self.open_item(value, arrived_at)
         return content if kind is MessageKind.NOTICE else None
@@ -224,7 +224,7 @@ class InboxReader:
                 self._current_keys, self._checked_second = keys, now // 1000
                 return keys
         raise InfrastructureError(
-            f"the keys of the gate of {self.state} are not known ({reason}): nothing of its inbox can be judged; run "
+            f"the keys of the gate of {self.state} are not known ({reason}): nothing in its inbox can be verified; run "
             "again when `sharing directory check` finds them"
         )
 

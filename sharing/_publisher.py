@@ -92,7 +92,7 @@ class Publisher:
         agency: The agency's name or id.
 
     Raises:
-        InfrastructureError: No broker answers, the topic does not exist or may not be seen, or the State has announced
+        InfrastructureError: No broker answers, the topic does not exist or is not visible, or the State has announced
             no valid seal key.
         InputError: The State is unknown, its root is not among the pins, or the agency's name is empty or too long.
         SettingsError: A librdkafka property is unknown or wrong, or what is in the state folder cannot be used.

@@ -1,4 +1,4 @@
-"""What a record on one of a State's topics has for its subscriber: a notice, an offer, or nothing."""
+"""Opens a record on one of a State's topics: it contains a notice, an offer, or nothing for the subscriber."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sharing.serialization.codec import get_codec
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-    from sharing.kafka.group_consumer import PolledRecord
+    from sharing.kafka.polled_record import PolledRecord
     from sharing.kafka.use_log import UseLog
     from sharing.serialization.framing import Framing
 
 OFFER_DIGEST: Final = b"offer"
-"""Stands for the digest of an offer: an offer is known by its id alone, which is that of an Ask."""
+"""Used as the digest of every offer: an offer is identified by its id alone, which is the id of an Ask."""
 
 _OFFER_HEADER: Final = get_codec("offer").header
 
@@ -34,7 +34,7 @@ class ItemOpener(Protocol):
 
     @property
     def uses(self) -> UseLog | None:
-        """Where it is recorded what was handed out; None for nowhere."""
+        """Log in which each delivery is recorded; None for none."""
         ...
 
     def open_item(self, value: bytes, arrived_at: int | None = None) -> tuple[MessageKind, bytes]:
@@ -46,7 +46,7 @@ class ItemOpener(Protocol):
 
         Raises:
             DecodeError: The item is refused.
-            InfrastructureError: No item can be judged at the moment.
+            InfrastructureError: No item can be verified at the moment.
         """
         ...
 
@@ -68,11 +68,11 @@ class RecordOpener:
         self._offers_topic = offers_topic
 
     def open(self, record: PolledRecord) -> tuple[MessageKind | None, bytes | None]:
-        """Return what a record has, opened; no kind if it is passed over.
+        """Return the kind and the opened value of a record; no kind if it is to be skipped.
 
         Raises:
             DecodeError: It cannot be read.
-            InfrastructureError: No item can be judged at the moment.
+            InfrastructureError: No item can be verified at the moment.
         """
         message = record.message
         if message is None:
@@ -100,7 +100,7 @@ def decode_offer(value: bytes | None, state: str) -> Offer:
         state: The State to which it must be addressed.
 
     Raises:
-        DecodeError: It is no offer to this State.
+        DecodeError: It is not an offer to this State.
     """
     try:
         offer = Offer.from_record(get_codec("offer").decode(value))

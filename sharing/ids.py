@@ -71,17 +71,17 @@ def make_first_offer_id(item_id: str, version: int, recipient: str) -> str:
     return make_ask_id(item_id, "ACCEPT", f"{version}.0/{recipient}", 1)
 
 
-def make_reply_id(from_state: str, to_state: str, ask: str, kind: str, said: str) -> str:
+def make_reply_id(from_state: str, to_state: str, ask: str, kind: str, result: str) -> str:
     """Return the id of a reply from one State to another.
 
     Args:
-        from_state: The State that says it.
-        to_state: The other State.
+        from_state: The replying State.
+        to_state: The State that gets the reply.
         ask: Id of the Ask.
         kind: Kind of the reply.
-        said: The answer or the result; "" if it has neither.
+        result: The answer or the result; "" if it has neither.
     """
-    return str(uuid_utils.uuid5(ID_NAMESPACE, f"reply/{from_state}/{to_state}/{ask}/{kind}/{said}"))
+    return str(uuid_utils.uuid5(ID_NAMESPACE, f"reply/{from_state}/{to_state}/{ask}/{kind}/{result}"))
 
 
 def make_log_id(origin: str) -> str:

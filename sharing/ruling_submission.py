@@ -176,7 +176,7 @@ def submit_signed(
         check: Is called while it waits, and raises if there is nothing to wait for.
 
     Raises:
-        RulingError: It is no record of a ruling.
+        RulingError: It is not the record of a ruling.
         InfrastructureError: The broker does not confirm it, or what the worker does cannot be read.
     """
     digest, pending = read_digest(record, bus.state), _list_asks(read_ruling(record).act)

@@ -7,12 +7,11 @@ without a default fails if it is not set.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -21,103 +20,25 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from sharing.errors import InputError, SettingsError
-from sharing.model.countries import normalise_country
-from sharing.model.pack_code import normalise_pack_code
+from sharing.errors import SettingsError
 from sharing.model.validation_errors import describe_error, suggest_nearest
-from sharing.passkeys.origin import make_origin
+from sharing.setting_types import (
+    AgencyId,
+    AgencyIds,
+    AgencyNames,
+    BootstrapServers,
+    LogBeginnings,
+    Origin,
+    PackCode,
+    StateCode,
+    StateCodes,
+)
 from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS
-from sharing.topology.topics import AGENCY_PATTERN, PURPOSE_PATTERN, READER_NAME_PATTERN
+from sharing.topology.topics import PURPOSE_PATTERN, READER_NAME_PATTERN
 
 CONFIG_VARIABLE = "SHARING_CONFIG"
 
-
-_BEGINNING = r"[a-z]{2}\.sharing/(?:decisions|acts)/[0-9]{1,6}@[0-9]{1,13}"
-_SERVER = r"(?:(?:(?i:sasl_)?(?i:plaintext|ssl))://)?(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\],]+)(?::(?P<port>[0-9]{1,9}))?"
-_PORT_MAX = 65_535
 _SHOWN_MAX = 80
-
-
-def _normalise_state(value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return normalise_country(value)
-    except InputError as error:
-        raise ValueError(str(error)) from None
-
-
-def _normalise_states(value: str | None) -> str | None:
-    if value is None:
-        return None
-    codes = dict.fromkeys(str(_normalise_state(part.strip())) for part in value.split(",") if part.strip())
-    return ",".join(codes)
-
-
-def _normalise_beginnings(value: str | None) -> str | None:
-    """Check which logs are witnessed again behind a gap: the name of a log, and a number of blocks."""
-    if value is None:
-        return None
-    parts = [part.strip() for part in value.split(",") if part.strip()]
-    if not all(re.fullmatch(_BEGINNING, part) for part in parts):
-        raise ValueError("must be names of logs with a number of blocks each, such as de.sharing/decisions/0@1234")
-    return ",".join(parts)
-
-
-def _normalise_pack(value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return normalise_pack_code(value)
-    except InputError as error:
-        raise ValueError(str(error)) from None
-
-
-def _normalise_agencies(value: str | None) -> str | None:
-    if value is None:
-        return None
-    agencies = [part.strip() for part in value.split(",") if part.strip()]
-    if not agencies:
-        raise ValueError("is empty; give the ids of agencies, separated by commas, such as fedpol,customs")
-    wrong = next((agency for agency in agencies if not re.match(AGENCY_PATTERN, agency)), None)
-    if wrong is not None:
-        raise ValueError(f"{wrong!r} is not an agency's id: use 1 to 40 lower-case letters, digits and '-'")
-    if len(set(agencies)) < len(agencies):
-        raise ValueError("an agency is listed twice")
-    return ",".join(agencies)
-
-
-def _check_agency(value: str | None) -> str | None:
-    if value is not None and not re.match(AGENCY_PATTERN, value):
-        raise ValueError("is not an agency's id: use 1 to 40 lower-case letters, digits and '-'")
-    return value
-
-
-def _normalise_origin(value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return make_origin(value)
-    except InputError as error:
-        raise ValueError(str(error)) from None
-
-
-def _normalise_names(text: str | None) -> str | None:
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",")]
-    if "" in names:
-        raise ValueError("must name an agency between any two commas")
-    return ",".join(dict.fromkeys(names))
-
-
-def _check_servers(value: str | None) -> str | None:
-    """Check the form of bootstrap servers: of a wrong port, librdkafka takes a part."""
-    for server in [] if value is None else value.split(","):
-        match = re.fullmatch(_SERVER, server.strip())
-        if match is None or not 1 <= int(match["port"] or 9092) <= _PORT_MAX:
-            raise ValueError("must be HOST:PORT, with a port from 1 to 65535, and commas between several servers")
-    return value
 
 
 class Settings(BaseSettings):
@@ -125,17 +46,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SHARING_", env_ignore_empty=True, extra="forbid", frozen=True)
 
-    bootstrap: Annotated[str | None, AfterValidator(_check_servers)] = Field(
+    bootstrap: BootstrapServers | None = Field(
         default=None, description="Kafka bootstrap servers, such as broker:9092."
     )
-    state: Annotated[str | None, AfterValidator(_normalise_state)] = Field(
+    state: StateCode | None = Field(
         default=None, description="The State that the gate serves, or that publishes, such as CH."
     )
     agency: str | None = Field(default=None, description="The agency that publishes, unless an option names another.")
-    agencies: Annotated[str | None, AfterValidator(_normalise_agencies)] = Field(
+    agencies: AgencyIds | None = Field(
         default=None, description="Ids of the agencies that have separate topics; if not set, all share one topic."
     )
-    feeds_not_asked: Annotated[str | None, AfterValidator(_normalise_names)] = Field(
+    feeds_not_asked: AgencyNames | None = Field(
         default=None, description="Agencies, comma-separated, about whose items nobody is asked for missing facts."
     )
     tell_outcomes: bool = Field(
@@ -145,15 +66,15 @@ class Settings(BaseSettings):
         default="both",
         description="What a worker with keys runs: both loops, or one of them, where each has a process of its own.",
     )
-    witnesses: Annotated[str | None, AfterValidator(_normalise_states)] = Field(
+    witnesses: StateCodes | None = Field(
         default=None,
         description="States that cosign the checkpoints of the audit logs; if not set, as the partners file says.",
     )
-    witness_for: Annotated[str | None, AfterValidator(_normalise_states)] = Field(
+    witness_for: StateCodes | None = Field(
         default=None,
         description="States whose checkpoints this State cosigns; if not set, as the partners file says.",
     )
-    witness_again: Annotated[str | None, AfterValidator(_normalise_beginnings)] = Field(
+    witness_again: LogBeginnings | None = Field(
         default=None,
         description="Logs that are witnessed again behind a gap, with the size to begin at: de.sharing/acts/0@1234.",
     )
@@ -169,7 +90,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(default=None, description="PEM file with the private key of that certificate.")
     tls_key_password: SecretStr | None = Field(default=None, description="Password of that key, if it has one.")
     packs: Path | None = Field(default=None, description="Folder with the law packs; if not set, the shipped packs.")
-    pack: Annotated[str | None, AfterValidator(_normalise_pack)] = Field(
+    pack: PackCode | None = Field(
         default=None, description="Pack that the State has adopted, such as EU; if not set, the State's own pack."
     )
     pack_key: Path | None = Field(
@@ -224,10 +145,13 @@ class Settings(BaseSettings):
     )
     trust_file: Path | None = Field(default=None, description="YAML file with the pinned roots of other States.")
     time_stamp_url: str | None = Field(
-        default=None, description="Address of a service that time-stamps proofs of the audit log (RFC 3161)."
+        default=None, description="Address of a service that time-stamps checkpoints of the audit log (RFC 3161)."
+    )
+    time_stamp_interval_ms: int = Field(
+        default=3_600_000, ge=0, description="How long after a time stamp of a log the worker asks for the next one."
     )
     time_stamp_roots: Path | None = Field(
-        default=None, description="PEM file with the root certificates of the time-stamping services that are believed."
+        default=None, description="PEM file with the root certificates of the trusted time-stamping services."
     )
     registry: str | None = Field(
         default=None, description="URL of a Schema Registry's Confluent API; if not set, Avro single-object encoding."
@@ -298,7 +222,7 @@ class Settings(BaseSettings):
         pattern=r"^https?://\S+$",
         description="URL under which the console shows a question, for links in these messages; its id is appended.",
     )
-    desk_origin: Annotated[str | None, AfterValidator(_normalise_origin)] = Field(
+    desk_origin: Origin | None = Field(
         default=None,
         description="Address of the duty desk in browsers, such as https://desk.example; never an IP address.",
     )
@@ -309,12 +233,15 @@ class Settings(BaseSettings):
     )
     desk_tls_key: Path | None = Field(default=None, description="PEM file with the private key of that certificate.")
     desk_metrics_port: int | None = Field(
-        default=None, ge=1, le=65535, description="Port of the desk's metrics, on this machine; not served if not set."
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port of the desk's metrics, at the address of `web_bind`; not served if not set.",
     )
     desk_language: Literal["en", "fr"] = Field(
         default="en", description="Language of the desk's pages where a browser prefers none that they have."
     )
-    desk_agency: Annotated[str | None, AfterValidator(_check_agency)] = Field(
+    desk_agency: AgencyId | None = Field(
         default=None, description="Agency under which the duty desk publishes, naming the officer; none if not set."
     )
     desk_agency_certificate: Path | None = Field(

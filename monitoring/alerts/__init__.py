@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitoring.alerts.audit import AUDIT
 from monitoring.alerts.conversations import CONVERSATIONS
+from monitoring.alerts.desks import DESKS
 from monitoring.alerts.gates import AGENCIES_AND_PARTNERS, CORRECTNESS, INBOX, LAW_AND_DIRECTORY, LIVENESS, TIMELINESS
 from monitoring.alerts.kafka import KAFKA
 
@@ -14,6 +15,7 @@ GROUPS = (
     ("sharing-law-and-directory", LAW_AND_DIRECTORY),
     ("sharing-inbox", INBOX),
     ("sharing-conversations", CONVERSATIONS),
+    ("sharing-desks", DESKS),
     ("sharing-audit", AUDIT),
     ("sharing-agencies-and-partners", AGENCIES_AND_PARTNERS),
     ("sharing-kafka", KAFKA),

@@ -37,6 +37,15 @@ AUDIT = (
         "something that it does not cosign.",
     ),
     AlertRule(
+        "SharingAuditTimeStampMissing",
+        AlertSeverity.WARNING,
+        f"time() - max by ({GATE}) (sharing_audit_unstamped_timestamp_seconds > 0) > <1h:seconds>",
+        "",
+        "The State's checkpoints are not time-stamped",
+        "The time-stamping service does not answer, or what it answers does not count. The log goes on; until a time "
+        "stamp comes, its age rests on the clocks of States.",
+    ),
+    AlertRule(
         "SharingAuditCheckpointLate",
         AlertSeverity.WARNING,
         f"time() - max by ({WORKER}, log) (sharing_audit_uncovered_timestamp_seconds > 0) > <10m:seconds> "

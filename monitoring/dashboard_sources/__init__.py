@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from monitoring.dashboard_sources.desk import DESK
 from monitoring.dashboard_sources.kafka import KAFKA
 from monitoring.dashboard_sources.operator import OPERATOR
 from monitoring.dashboard_sources.supervisor import SUPERVISOR
 
-DASHBOARDS = (OPERATOR, SUPERVISOR, KAFKA)
+DASHBOARDS = (OPERATOR, SUPERVISOR, DESK, KAFKA)

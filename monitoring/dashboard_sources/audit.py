@@ -13,6 +13,7 @@ def _seconds_since(metric: str, labels: str) -> str:
 
 
 _RECEIVED = f"sharing_audit_cosignatures_received_total{{{STATES}}}"
+_STAMPS = f"sharing_audit_time_stamps_total{{{STATES}}}"
 _SENT = f"sharing_audit_cosignatures_sent_total{{{STATES}}}"
 _ALARMS = f'sharing_audit_sightings_total{{{STATES}, sighting!~"CONSISTENT|REPEATED"}}'
 
@@ -33,6 +34,18 @@ AUDIT_PANELS = (
         ((_seconds_since("sharing_audit_uncovered_timestamp_seconds", "state, log"), "{{state}} {{log}}"),),
         "s",
         "There is one a minute while something is decided or done. An alert fires after ten minutes.",
+    ),
+    Panel(
+        "Time since a time stamp is due",
+        ((_seconds_since("sharing_audit_unstamped_timestamp_seconds", "state"), "{{state}}"),),
+        "s",
+        "0 where no service is configured. An alert fires after an hour.",
+    ),
+    Panel(
+        "Time stamps",
+        ((f"sum by (state, result) (increase({_STAMPS}[$__range]))", "{{state}}: {{result}}"),),
+        "short",
+        "Asked of the time-stamping service. UNREACHABLE and INVALID are tried again.",
     ),
     Panel(
         "Cosignatures",

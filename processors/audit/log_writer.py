@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from processors.exactly_once.batch import OutputRecord
 from processors.exactly_once.state_entries import decode_entry, encode_entry
-from sharing.audit.block import BLOCK_BYTES_MAX, SCHEMA, LogPlace, add_blocks
+from sharing.audit.block import BLOCK_BYTES_MAX, SCHEMA, Commit, LogPlace, add_blocks
 from sharing.audit.log_head import EMPTY_LOG, LogHead
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -62,24 +62,30 @@ class BatchLog:
         self._heads: dict[int, LogHead] = {}
 
     def add_entries(
-        self, entries: Mapping[int, Sequence[bytes]], message_roots: Sequence[bytes] = ()
+        self,
+        entries: Mapping[int, Sequence[bytes]],
+        message_roots: Sequence[bytes] = (),
+        commit: Commit | None = None,
     ) -> Iterator[OutputRecord]:
         """Yield the blocks that a part of the batch adds, and move the heads of the logs.
 
         Args:
             entries: The decisions or acts of each input partition, in order, in single-object encoding.
             message_roots: The signed roots of the messages that are written with them.
+            commit: Commits to what they are about; None if nothing does.
 
         Raises:
             DecodeError: The state store's entry about the log cannot be read.
         """
+        bytes_max = self._bytes_max
         for partition, own in entries.items():
             if not own:
                 continue
             head = before = self._heads.get(partition) or self._read_head(partition)
             leaves = []
             place = LogPlace(self._state, self._log, partition)
-            for block, after in add_blocks(head, place, own, message_roots, self._now_ms, bytes_max=self._bytes_max):
+            blocks = add_blocks(head, place, own, message_roots, self._now_ms, commit=commit, bytes_max=bytes_max)
+            for block, after in blocks:
                 head = after
                 leaves.append(after.previous)
                 yield OutputRecord(self._topic, None, self._header + block.encode_unframed(), None, partition)

@@ -1,8 +1,12 @@
-"""Collects the cosignatures of the State's own checkpoints, and publishes them.
+"""Collects the cosignatures and time stamps of the State's own checkpoints, and publishes them.
 
 A cosignature comes with a reply of the witness, a moment after the checkpoint. It joins the checkpoint here, and the
 newest record of the log is written once more, with the checkpoints that were cosigned: so everyone knows within seconds
 what is witnessed, also of a log that does not grow any more.
+
+A time stamp comes from `TimeStampSource`, at any time or never, and is published in the same way. From time to time the
+newest checkpoint of a log is to be stamped: its time stamp covers all blocks before it. What is stamped already is in
+the state store, so a worker that is killed asks again for what its last transaction has not written.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from typing import TYPE_CHECKING
 from processors.audit.witness_state import OwnCheckpoints
 from processors.exactly_once.batch import OutputRecord
 from processors.inbox.refusals import RefusalError
-from sharing.audit.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
+from sharing.audit.block import LogPlace
+from sharing.audit.checkpoint import Checkpoint, read_checkpoint, read_tree_head, verify_checkpoint
 from sharing.audit.checkpoint_record import (
     EARLIER_MAX,
     SCHEMA,
@@ -23,14 +28,16 @@ from sharing.audit.checkpoint_record import (
     read_checkpoint_record,
 )
 from sharing.audit.cosignature import verify_cosignature
-from sharing.audit.origins import format_witness
+from sharing.audit.origins import format_origin, format_witness
 from sharing.audit.witnessing import Sighting
 from sharing.serialization.codec import HEADER_LENGTH
 from sharing.topology.topics import CHECKPOINTS
 
 if TYPE_CHECKING:
+    from processors.audit.time_stamp_source import TimeStampSource
     from processors.audit.witness_result import WitnessResult
     from processors.audit.witness_state import WitnessStore
+    from sharing.audit.signed_note import SignedNote
     from sharing.serialization.framing import Framing
     from sharing.trust.key_statement import TrustedKeys
 
@@ -44,16 +51,27 @@ class OwnLogs:
         framing: How records are framed.
         now_ms: The time, in UTC milliseconds.
         result: Receives the counts.
+        stamps: Where time stamps come from; None if no service is configured.
     """
 
-    def __init__(self, state: str, store: WitnessStore, framing: Framing, now_ms: int, result: WitnessResult) -> None:
+    def __init__(
+        self,
+        state: str,
+        store: WitnessStore,
+        framing: Framing,
+        now_ms: int,
+        result: WitnessResult,
+        stamps: TimeStampSource | None = None,
+    ) -> None:
+        self._stamps = stamps
         self._state = state
         self._topic = CHECKPOINTS.topic(state)
         self._store = store
         self._header = framing.get_header(SCHEMA)
         self._now_ms = now_ms
         self._result = result
-        self._cosigned: dict[tuple[int, str], dict[bytes, None]] = {}
+        self._gained: dict[tuple[int, str], dict[bytes, bytes | None]] = {}
+        """The texts of the checkpoints of each log that got cosignatures or a time stamp, with the time stamp."""
 
     def note_checkpoint(self, partition: int, read: CheckpointRecord) -> None:
         """Keep a new checkpoint of an own log, to which cosignatures will come.
@@ -63,7 +81,7 @@ class OwnLogs:
             read: The record, which was compared with what was seen before.
         """
         log, note = read.checkpoint.place.log, read.checkpoint.note
-        own = self._store.find_own(partition, log) or OwnCheckpoints(b"", (), ())
+        own = self._store.find_own(partition, log) or OwnCheckpoints()
         if own.find(note.text) is not None:  # written again by this worker
             return
         if own.notes and read.checkpoint.size < read_checkpoint_record(own.record).checkpoint.size:
@@ -97,18 +115,44 @@ class OwnLogs:
         if after != own:
             self._result.received[witness.state] += 1
             self._store.keep_own(partition, log, after)
-            self._cosigned.setdefault((partition, log), {})[text] = None
+            self._gained.setdefault((partition, log), {}).setdefault(text)
 
-    def write_cosigned(self) -> Iterator[OutputRecord]:
-        """Yield the newest record of each own log that got cosignatures, with the checkpoints that got them; once."""
-        cosigned, self._cosigned = self._cosigned, {}
-        for (partition, log), texts in cosigned.items():
+    def collect_time_stamps(self) -> None:
+        """Join the time stamps that have arrived to the own checkpoints."""
+        if self._stamps is None:
+            return
+        for partition, log, own in self._store.list_own_logs():
+            arrived = self._stamps.take(format_origin(LogPlace(self._state, log, partition)))
+            if arrived is None or own.find(arrived.text) is None:
+                continue
+            if read_tree_head(arrived.text).size > own.stamped_size:
+                self._store.keep_own(partition, log, own.add_time_stamp(arrived.text, self._now_ms))
+                self._gained.setdefault((partition, log), {})[arrived.text] = arrived.response
+                self._result.stamped += 1
+
+    def ask_for_time_stamps(self) -> None:
+        """Ask for a time stamp of the newest checkpoint of each own log, and note in the result what is awaited."""
+        if self._stamps is None:
+            return
+        wanted: dict[str, SignedNote] = {}
+        for _, _, own in self._store.list_own_logs():
+            due = own.find_stamp_due(self._stamps.interval_ms)
+            if 0 < due <= self._now_ms:
+                note = own.notes[-1]
+                wanted[read_tree_head(note.text).origin] = note
+                self._result.unstamped_since = min(self._result.unstamped_since or due, due)
+        self._stamps.ask(wanted)
+
+    def write_gained(self) -> Iterator[OutputRecord]:
+        """Yield the newest record of each own log of which checkpoints got something, with these checkpoints; once."""
+        gained, self._gained = self._gained, {}
+        for (partition, log), texts in gained.items():
             own = self._store.find_own(partition, log)
             if own is None:
                 continue
             newest = read_checkpoint_record(own.record)
             notes = [note for text in list(texts)[-EARLIER_MAX:] if (note := own.find(text)) is not None]
-            earlier = tuple(EarlierCheckpoint(read_checkpoint(note.to_bytes())) for note in notes)
+            earlier = tuple(EarlierCheckpoint(read_checkpoint(note.to_bytes()), texts[note.text]) for note in notes)
             value = self._header + replace(newest, earlier=earlier).encode()[HEADER_LENGTH:]
             yield OutputRecord(self._topic, newest.checkpoint.origin.encode(), value, None, partition)
 

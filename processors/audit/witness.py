@@ -5,8 +5,8 @@ A pure function of the records of a batch, the state store and the keys. What it
 - It reads `checkpoints.<st>` of the States that it witnesses, in order, and compares each checkpoint with what it has
   seen of that log. One that continues it is cosigned, and the cosignature is sent to the State whose log it is, and to
   the other witnesses of that log, so that no two of them can be shown different histories.
-- It reads the State's own topic as well, and joins the cosignatures that arrive to the checkpoints. The newest record
-  of the log is then written again, with the checkpoints that were cosigned.
+- It reads the State's own topic as well, and joins the cosignatures and time stamps that arrive to the checkpoints. The
+  newest record of the log is then written again, with the checkpoints that got them.
 - Two checkpoints of one log that contradict each other are kept, and sent to the State whose log it is and to the other
   witnesses. Nobody cosigns that log any more.
 
@@ -17,7 +17,6 @@ cosigned. A record that people must look at is quarantined by reference.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from processors.audit.evidence import EvidenceKeeper, ForkError
@@ -36,26 +35,11 @@ from sharing.rulings.reply import ReplyKind, ReplyMessage
 from sharing.topology.topics import TopicScope
 
 if TYPE_CHECKING:
+    from processors.audit.time_stamp_source import TimeStampSource
+    from processors.audit.witness_keys import WitnessKeys
     from processors.exactly_once.batch import ConsumedRecord, OutputRecord
     from processors.exactly_once.state_store import Overlay
     from sharing.serialization.framing import Framing
-    from sharing.trust.key_statement import TrustedKeys
-    from sharing.trust.signatures import SigningKey
-
-
-@dataclass(frozen=True, slots=True)
-class WitnessKeys:
-    """The keys of a batch.
-
-    Attributes:
-        trusted: The verified online keys of each State.
-        signing: The State's gate key.
-        reachable: The States to which something can be sent.
-    """
-
-    trusted: Mapping[str, TrustedKeys]
-    signing: SigningKey
-    reachable: Collection[str]
 
 
 class Witness:
@@ -67,21 +51,28 @@ class Witness:
         framing: How records are framed.
         begins_again: The logs of which people have said that witnessing begins again behind a gap, by origin, with the
             smallest number of blocks of the checkpoint with which it does.
+        stamps: Where time stamps of the own checkpoints come from; None if no service is configured.
+
+    Attributes:
+        alarms: What was last wrong with a log, by its origin or topic: people are told once, and not each minute.
+        others: The States that have cosigned a log, by its origin: they are told what this State cosigns.
     """
 
     def __init__(
-        self, state: str, witnesses: Collection[str], framing: Framing, begins_again: Mapping[str, int] | None = None
+        self,
+        state: str,
+        witnesses: Collection[str],
+        framing: Framing,
+        begins_again: Mapping[str, int] | None = None,
+        stamps: TimeStampSource | None = None,
     ) -> None:
-        self.state = state
+        self.state, self.stamps = state, stamps
         self.witnesses = tuple(sorted(set(witnesses) - {state}))
         self.framing = framing
         self.begins_again = begins_again or {}
         self.memory = WitnessMemory()
         self.alarms: dict[str, str] = {}
-        """What was last wrong with a log, by its origin or topic: people are told once, and not each minute."""
-
         self.others: dict[str, frozenset[str]] = {}
-        """The States that have cosigned a log, by its origin: they are told what this State cosigns."""
 
     def open_batch(self, view: Overlay, keys: WitnessKeys, now_ms: int, result: WitnessResult) -> BatchWitness:
         """Return what processes the records of one batch.
@@ -106,17 +97,14 @@ class BatchWitness:
     def __init__(
         self, witness: Witness, store: WitnessStore, keys: WitnessKeys, now_ms: int, result: WitnessResult
     ) -> None:
-        self._witness = witness
-        self._state = witness.state
-        self._store = store
-        self._keys = keys
-        self._now_ms = now_ms
-        self._result = result
+        self._witness, self._state = witness, witness.state
+        self._store, self._keys = store, keys
+        self._now_ms, self._result = now_ms, result
         self._to_cosign: dict[str, Observation] = {}
         self._replies: list[tuple[int, ReplyMessage]] = []
         self._outputs: list[OutputRecord] = []
         self._evidence = EvidenceKeeper(store, keys.trusted, now_ms, result)
-        self._own_logs = OwnLogs(witness.state, store, witness.framing, now_ms, result)
+        self._own_logs = OwnLogs(witness.state, store, witness.framing, now_ms, result, witness.stamps)
 
     def process_record(self, record: ConsumedRecord) -> None:
         """Process a record of a topic of checkpoints. What cannot be read is quarantined by reference.
@@ -157,11 +145,12 @@ class BatchWitness:
             self._compare_with_witness(record, reply.from_state, notes[0])
 
     def finish(self) -> None:
-        """Cosign the newest checkpoint of each log that has grown, and write what was cosigned of the own logs."""
+        """Cosign the newest checkpoint of each log that has grown, and write what the own logs got."""
         for origin, observation in self._to_cosign.items():
             self._send_cosignature(origin, observation)
         self._to_cosign = {}
-        self._outputs += self._own_logs.write_cosigned()
+        self._own_logs.collect_time_stamps()
+        self._outputs += self._own_logs.write_gained()
 
     def take_replies(self) -> Iterator[tuple[int, ReplyMessage]]:
         """Yield what is to be sent, with its partition; once."""
@@ -174,7 +163,8 @@ class BatchWitness:
         yield from outputs
 
     def measure(self) -> None:
-        """Note in the result what is awaited, and which logs have forked."""
+        """Note in the result what is awaited, and which logs have forked; ask for the time stamps that are missing."""
+        self._own_logs.ask_for_time_stamps()
         own = list(self._store.list_own())
         self._result.waiting_since = {
             witness: min(

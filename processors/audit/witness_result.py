@@ -21,6 +21,8 @@ class WitnessResult:
         sightings: Number of checkpoints, by the State whose log it is and by what they are to this worker.
         cosigned: Number of cosignatures that were sent, by the State whose log it is.
         received: Number of cosignatures of own checkpoints that have arrived, by State.
+        stamped: Number of time stamps of own checkpoints that were written.
+        unstamped_since: Since when a time stamp of an own log is due, in UTC milliseconds; 0 if none is.
         refused: Records that are quarantined by reference, because people must look at them.
         waiting_since: For each witness, since when its cosignature is awaited, in UTC milliseconds; None if none is.
         forked: The States that have signed two histories.
@@ -30,6 +32,8 @@ class WitnessResult:
     sightings: Counter[tuple[str, str]] = field(default_factory=Counter)
     cosigned: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
+    stamped: int = 0
+    unstamped_since: int = 0
     refused: list[RefusedRecord] = field(default_factory=list)
     waiting_since: Mapping[str, int | None] = field(default_factory=dict)
     forked: frozenset[str] = frozenset()

@@ -1,7 +1,8 @@
 """What a worker keeps about checkpoints, in the state store of the conversation's loop.
 
 Of each log of another State: what it has seen, so that it can be shown no other history (`audit/seen/`). Of the State's
-own logs the same, and the last checkpoints with the cosignatures that have arrived (`audit/own/`).
+own logs the same, and the last checkpoints with the cosignatures that have arrived, and how far they are time-stamped
+(`audit/own/`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from processors.audit.log_writer import LOG_KEY_PREFIX
 from processors.exactly_once.state_entries import decode_entry, encode_entry
+from sharing.audit.checkpoint import read_tree_head
 from sharing.audit.origins import parse_witness
 from sharing.audit.signed_note import NoteSignature, SignedNote, read_note
 from sharing.audit.witnessing import WitnessedLog
@@ -35,11 +37,17 @@ class OwnCheckpoints:
         record: The record of the newest one, in single-object encoding.
         notes: The notes, the newest last, with the cosignatures that have arrived.
         seen_at: When each was read first, in UTC milliseconds.
+        stamped_size: Number of blocks of the largest one that has a time stamp; 0 if none has.
+        stamped_at: When that time stamp was written, in UTC milliseconds; 0 if there is none.
+        unstamped_since: When the first larger one was read, in UTC milliseconds; 0 if there is none.
     """
 
-    record: bytes
-    notes: tuple[SignedNote, ...]
-    seen_at: tuple[int, ...]
+    record: bytes = b""
+    notes: tuple[SignedNote, ...] = ()
+    seen_at: tuple[int, ...] = ()
+    stamped_size: int = 0
+    stamped_at: int = 0
+    unstamped_since: int = 0
 
     def find(self, text: bytes) -> SignedNote | None:
         """Return the note with a text, or None."""
@@ -48,12 +56,34 @@ class OwnCheckpoints:
     def add_checkpoint(self, record: bytes, note: SignedNote, now_ms: int) -> OwnCheckpoints:
         """Return them with a newer one."""
         notes, times = (*self.notes, note), (*self.seen_at, now_ms)
-        return OwnCheckpoints(record, notes[-OWN_NOTES_MAX:], times[-OWN_NOTES_MAX:])
+        return replace(
+            self,
+            record=record,
+            notes=notes[-OWN_NOTES_MAX:],
+            seen_at=times[-OWN_NOTES_MAX:],
+            unstamped_since=self.unstamped_since or now_ms,
+        )
 
     def add_signatures(self, text: bytes, signatures: Iterable[NoteSignature]) -> OwnCheckpoints:
         """Return them with cosignatures of the one with this text."""
         added = tuple(signatures)
         return replace(self, notes=tuple(note.add(added) if note.text == text else note for note in self.notes))
+
+    def add_time_stamp(self, text: bytes, now_ms: int) -> OwnCheckpoints:
+        """Return them with a time stamp of the one with this text, which covers those before it."""
+        size = read_tree_head(text).size
+        later = [at for note, at in zip(self.notes, self.seen_at, strict=True) if read_tree_head(note.text).size > size]
+        return replace(self, stamped_size=size, stamped_at=now_ms, unstamped_since=later[0] if later else 0)
+
+    def find_stamp_due(self, interval_ms: int) -> int:
+        """Return since when the newest one is to be stamped, in UTC milliseconds; 0 if it is stamped.
+
+        Args:
+            interval_ms: How long after a time stamp was written the next one is due.
+        """
+        return (
+            max(self.unstamped_since, self.stamped_at and self.stamped_at + interval_ms) if self.unstamped_since else 0
+        )
 
     def find_waiting_since(self, witness: str) -> int | None:
         """Return since when a cosignature of a State is awaited, in UTC milliseconds; None if none is.
@@ -73,12 +103,17 @@ class OwnCheckpoints:
             "record": self.record,
             "notes": [note.to_bytes() for note in self.notes],
             "seen_at": list(self.seen_at),
+            "stamped_size": self.stamped_size,
+            "stamped_at": self.stamped_at,
+            "unstamped_since": self.unstamped_since,
         }
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> OwnCheckpoints:
         """Return what `to_fields` returned."""
-        return cls(fields["record"], tuple(map(read_note, fields["notes"])), tuple(fields["seen_at"]))
+        notes, times = tuple(map(read_note, fields["notes"])), tuple(fields["seen_at"])
+        stamped = (fields["stamped_size"], fields["stamped_at"], fields["unstamped_since"])
+        return cls(fields["record"], notes, times, *stamped)
 
 
 class WitnessMemory:
@@ -131,11 +166,16 @@ class WitnessStore:
 
     def list_own(self) -> Iterator[OwnCheckpoints]:
         """Yield the last checkpoints of all own logs in the partitions of this worker."""
+        for _, _, own in self.list_own_logs():
+            yield own
+
+    def list_own_logs(self) -> Iterator[tuple[int, AuditLogName, OwnCheckpoints]]:
+        """Yield partition, log and last checkpoints of all own logs in the partitions of this worker."""
         for partition in sorted(self._view.partitions):
             for log in AuditLogName:
                 own = self.find_own(partition, log)
                 if own is not None:
-                    yield own
+                    yield partition, log, own
 
     def list_forked(self) -> frozenset[str]:
         """Return the States that have signed two histories, as far as the partitions of this worker show it."""

@@ -36,7 +36,7 @@ def build_amendment(
     """Return the record of an amended item, not sealed yet.
 
     Args:
-        effect: What the conversation hands out: it has the number of the amendment.
+        effect: What the conversation returns: it has the number of the amendment.
         before: The record of the newest revision.
         ruling: The ruling that has caused it: it has the values of the facts.
         state: The State.
@@ -55,10 +55,10 @@ def build_amendment(
 
 
 def make_amendment(effect: Amend, before: WireRecord, ruling: VerifiedRuling) -> Amendment:
-    """Return what an officer states, as an amendment of an item with the number that was handed out.
+    """Return what an officer states, as an amendment of an item with the number that was assigned.
 
     Args:
-        effect: What the conversation hands out.
+        effect: What the conversation returns.
         before: The record of the newest revision.
         ruling: The ruling that has caused it.
 

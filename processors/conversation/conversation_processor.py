@@ -28,7 +28,7 @@ from processors.conversation.draft_reading import ReadDraft, read_draft
 from processors.conversation.item_rulings import follow_ruling
 from processors.conversation.keeping import PreparedStep, StepKeeper, require_size
 from processors.conversation.kept_law import DraftOpener, KeptLaw, list_opening_roles
-from processors.conversation.receiving import ReadMessage, needs_room, read_message, require_plausible, require_room
+from processors.conversation.receiving import ReadMessage, find_room, read_message, require_plausible, require_room
 from processors.conversation.refusals import read_broker_time
 from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
 from processors.exactly_once.batch import ConsumedRecord
@@ -240,15 +240,16 @@ class ConversationProcessor:
     ) -> PreparedStep:
         """Return what a message does to an item of the State that has sent it."""
         event = cast("ReceivedEvent", read.event)  # `read_message` names the State on whose item the event acts
-        if needs_room(event, kept):
-            require_room(batch.entries.count_waiting(partition, other), other)
+        room = find_room(event, kept)
+        if room is not None:
+            require_room(batch.entries.count_waiting(partition, other), other, room)
         step = advance_received_item(partition, kept, [event], batch.now_ms)
         return self._keeper.prepare(step._replace(root=read.root), None, batch)
 
     def _follow_reply(
         self, partition: int, read: ReadMessage, other: str, kept: KeptConversation, batch: ConversationBatch
     ) -> PreparedStep:
-        """Return what a reply does to an item of one's own State."""
+        """Return what a reply does to an item of this State."""
         event = cast("Event", read.event)  # as above
         if isinstance(event, Replied):
             ask = kept.conversation.asks.get(event.ask)
@@ -280,7 +281,7 @@ class ConversationProcessor:
 def _prepare_answered(prepare: Callable[[bool], PreparedStep]) -> PreparedStep:
     """Return a step in which another State's answer counts, also if what it releases cannot be written.
 
-    That State gets its one result, and an officer of one's own State is asked what to do: a key may be missing, or the
+    That State gets its one result, and an officer of this State is asked what to do: a key may be missing, or the
     law may have changed since.
 
     Args:

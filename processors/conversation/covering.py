@@ -224,7 +224,7 @@ def _open_covers(partition: int, batch: ConversationBatch) -> PartitionCovers:
 
 
 def _list_coverable(prepared: PreparedStep) -> list[str]:
-    """Return the Asks that a step has put to people of one's own State, of kinds that can be covered."""
+    """Return the Asks that a step has put to people of this State, of kinds that can be covered."""
     step = prepared.step
     own = step.after.state if isinstance(step.after, ReceivedItem) else step.after.conversation.state
     return [

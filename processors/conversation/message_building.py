@@ -165,5 +165,5 @@ class MessageBuilder:
 
 
 def _choose_topic(kind: TopicKind, urgency: str) -> TopicKind:
-    """Return the topic of a message: what is urgent waits behind nothing that is not."""
+    """Return the topic of a message: urgent messages never wait for others."""
     return URGENT if Urgency(urgency) in URGENT_LEVELS else kind

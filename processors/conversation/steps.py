@@ -17,7 +17,7 @@ from sharing.conversation_state.due_index import DueItem
 from sharing.conversation_state.entries import KeptConversation
 from sharing.conversation_state.item_keys import make_own_key, make_received_key
 from sharing.model.vocabulary import Urgency
-from sharing.rulings.act import ActContext, to_act
+from sharing.rulings.effect_acts import ActContext, to_act
 from sharing.rulings.signing import FindOfficer, VerifiedRuling
 from sharing.topology.topics import ACTS, INBOX, INBOX_URGENT
 
@@ -46,7 +46,7 @@ class ConversationBatch:
         receiving: The States that can get something; None if all can.
         limits: How large a record may be before it is sealed.
         trusts_writers: Whether writers' times are taken where the broker stamps no records: for demos only.
-        covers: The answers that cover later Asks, by partition, as far as they were looked at.
+        covers: The answers that cover later Asks, by partition, as far as they were checked.
 
     Raises:
         ValueError: The time is outside of the day of the law.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processors.audit.witness import BatchWitness, Witness, WitnessKeys
+from processors.audit.witness import BatchWitness, Witness
+from processors.audit.witness_keys import WitnessKeys
 from processors.conversation.message_building import MessageBuilder, MessagePlace
 from processors.inbox.refusals import RefusalError
 from sharing.errors import InputError

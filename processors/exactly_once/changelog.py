@@ -63,7 +63,7 @@ def open_state_store(
         InfrastructureError: The state folder cannot be used.
     """
     folder = config.state_folder
-    backend = RocksBackend(folder) if folder else MemoryBackend()
+    backend = RocksBackend(folder, config.entry_order) if folder else MemoryBackend()
     return StateStore(KafkaChangelog(config, admin, is_stopping, calls), backend, clock)
 
 

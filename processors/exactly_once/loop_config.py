@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError
 
     from processors.exactly_once.batch import Batch, Output
+    from processors.exactly_once.entry_order import EntryOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class LoopConfig:
         changelog_topic: Compacted changelog topic of the loop's state, with as many partitions as `topics`; None for a
             loop without state.
         state_folder: Folder of one worker for local copies of the state in RocksDB; None keeps them in memory.
+        entry_order: The order of the entries of the state that these copies keep; None for none.
         client_properties: Further librdkafka properties for both clients, such as those for TLS.
         on_statistics: Called in the worker thread with librdkafka's statistics of the consumer, once a second, as JSON.
         batch_bytes_max: Size of the values in bytes after which a batch is full. It can be exceeded by the last
@@ -70,6 +72,7 @@ class LoopConfig:
     start_timeout_s: float
     changelog_topic: str | None = None
     state_folder: Path | None = None
+    entry_order: EntryOrder | None = None
     client_properties: Mapping[str, Any] = field(default_factory=dict)
     on_statistics: Callable[[str], None] | None = None
     batch_bytes_max: int = 16 * 1024 * 1024

@@ -5,8 +5,8 @@ because an open transaction hides it. So the ends of the partitions are queried,
 been read once the consumer is past these ends.
 
 **The ends are high watermarks**, not last stable offsets: records of open transactions are before them. The consumer is
-past an end when it has reported one that is not before it (`enable.partition.eof`). Its position would not do: behind
-the last record there are markers of transactions, which it passes without telling.
+past an end when it has reported one that is not before it (`enable.partition.eof`). Its position would not do: after
+the last record there are transaction markers, which it passes without reporting.
 
 **The instant is that before the query**, by the clock of this machine or by the broker's, whichever is behind: records
 have the broker's time. `REPLICATION_MS` is subtracted, because a record is stamped by the leader of its partition, and

@@ -31,6 +31,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from processors.exactly_once.entry_order import StoredOrder
+
 log = logging.getLogger(__name__)
 
 Changes = dict[bytes, bytes | None]
@@ -82,6 +84,10 @@ class PartitionStore(Protocol):
     def checkpoint(self) -> Checkpoint | None:
         """The checkpoint; None while the copy is empty."""
 
+    @property
+    def order(self) -> StoredOrder | None:
+        """The order of the entries that is kept with the copy; None if none is."""
+
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key."""
 
@@ -93,6 +99,9 @@ class PartitionStore(Protocol):
 
     def apply_changes(self, changes: Iterable[tuple[bytes, bytes | None]], checkpoint: Checkpoint) -> None:
         """Apply the changes in order and set the checkpoint, atomically."""
+
+    def finish_restore(self) -> None:
+        """Derive the order of the entries, if the copy is to keep one and does not have it."""
 
     def close(self) -> None:
         """Release the copy's resources."""
@@ -163,6 +172,14 @@ class Overlay:
         transaction was aborted.
         """
         return self._get_store(partition)
+
+    def get_order(self, partition: int) -> StoredOrder | None:
+        """Return the order of the committed entries that is kept with the copy of a partition; None if none is."""
+        return self._get_store(partition).order
+
+    def get_pending(self, partition: int) -> Mapping[bytes, bytes | None]:
+        """Return the changes of the batch that is being committed: the order may not have them yet."""
+        return self._previous.get(partition, {})
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
@@ -267,6 +284,8 @@ class StateStore:
 
             if not self._changelog.read_records(ranges_to_read, apply_records):
                 return False
+            for store in opened.values():
+                store.finish_restore()
             self._stores.update(opened)
             close_on_failure.pop_all()
         log.info("state store: partitions %s restored", ", ".join(map(str, missing)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from confluent_kafka import KafkaException
 
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S = 5.0
 
+_SUFFIX_LENGTH = len("-") + len(str(UUID(int=0)))
+"""The broker makes the member id of a static member from its instance id and a UUID."""
+
 
 def log_takeover(admin: AdminClient, config: LoopConfig, calls: CallWatch) -> None:
     """Log if the group still has a member with this worker's id: a process that was killed, or one that still runs.
@@ -30,17 +34,18 @@ def log_takeover(admin: AdminClient, config: LoopConfig, calls: CallWatch) -> No
     """
     try:
         with calls.track():
-            request: Any = admin.describe_consumer_groups([config.group], request_timeout=REQUEST_TIMEOUT_S)
-            members = request[config.group].result().members
+            # Not `describe_consumer_groups`: librdkafka aborts the process if the connection to the coordinator is lost
+            # meanwhile (librdkafka 4605), as when workers start while brokers are restarted.
+            groups: Any = admin.list_groups(config.group, timeout=REQUEST_TIMEOUT_S)
     except KafkaException as failure:  # the embedded broker, or none that answers: the clients report what matters
         log.debug("group %s: %s", config.group, describe_kafka_error(failure))
         return
-    for member in members:
-        if member.group_instance_id == config.instance:
+    for member in (member for group in groups for member in group.members):
+        if member.id[:-_SUFFIX_LENGTH] == config.instance:
             log.info(
                 "this worker takes the place of member %s of group %s, last seen from %s: either it was restarted, or "
                 "another process with the same ids still runs, which is fenced now and exits",
                 config.instance,
                 config.group,
-                member.host,
+                member.client_host,
             )

@@ -45,15 +45,15 @@ from __future__ import annotations
 
 import logging
 import time
-from array import array
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaException, Message
+from confluent_kafka import KafkaException
 
 from processors.exactly_once.assignment import Assignment
 from processors.exactly_once.batch import Batch, Output, OutputRecord
+from processors.exactly_once.batch_maker import BatchMaker
 from processors.exactly_once.batch_size import BatchSizer
 from processors.exactly_once.changelog import open_state_store
 from processors.exactly_once.client_pair import ClientPair
@@ -67,7 +67,6 @@ from processors.exactly_once.kafka_errors import (
     is_permanent,
     is_too_large,
 )
-from processors.exactly_once.log_positions import write_positions
 from processors.exactly_once.loop_config import LoopConfig
 from processors.exactly_once.pending_commit import BackgroundCall, PendingCommit, ignore_outcome
 from processors.exactly_once.read_horizon import AdminEndsQuery, ReadHorizon
@@ -77,7 +76,7 @@ from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_admin
 from sharing.kafka.errors import describe_kafka_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from confluent_kafka import KafkaError, TopicPartition
 
@@ -103,7 +102,6 @@ class Transactor:
 
     def __init__(self, config: LoopConfig, clock: Callable[[], int]) -> None:
         self._config = config
-        self._clock = clock
         self._reporter = ErrorReporter(config)
         self._calls = CallWatch()
         self._retry = RetryPolicy(self._calls)
@@ -122,10 +120,12 @@ class Transactor:
         self._clients = ClientPair(
             config, admin, self._reporter, self._retry, self._calls, self._input_logs, self._assignment
         )
+        self._batches = BatchMaker(
+            self._clients, self._input_logs, self._state_store, self.horizon, clock, config.idle_batch_s
+        )
         self._sizer = BatchSizer(config.batch_records_max, config.output_bytes_max, config.transaction_timeout_s)
         self._pending: PendingCommit | None = None
         self._aborts = 0
-        self._batch_made_at = time.monotonic()
 
     @property
     def call_started_at(self) -> float | None:
@@ -173,26 +173,13 @@ class Transactor:
             messages = [message for message in messages if not message.error()]
             unreadable += self._clients.consumer.skip_bad_batches(failed)
             self._reporter.handle_errors(error for error in errors if error.code() not in BAD_BATCH_ERRORS)
-        self._note_horizon()
+        self._batches.note_ends()
         if not messages and not unreadable:
             self._check_logs_when_idle()
-            return self._make_batch([], []) if self._is_idle_batch_due() else None
+            is_due = self._batches.is_idle_batch_due and self._pending is None and not self._is_stopping()
+            return self._make_batch([], []) if is_due else None
         self._reporter.mark_connected()
         return self._make_batch(messages, unreadable)
-
-    def _is_idle_batch_due(self) -> bool:
-        idle_s = time.monotonic() - self._batch_made_at
-        is_due = idle_s >= self._config.idle_batch_s or (self.horizon is not None and self.horizon.is_reached)
-        return is_due and self._clients.consumer.is_assigned and self._pending is None and not self._is_stopping()
-
-    def _note_horizon(self) -> None:
-        """Note the ends that were reached. What was read before them is in the batch that is made next."""
-        if self.horizon is not None:
-            self.horizon.note_passed(self._clients.consumer.take_ends())
-            self._advance_horizon()
-
-    def _advance_horizon(self) -> Mapping[int, int]:
-        return {} if self.horizon is None else self.horizon.advance(self._clients.consumer.list_assigned())
 
     def _check_logs_when_idle(self) -> None:
         if self._pending is None and self._input_logs.topic_ids:
@@ -202,32 +189,7 @@ class Transactor:
                 self._follow_change(change)
 
     def _make_batch(self, messages: list[Any], unreadable: list[BadBatch]) -> Batch:
-        self._batch_made_at = time.monotonic()
-        # The last message of each partition, without a Python call for each message.
-        partitions = array("I", cast("Iterable[int]", map(Message.partition, messages)))
-        last = dict(zip(zip(map(Message.topic, messages), partitions, strict=True), messages, strict=True))
-        offsets = {(str(topic), number): last[topic, number].offset() + 1 for topic, number in last}
-        for bad in unreadable:
-            offsets[bad.topic, bad.partition] = max(offsets.get((bad.topic, bad.partition), 0), bad.next_offset)
-        overlay = None
-        if self._state_store is not None:
-            previous = self._pending.overlay if self._pending is not None else None
-            overlay = self._state_store.create_overlay(previous)
-            write_positions(overlay, offsets, self._input_logs.topic_ids)
-        if self.horizon is not None:
-            self.horizon.note_passed(offsets)
-        return Batch(
-            messages,
-            self._clock(),
-            offsets,
-            self._clients.consumer.group_metadata,
-            overlay,
-            self._input_logs.partition_count,
-            self._clients.output_limits,
-            unreadable,
-            partitions,
-            self._advance_horizon(),
-        )
+        return self._batches.make(messages, unreadable, None if self._pending is None else self._pending.overlay)
 
     def commit_batch(
         self, batch: Batch, outputs: Iterable[Output], on_settled: Callable[[bool], None] = ignore_outcome

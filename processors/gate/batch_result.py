@@ -6,8 +6,9 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field, fields
-from itertools import chain
+from itertools import chain, compress
 from operator import itemgetter
+from typing import NamedTuple, cast
 
 from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.gate.input_records import InputRecords, iter_runs
@@ -18,6 +19,18 @@ from sharing.outcomes.block_writing import RowTag
 from sharing.topology.topics import DECISIONS, DRAFTS, QUARANTINE
 
 _get_topic = itemgetter(OutputRecord._fields.index("topic"))
+
+
+class DecidedContents(NamedTuple):
+    """What was decided on, of one partition, in the order of the records.
+
+    Attributes:
+        positions: The position of each decided record.
+        contents: The item of each as it was decided on, in single-object encoding.
+    """
+
+    positions: list[int]
+    contents: list[bytes]
 
 
 @dataclass(slots=True)
@@ -31,6 +44,8 @@ class BatchOutputs:
         decisions: Value of each record's decision; None for a record without one.
         other_outputs: The other outputs of a record: its notices, offers and draft, or its quarantine record.
         tags: What the agency of each record is told of it; None for a record that is not finished.
+        contents: The item of each record as it was decided on, in single-object encoding; None for one that is not
+            decided.
     """
 
     decisions_topic: str = ""
@@ -39,12 +54,23 @@ class BatchOutputs:
     decisions: list[bytes | None] = field(default_factory=list)
     other_outputs: dict[int, Sequence[OutputRecord]] = field(default_factory=dict)
     tags: list[RowTag | None] = field(default_factory=list)
+    contents: list[bytes | None] = field(default_factory=list, repr=False)
 
     @classmethod
-    def prepare(cls, decisions_topic: str, records: InputRecords) -> BatchOutputs:
-        """Return the outputs of records that have none yet."""
+    def prepare(
+        cls, decisions_topic: str, records: InputRecords, contents: Iterable[bytes | None] = ()
+    ) -> BatchOutputs:
+        """Return the outputs of records that have none yet.
+
+        Args:
+            decisions_topic: Topic of the decisions.
+            records: The records.
+            contents: The values of the records, opened, in single-object encoding; empty if they are set later.
+        """
         count = len(records)
-        return cls(decisions_topic, records.keys, records.partitions, [None] * count, tags=[None] * count)
+        made = cls(decisions_topic, records.keys, records.partitions, [None] * count, tags=[None] * count)
+        made.contents = list(contents) or [None] * count
+        return made
 
     def set_decisions(
         self, positions: Sequence[int], decisions: Sequence[bytes | None], tags: Sequence[RowTag | None]
@@ -79,6 +105,7 @@ class BatchOutputs:
         self.partitions = self.partitions + part.partitions
         self.decisions += part.decisions
         self.tags += part.tags
+        self.contents += part.contents
         self.other_outputs.update((first + position, outputs) for position, outputs in part.other_outputs.items())
 
     def account_for_each_record(self) -> bool:
@@ -109,6 +136,22 @@ class BatchOutputs:
         decided: dict[int, list[bytes]] = {}
         for partition, start, end in iter_runs(self.partitions):
             decided.setdefault(partition, []).extend(filter(None, self.decisions[start:end]))
+        return decided
+
+    def group_contents(self) -> dict[int, DecidedContents]:
+        """Return what was decided on, of each partition, in the order of `group_decisions`.
+
+        Raises:
+            ValueError: It is not known of a record what was decided on.
+        """
+        decided: dict[int, DecidedContents] = {}
+        for partition, start, end in iter_runs(self.partitions):
+            own = decided.setdefault(partition, DecidedContents([], []))
+            decisions = self.decisions[start:end]
+            own.positions.extend(compress(range(start, end), decisions))
+            own.contents.extend(cast("Iterable[bytes]", compress(self.contents[start:end], decisions)))
+        if any(None in each.contents for each in decided.values()):
+            raise ValueError("a record was decided on, but its content is not known")
         return decided
 
     def iter_other_outputs(self) -> Iterator[OutputRecord]:

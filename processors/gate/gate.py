@@ -137,7 +137,8 @@ class Gate:
             limits: How large the outputs may be.
         """
         session = self._get_session(directory, now_ms, limits)
-        columnar = self._read_columns(session, records, now_ms, versions)
+        values = self._list_values(records)
+        columnar = self._read_columns(session, records, values, now_ms, versions)
         record_path = RecordPath(session, self._admission, self._reader.decoder, records, versions, now_ms, limits)
         start = 0
         while True:
@@ -148,16 +149,18 @@ class Gate:
             if end_within is not None:
                 end = end_within
                 rows = columnar.put_back(rows, end)
-            result.outputs = BatchOutputs.prepare(session.tails.decisions_topic, records.slice(start, end))
+            part = records.slice(start, end)
+            result.outputs = BatchOutputs.prepare(session.tails.decisions_topic, part, values[start:end])
             for planned in rows:
                 columnar.write_rows(planned, start, result)
             for position, outputs in written.items():
                 result.outputs.set_record_outputs(position - start, outputs)
                 result.outputs.tags[position - start] = record_path.tags.pop(position)
+                result.outputs.contents[position - start] = record_path.contents.pop(position, None)
             result.written = result.outputs.count_by_topic_kind()
             _count_rule_errors(session, result)
             yield result
-            del result, written, rows
+            del result, written, rows, part
             start = end
             if start >= len(records):
                 return
@@ -177,15 +180,23 @@ class Gate:
         result.written = result.outputs.count_by_topic_kind()
         return result
 
+    def _list_values(self, records: InputRecords) -> Sequence[bytes | None]:
+        """Return the values in single-object encoding for the columnar path; empty if the batch is too small for it."""
+        if len(records) < self._columnar_min:
+            return ()
+        if self.framing.known_headers:
+            return [self.framing.to_single_object(value) for value in records.values]
+        return records.values
+
     def _read_columns(
-        self, session: GateSession, records: InputRecords, now_ms: int, versions: ItemVersions | None
+        self,
+        session: GateSession,
+        records: InputRecords,
+        values: Sequence[bytes | None],
+        now_ms: int,
+        versions: ItemVersions | None,
     ) -> ColumnarPath:
-        """Decode a batch into columns if it is large enough."""
-        values: Sequence[bytes | None] = ()
-        if len(records) >= self._columnar_min:
-            values = records.values
-            if self.framing.known_headers:
-                values = [self.framing.to_single_object(value) for value in values]
+        """Decode a batch into columns, if there are any values."""
         required_agencies = None
         if self._admission.agency_by_topic:
             required_agencies = [self._admission.get_agency(message.topic()) for message in records.messages]

@@ -100,6 +100,7 @@ class RecordPath:
 
     Attributes:
         tags: What the agency of each processed record is told of it, by the record's position.
+        contents: The item that was decided on, in single-object encoding, by the record's position.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class RecordPath:
         self._limits = limits
         self._writer = RecordWriter(session.tails, now_ms)
         self.tags: dict[int, RowTag] = {}
+        self.contents: dict[int, bytes | None] = {}
 
     def process_record(self, position: int, result: BatchResult, *, misplaced: bool) -> list[OutputRecord]:
         """Return the outputs of a record, its decision first; or its quarantine record. Add it to the counts.
@@ -158,6 +160,7 @@ class RecordPath:
             # As it was received: what was sealed stays so.
             return [self._writer.build_quarantine_record(rejected, rejection, message.value(), self._limits)]
         self.tags[position] = tag
+        self.contents[position] = value
         standing = ItemStanding(
             session.policy.has_conversation, amended is not None, bool(required.asked), rule is not None
         )

@@ -27,5 +27,8 @@ def count_witnessing(result: WitnessResult) -> None:
         metrics.AUDIT_COSIGNATURES_RECEIVED.labels(witness).inc(number)
     for witness, since_ms in result.waiting_since.items():
         metrics.AUDIT_COSIGNATURE_AWAITED.labels(witness).set(0 if since_ms is None else since_ms / 1000)
+    if result.stamped:
+        metrics.AUDIT_TIME_STAMPS.labels("WRITTEN").inc(result.stamped)
+    metrics.AUDIT_UNSTAMPED.set(result.unstamped_since / 1000)
     for owner in result.forked:
         metrics.AUDIT_FORKED.labels(owner).set(1)

@@ -29,7 +29,7 @@ class Progress(NamedTuple):
 
 
 class DrainWatch:
-    """Watches the topics that a worker reads beside those that it must read.
+    """Watches the optional topics that a worker reads.
 
     Args:
         topics: Their names.

@@ -218,7 +218,7 @@ class InboxProcessor:
 
 
 def _check_streams(statement: CountStatement, topic: str, partition: int) -> None:
-    """Refuse a count statement in another place than its sender put it: behind the messages that it counts.
+    """Refuse a count statement in another place than its sender put it: after the messages that it counts.
 
     Raises:
         RefusalError: It is refused.

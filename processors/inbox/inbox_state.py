@@ -137,7 +137,7 @@ class BatchState:
         """Return what a count statement names and what has not arrived. It counts as passed from now on.
 
         Args:
-            statement: The statement, verified. It was written behind the messages that it counts.
+            statement: The statement, verified. It was written after the messages that it counts.
         """
         streams = [StreamId(statement.from_state, item.loop, item.partition, item.topic) for item in statement.streams]
         known = {stream: position for stream in streams if (position := self.get_position(stream)) is not None}

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from processors.gate.record_digests import RecordDigester
+from processors.sealing.content_commitments import BatchCommitments
+from processors.sealing.day_secrets import DaySecrets
 from processors.sealing.output_sealer import GATE_LOOP, OutputSealer, SealingKeys
 from processors.sealing.sent_streams import SentStreams
 from sharing.seal.envelope import TOPIC_KINDS
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
     from processors.gate.batch_result import BatchOutputs
+    from sharing.audit.block import Commit
     from sharing.model.directory import Directory
     from sharing.trust.signatures import SigningKey
 
@@ -60,6 +63,9 @@ class LoopSealing:
     ) -> None:
         self._keys = keys
         self._sealer = OutputSealer(state, random, framing=framing, loop=loop)
+        self._secrets = DaySecrets(random)
+        self._has_secrets = loop == GATE_LOOP
+        self._random = random
         self._restricted: tuple[Directory, frozenset[str], Directory] | None = None
         self._limits: tuple[OutputLimits, OutputLimits] | None = None
 
@@ -79,7 +85,11 @@ class LoopSealing:
         restricted = self._restrict(directory, frozenset(keys.recipient_keys))
         streams = SentStreams(batch.store_view, batch.now_ms)
         limits = self._lower_limits(batch.output_limits)
-        return BatchSealing(self._sealer, streams, keys, restricted, limits, batch.now_ms)
+        wrapping = (keys.wrapping_key_id, keys.wrapping_key)
+        commitments = BatchCommitments(self._secrets, batch.store_view, batch.now_ms, wrapping, self._random)
+        if self._has_secrets:
+            commitments.delete_ended()
+        return BatchSealing(self._sealer, streams, keys, restricted, limits, batch.now_ms, commitments)
 
     def get_signing_key(self, now_ms: int) -> SigningKey:
         """Return the State's gate key.
@@ -110,6 +120,22 @@ class LoopSealing:
         return self._limits[1]
 
 
+class SealedPart(NamedTuple):
+    """What the sealing of a part of a gate's batch adds to its audit log.
+
+    Attributes:
+        message_roots: The roots that are signed for its messages.
+        commit: Commits to what its decisions are about.
+    """
+
+    message_roots: tuple[bytes, ...]
+    commit: Commit | None
+
+
+NOTHING_SEALED: Final = SealedPart((), None)
+"""Of a State without keys."""
+
+
 class BatchSealing:
     """The sealing of one batch.
 
@@ -129,6 +155,7 @@ class BatchSealing:
         directory: Directory,
         limits: OutputLimits,
         now_ms: int,
+        commitments: BatchCommitments,
     ) -> None:
         self.directory = directory
         self.reachable = frozenset(keys.recipient_keys)
@@ -138,6 +165,7 @@ class BatchSealing:
         self._streams = streams
         self._keys = keys
         self._now_ms = now_ms
+        self._commitments = commitments
 
     def make_digester(self) -> RecordDigester:
         """Return what makes the digests of records in the gate's state store, under the State's wrapping keys."""
@@ -150,13 +178,14 @@ class BatchSealing:
 
         return RecordDigester(keys.wrapping_key_id, find_key)
 
-    def seal_part(self, outputs: BatchOutputs) -> tuple[bytes, ...]:
-        """Seal the outputs of a part of a gate's batch, and return the roots that are signed for its messages.
+    def seal_part(self, outputs: BatchOutputs) -> SealedPart:
+        """Seal the outputs of a part of a gate's batch, and return what that adds to the audit log.
 
         Raises:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
-        return self._sealer.seal_outputs(outputs, self._streams, self._keys, self._now_ms)
+        roots, draft_salts = self._sealer.seal_outputs(outputs, self._streams, self._keys, self._now_ms)
+        return SealedPart(roots, self._commitments.commit_part(outputs.group_contents(), draft_salts))
 
     def seal_records(self, records: Sequence[OutputRecord]) -> tuple[list[OutputRecord], tuple[bytes, ...]]:
         """Return records of a part of the batch, sealed where they must be, and the roots that are signed for them.

@@ -37,7 +37,7 @@ CONVERSATION_LOOP: Final = "conversation"
 """Name in envelopes of the loop that drives the conversations."""
 
 RECIPIENTS_MIN: Final = 16
-"""The tree of a batch has at least so many leaves, however few States there are."""
+"""The tree of a batch has at least this many leaves, however few States there are."""
 
 COUNTS_KEY: Final = b"counts"
 """Key of the records of count statements."""
@@ -50,7 +50,7 @@ _KINDS_BY_TYPE: Final = {
 """What a record is that leaves the State, by its type of event: a topic may have messages of several kinds."""
 
 _Place = tuple[list[OutputRecord], int]
-"""Where a record stands among the outputs: in which list, and its index there."""
+"""Where a record is among the outputs: in which list, and at which index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,11 @@ class OutputSealer:
 
     def seal_outputs(
         self, outputs: BatchOutputs, streams: SentStreams, keys: SealingKeys, now_ms: int
-    ) -> tuple[bytes, ...]:
-        """Replace what must be sealed among the outputs of a part of a batch, and return the signed roots.
+    ) -> tuple[tuple[bytes, ...], dict[int, bytes]]:
+        """Replace what must be sealed among the outputs of a part of a batch.
+
+        Returns the signed roots; and by the position of each record that has a draft, the salt that belongs to the key
+        of the draft.
 
         Args:
             outputs: The outputs of the part, complete and checked.
@@ -114,10 +117,12 @@ class OutputSealer:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
         lists = []
-        for position in sorted(outputs.other_outputs):
+        positions = sorted(outputs.other_outputs)
+        for position in positions:
             outputs.other_outputs[position] = records = list(outputs.other_outputs[position])
             lists.append(records)
-        return self._seal_lists(lists, streams, keys, now_ms)
+        roots, salts = self._seal_lists(lists, streams, keys, now_ms)
+        return roots, {positions[number]: salt for number, salt in salts.items()}
 
     def seal_records(
         self, records: Iterable[OutputRecord], streams: SentStreams, keys: SealingKeys, now_ms: int
@@ -134,11 +139,11 @@ class OutputSealer:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
         sealed = list(records)
-        roots = self._seal_lists([sealed], streams, keys, now_ms)
+        roots, _ = self._seal_lists([sealed], streams, keys, now_ms)
         return sealed, roots
 
     def state_counts(self, streams: SentStreams, keys: SealingKeys, now_ms: int) -> Iterator[OutputRecord]:
-        """Yield the count statements that are due: one for each sequence, behind its last message.
+        """Yield the count statements that are due: one for each sequence, after its last message.
 
         Args:
             streams: The sequences, after all parts of the batch were sealed.
@@ -153,30 +158,39 @@ class OutputSealer:
 
     def _seal_lists(
         self, lists: Iterable[list[OutputRecord]], streams: SentStreams, keys: SealingKeys, now_ms: int
-    ) -> tuple[bytes, ...]:
-        """Replace, in lists of records, what must be sealed; return the signed roots of the messages."""
+    ) -> tuple[tuple[bytes, ...], dict[int, bytes]]:
+        """Replace, in lists of records, what must be sealed.
+
+        Returns the signed roots of the messages; and by the number of its list, the salt of each draft.
+        """
         own_records: dict[str, list[_Place]] = {}
         messages: dict[tuple[str, int], list[_Place]] = {}
-        for records in lists:
+        drafted: list[int] = []
+        for number, records in enumerate(lists):
             for index, record in enumerate(records):
                 if record.topic in self._own_schemas:
-                    own_records.setdefault(self._own_schemas[record.topic], []).append((records, index))
+                    schema = self._own_schemas[record.topic]
+                    own_records.setdefault(schema, []).append((records, index))
+                    if schema == DRAFTS.schema:
+                        drafted.append(number)
                 elif record.topic.startswith(_EXCHANGE_PREFIX):
                     messages.setdefault((record.topic, record.partition), []).append((records, index))
         self._own_records.begin_batch(keys.wrapping_key_id, keys.wrapping_key, now_ms)
+        salts: dict[str, list[bytes]] = {}
         for schema, places in own_records.items():
-            self._seal_own_records(schema, places, now_ms)
+            salts[schema] = self._seal_own_records(schema, places, now_ms)
         root = self._seal_messages(messages, streams, keys, now_ms)
         streams.save()
-        return () if root is None else (root,)
+        return () if root is None else (root,), dict(zip(drafted, salts.get(DRAFTS.schema, ()), strict=True))
 
-    def _seal_own_records(self, schema: str, places: Sequence[_Place], now_ms: int) -> None:
-        """Seal records of one schema, under the data key that was chosen for the batch."""
+    def _seal_own_records(self, schema: str, places: Sequence[_Place], now_ms: int) -> list[bytes]:
+        """Seal records of one schema, under the data key that was chosen for the batch; return their salts."""
         unsealed = [records[index] for records, index in places]
         contents = [(record.key or b"", record.value or b"") for record in unsealed]
-        sealed = self._own_records.seal_records(schema, contents, now_ms)
+        sealed, salts = self._own_records.seal_with_salts(schema, contents, now_ms)
         for (records, index), record, value in zip(places, unsealed, sealed, strict=True):
             records[index] = OutputRecord(record.topic, record.key, value, record.headers, record.partition)
+        return salts
 
     def _seal_messages(
         self,

@@ -63,7 +63,7 @@ class SentStreams:
         self._changed.clear()
 
     def take_due_counts(self, interval_ms: int) -> Iterator[tuple[int, str, str, StreamPosition]]:
-        """Yield the sequences of each partition whose counts were not stated for so long, and note that they are now.
+        """Yield the sequences of each partition whose counts were not stated for that long, and note that they are now.
 
         Args:
             interval_ms: The time between two statements, in milliseconds.

@@ -7,7 +7,7 @@ to the root in the head of its block, and the path of the block to the root of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -16,9 +16,10 @@ from sharing.audit.log_head import LogHead
 from sharing.errors import DecodeError
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import AuditLogName
-from sharing.serialization.avro_primitives import encode_long
+from sharing.serialization.avro_primitives import encode_bytes, encode_long
 from sharing.serialization.codec import HEADER_LENGTH, Codec, get_codec, get_split_codecs
-from sharing.sign.merkle_tree import HASH_BYTES, compute_root, hash_leaf
+from sharing.sign.content_commitment import COMMITMENT_BYTES, NONCE_BYTES
+from sharing.sign.merkle_tree import HASH_BYTES, compute_root, hash_leaf, hash_leaves, hash_prefixed_leaves
 
 SCHEMA: Final = "audit_block"
 
@@ -28,6 +29,7 @@ BLOCK_BYTES_MAX: Final = 400_000
 _HEAD_CODEC: Final[Codec] = get_split_codecs(SCHEMA, "entries")[0]
 _HEAD_BYTES_MAX: Final = 4_096
 _END_OF_ARRAY: Final = encode_long(0)
+_TAIL_FIELDS: Final = frozenset({"entries", "commitments"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class AuditBlock:
         root: Root of the tree over its entries.
         entries: Decisions or acts, each in single-object encoding.
         head: The head: all fields before the entries, as they were written, whatever the release that wrote them.
+        salt_nonce: Random bytes from which the salts of the commitments are derived; empty if there are none.
+        commitments: For each entry 32 bytes that commit to the content that it is about; empty if there are none.
     """
 
     state: str
@@ -59,15 +63,27 @@ class AuditBlock:
     root: bytes
     entries: tuple[bytes, ...]
     head: bytes
+    salt_nonce: bytes = b""
+    commitments: bytes = b""
 
     @property
     def leaf(self) -> bytes:
         """Its leaf hash in the tree of the log."""
         return hash_leaf(self.head)
 
+    def get_commitment(self, index: int) -> bytes:
+        """Return the commitment of an entry; empty if there are none."""
+        return self.commitments[index * COMMITMENT_BYTES : (index + 1) * COMMITMENT_BYTES]
+
+    def hash_entries(self) -> list[bytes]:
+        """Return the leaf hashes of its entries, of which the root in its head is made."""
+        if not self.commitments:
+            return hash_leaves(self.entries)
+        return hash_prefixed_leaves(map(self.get_commitment, range(len(self.entries))), self.entries)
+
     def encode_unframed(self) -> bytes:
         """Return the record without a header."""
-        return self.head + _encode_entries(self.entries)
+        return self.head + _encode_tail(self.entries, self.commitments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,13 @@ class LogPlace:
     partition: int
 
 
+Commit = Callable[[LogPlace, int, int], tuple[bytes, Sequence[bytes]]]
+"""Commits to what the entries from one position up to another are about, which are a block of a log.
+
+Returns the random bytes of the salts, and the commitment of each entry.
+"""
+
+
 def add_blocks(
     head: LogHead,
     place: LogPlace,
@@ -92,6 +115,7 @@ def add_blocks(
     message_roots: Sequence[bytes],
     written_at: int,
     *,
+    commit: Commit | None = None,
     bytes_max: int = BLOCK_BYTES_MAX,
 ) -> Iterator[tuple[AuditBlock, LogHead]]:
     """Yield the blocks that hold some entries, each with the head of the log behind it.
@@ -102,14 +126,19 @@ def add_blocks(
         entries: The entries, in order.
         message_roots: The signed roots of the messages that are written together with them.
         written_at: Instant of the batch, in UTC milliseconds.
+        commit: Commits to what the entries are about; None if nothing does.
         bytes_max: A block with several entries is not longer.
     """
     roots = tuple(message_roots)
-    for part in _split(entries, bytes_max - _HEAD_BYTES_MAX):
-        root = compute_root(list(map(hash_leaf, part)))
+    added = 0 if commit is None else COMMITMENT_BYTES
+    for start, stop in _split(entries, bytes_max - _HEAD_BYTES_MAX, added):
+        part = entries[start:stop]
+        nonce, commitments = (b"", ()) if commit is None else commit(place, start, stop)
+        root = compute_root(hash_prefixed_leaves(commitments, part) if commitments else hash_leaves(part))
         block = AuditBlock(
             place.state, place.log, place.partition, head.blocks, head.entries, written_at, head.previous, roots, root,
-            tuple(part), _encode_head(place, head, written_at, roots, len(part), root),
+            tuple(part), _encode_head(place, head, written_at, roots, len(part), root, nonce), nonce,
+            b"".join(commitments),
         )  # fmt: skip
         head = head.add_block(block.leaf, len(part))
         yield block, head
@@ -127,6 +156,10 @@ def read_block(value: bytes | None) -> AuditBlock:
         raise DecodeError("a block of the audit log does not have as many entries as its head says", cause="MALFORMED")
     if any(len(each) != HASH_BYTES for each in (fields["previous"], fields["root"], *fields["message_roots"])):
         raise DecodeError("a block of the audit log names a hash that is none", cause="MALFORMED")
+    nonce, commitments = fields["salt_nonce"], fields["commitments"]
+    expected = (NONCE_BYTES, COMMITMENT_BYTES * len(entries)) if nonce or commitments else (0, 0)
+    if (len(nonce), len(commitments)) != expected:
+        raise DecodeError("a block of the audit log does not have one commitment for each entry", cause="MALFORMED")
     return AuditBlock(
         fields["state"],
         AuditLogName(fields["log"]),
@@ -139,6 +172,8 @@ def read_block(value: bytes | None) -> AuditBlock:
         fields["root"],
         entries,
         _find_head((value or b"")[HEADER_LENGTH:], fields, entries),
+        nonce,
+        commitments,
     )
 
 
@@ -197,7 +232,7 @@ def _read_string(data: bytes, start: int) -> tuple[str, int]:
 
 
 def _encode_head(
-    place: LogPlace, head: LogHead, written_at: int, roots: tuple[bytes, ...], count: int, root: bytes
+    place: LogPlace, head: LogHead, written_at: int, roots: tuple[bytes, ...], count: int, root: bytes, nonce: bytes
 ) -> bytes:
     return _HEAD_CODEC.encode_unframed(
         {
@@ -211,6 +246,7 @@ def _encode_head(
             "message_roots": list(roots),
             "count": count,
             "root": root,
+            "salt_nonce": nonce,
         }
     )
 
@@ -221,26 +257,40 @@ def _find_head(unframed: bytes, fields: Mapping[str, Any], entries: Sequence[byt
     A block whose entries are in another form than the one that is written is altered, and verification says so. Its
     head is still the one that its fields make, so that what follows can be checked.
     """
-    tail = _encode_entries(entries)
+    tail = _encode_tail(entries, fields["commitments"])
     if unframed.endswith(tail):
         return unframed[: len(unframed) - len(tail)]
-    return _HEAD_CODEC.encode_unframed({name: value for name, value in fields.items() if name != "entries"})
+    return _HEAD_CODEC.encode_unframed({name: value for name, value in fields.items() if name not in _TAIL_FIELDS})
 
 
-def _encode_entries(entries: Sequence[bytes]) -> bytes:
+def _encode_tail(entries: Sequence[bytes], commitments: bytes) -> bytes:
     lengths = map(encode_long, map(len, entries))
     return b"".join(
-        (encode_long(len(entries)), *chain.from_iterable(zip(lengths, entries, strict=True)), _END_OF_ARRAY)
+        (
+            encode_long(len(entries)),
+            *chain.from_iterable(zip(lengths, entries, strict=True)),
+            _END_OF_ARRAY,
+            encode_bytes(commitments),
+        )
     )
 
 
-def _split(entries: Sequence[bytes], bytes_max: int) -> Iterable[Sequence[bytes]]:
-    """Yield consecutive entries that fit into a block together; one that does not fit is by itself."""
+def _split(entries: Sequence[bytes], bytes_max: int, added: int) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of consecutive entries that fit into a block together.
+
+    One that does not fit is by itself.
+
+    Args:
+        entries: The entries.
+        bytes_max: How many bytes fit.
+        added: How many bytes a block has for each entry, in addition to the entry.
+    """
     start, size = 0, 0
+    added += 3  # its length takes up to three bytes
     for place, length in enumerate(map(len, entries)):
-        size += length + 3  # its length takes up to three bytes
+        size += length + added
         if size > bytes_max and place > start:
-            yield entries[start:place]
-            start, size = place, length + 3
+            yield start, place
+            start, size = place, length + added
     if len(entries) > start:
-        yield entries[start:]
+        yield start, len(entries)

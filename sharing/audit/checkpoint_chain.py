@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from cryptography.x509 import Certificate
+
 from sharing.audit.block import LogPlace
 from sharing.audit.checkpoint import Checkpoint, verify_checkpoint
-from sharing.audit.checkpoint_record import CheckpointRecord, read_checkpoint_record
+from sharing.audit.checkpoint_record import CheckpointRecord, EarlierCheckpoint, read_checkpoint_record
 from sharing.audit.compact_range import CompactRange
 from sharing.audit.cosignature import WITNESSES_DEFAULT, find_witnessed_at, verify_cosignatures
 from sharing.audit.findings import AuditFault, AuditFinding
 from sharing.audit.origins import format_witness
 from sharing.audit.proofs import extract_range
 from sharing.audit.signed_note import SignedNote
+from sharing.audit.time_stamp import verify_checkpoint_stamp
 from sharing.errors import DecodeError
 from sharing.model.times import DAY_MS
 from sharing.trust.faults import TrustError, TrustFault
@@ -32,12 +35,14 @@ class CheckpointPolicy:
         witnesses: Online keys of the other States whose cosignatures count.
         required: How many of these must have cosigned.
         now: The reader's clock, in UTC milliseconds.
+        stamp_roots: The roots of the time-stamping services that are believed; without any, no time stamp is looked at.
     """
 
     keys: TrustedKeys
     witnesses: Mapping[str, TrustedKeys]
     now: int
     required: int = WITNESSES_DEFAULT
+    stamp_roots: Sequence[Certificate] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class KnownCheckpoint:
         cosigned_by: The States that have cosigned it, with the time in UTC milliseconds.
         witnessed_at: When enough of them had, in UTC milliseconds; None if they have not.
         before: The leaves that it covers, if the next checkpoint's proof contains them.
-        time_stamp: Time stamp of a service on its text, which is not verified.
+        time_stamps: Time stamps of services on its text; once it is verified, those that count.
+        stamped_at: The earliest time in them, in UTC milliseconds; None if none counts.
         is_trusted: False if its key was revoked, or has ended so long ago that it is not listed any more. Then it is no
             evidence, but what contradicts it is suspicious.
     """
@@ -60,7 +66,8 @@ class KnownCheckpoint:
     cosigned_by: Mapping[str, int] = field(default_factory=dict)
     witnessed_at: int | None = None
     before: CompactRange | None = None
-    time_stamp: bytes | None = None
+    time_stamps: tuple[bytes, ...] = ()
+    stamped_at: int | None = None
     is_trusted: bool = True
 
 
@@ -122,22 +129,29 @@ class CheckpointChain:
     def find_covering(self, block: int) -> KnownCheckpoint | None:
         """Return the smallest checkpoint of a block that is witnessed; if there is none, the largest that is signed.
 
-        Only as many signatures are verified as that needs.
+        One that is time-stamped as well is preferred. Only as many signatures are verified as that needs.
 
         Args:
             block: Number of the block.
         """
         covering = [each for each in self._collect().values() if each.checkpoint.size > block]
         covering.sort(key=lambda each: (each.checkpoint.size, each.checkpoint.signed_at))
+        if self._policy.stamp_roots:
+            for verified in self._list_trusted(each for each in covering if each.time_stamps):
+                if verified.witnessed_at is not None and verified.stamped_at is not None:
+                    return verified
         largest: KnownCheckpoint | None = None
-        for each in covering:
-            verified = self._verify(each)
-            if verified is None or not verified.is_trusted:
-                continue
+        for verified in self._list_trusted(covering):
             if verified.witnessed_at is not None:
                 return verified
             largest = verified
         return largest
+
+    def _list_trusted(self, known: Iterable[KnownCheckpoint]) -> Iterator[KnownCheckpoint]:
+        for each in known:
+            verified = self._verify(each)
+            if verified is not None and verified.is_trusted:
+                yield verified
 
     def _check_order(self, offset: int, record: CheckpointRecord) -> None:
         checkpoint = record.checkpoint
@@ -167,7 +181,7 @@ class CheckpointChain:
         for offset, record in (*self._records, *self._repeated):
             _merge(known, KnownCheckpoint(record.checkpoint, offset))
             for earlier in record.earlier:
-                _merge(known, KnownCheckpoint(earlier.checkpoint, offset, time_stamp=earlier.time_stamp))
+                _merge(known, KnownCheckpoint(earlier.checkpoint, offset, time_stamps=_list_stamps(earlier)))
         for checkpoint in self._elsewhere:
             _merge(known, KnownCheckpoint(checkpoint, None))
         for (_, record), (_, following) in zip(self._records, self._records[1:], strict=False):
@@ -194,7 +208,19 @@ class CheckpointChain:
         if not is_trusted:
             return replace(each, is_trusted=False)
         times = {state: verified.cosigned_at for state, verified in sorted(found.items())}
-        return replace(each, cosigned_by=times, witnessed_at=witnessed_at)
+        return self._verify_stamps(replace(each, cosigned_by=times, witnessed_at=witnessed_at))
+
+    def _verify_stamps(self, each: KnownCheckpoint) -> KnownCheckpoint:
+        """Return a checkpoint with the time stamps that count, the earliest first."""
+        policy, found = self._policy, []
+        for stamp in each.time_stamps if policy.stamp_roots else ():
+            try:
+                found.append((verify_checkpoint_stamp(stamp, each.checkpoint, policy.stamp_roots, policy.now), stamp))
+            except TrustError as error:
+                self._report(AuditFault.TIME_STAMP_INVALID, each.offset, each.checkpoint.size, str(error))
+        found.sort()
+        stamps = tuple(stamp for _, stamp in found)
+        return replace(each, time_stamps=stamps, stamped_at=found[0][0] if found else None)
 
     def _verify_own(self, each: KnownCheckpoint, witnessed_at: int | None) -> bool | None:
         """Return whether the State's signatures count; None if one of them is wrong or missing.
@@ -258,7 +284,13 @@ def _merge(known: dict[bytes, KnownCheckpoint], each: KnownCheckpoint) -> None:
         return
     signatures = dict.fromkeys((*present.checkpoint.note.signatures, *each.checkpoint.note.signatures))
     checkpoint = replace(present.checkpoint, note=SignedNote(text, tuple(signatures)))
-    known[text] = replace(present, checkpoint=checkpoint, time_stamp=present.time_stamp or each.time_stamp)
+    known[text] = replace(
+        present, checkpoint=checkpoint, time_stamps=tuple(dict.fromkeys((*present.time_stamps, *each.time_stamps)))
+    )
+
+
+def _list_stamps(earlier: EarlierCheckpoint) -> tuple[bytes, ...]:
+    return () if earlier.time_stamp is None else (earlier.time_stamp,)
 
 
 def to_name(text: str) -> str:

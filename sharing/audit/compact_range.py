@@ -3,7 +3,7 @@
 A range [begin, end) of leaves of a tree of RFC 9162 is the disjoint union of the largest complete subtrees that lie in
 it. Their hashes, from left to right, are at most two for each level, so about 40 for a million leaves. From the range
 [0, n) follows the root of the tree of n leaves, without the leaves; from the ranges [0, m) and [m, n), the proof that
-the second tree begins with the first one. So a writer that keeps the range [0, n) can append for ever and sign each
+the second tree begins with the first one. So a writer that keeps the range [0, n) can append forever and sign each
 root, in constant space.
 """
 

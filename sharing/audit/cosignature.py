@@ -85,7 +85,7 @@ def read_cosigned_at(signature: NoteSignature) -> int | None:
 def verify_cosignature(text: bytes, signature: NoteSignature, keys: TrustedKeys, *, now: int) -> VerifiedCosignature:
     """Return who cosigned a checkpoint and when.
 
-    A key that is revoked does not count, whatever time it claims: who has stolen it can claim any.
+    A key that is revoked does not count, whatever time it claims: a thief can claim any time.
 
     Args:
         text: The text of the checkpoint.
@@ -94,8 +94,8 @@ def verify_cosignature(text: bytes, signature: NoteSignature, keys: TrustedKeys,
         now: The reader's clock, in UTC milliseconds.
 
     Raises:
-        TrustError: It is no cosignature of that State, not by a gate key that was valid at its time and is not revoked,
-            or claims a time in the future.
+        TrustError: It is not a cosignature of that State, not by a gate key that was valid at its time and is not
+            revoked, or claims a time in the future.
     """
     state, cosigned_at = keys.state, read_cosigned_at(signature)
     if signature.name != format_witness(state) or cosigned_at is None:
@@ -126,7 +126,7 @@ def verify_cosignatures(
 
     Args:
         checkpoint: The checkpoint.
-        witnesses: Online keys of the States that may cosign, by State. Cosignatures of others are not looked at.
+        witnesses: Online keys of the States that may cosign, by State. Cosignatures of others are ignored.
         now: The reader's clock, in UTC milliseconds.
     """
     found: dict[str, VerifiedCosignature] = {}

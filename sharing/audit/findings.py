@@ -16,7 +16,7 @@ class AuditFault(StrEnum):
         CHANGED: The entries of a block are not those that its head names.
         WRONG_LOG: A block belongs to another State, log or partition.
         GAP: Blocks are missing between two that are there.
-        REPEATED: A block stands where later ones have been already: it is a copy, or out of order.
+        REPEATED: A block follows later ones: it is a copy, or out of order.
         CHAIN_BROKEN: A block does not name the block before it: one of the two was changed or replaced.
         COUNT_WRONG: A block does not say how many entries there are before it.
         TIME_DIFFERS: A record has an earlier time on the broker than its block says, so it would be deleted early.
@@ -31,6 +31,9 @@ class AuditFault(StrEnum):
         CHECKPOINT_ROLLED_BACK: A checkpoint states fewer blocks than an earlier one.
         CHECKPOINT_INCONSISTENT: A checkpoint does not prove that the log only grew.
         COSIGNATURE_INVALID: A cosignature in the name of a witness is not one that counts.
+        TIME_STAMP_INVALID: A time stamp on a checkpoint is not from a trusted service, is of another text, or
+            names a time that cannot be.
+        TIME_STAMP_LATE: Blocks have not been covered by a time stamp in time, in a log that gets time stamps.
         CHECKPOINT_MISSING: Blocks have not been covered by a checkpoint in time.
         NOT_WITNESSED: Blocks have not been covered by a checkpoint with enough cosignatures in time.
     """
@@ -54,6 +57,8 @@ class AuditFault(StrEnum):
     CHECKPOINT_ROLLED_BACK = "CHECKPOINT_ROLLED_BACK"
     CHECKPOINT_INCONSISTENT = "CHECKPOINT_INCONSISTENT"
     COSIGNATURE_INVALID = "COSIGNATURE_INVALID"
+    TIME_STAMP_INVALID = "TIME_STAMP_INVALID"
+    TIME_STAMP_LATE = "TIME_STAMP_LATE"
     CHECKPOINT_MISSING = "CHECKPOINT_MISSING"
     NOT_WITNESSED = "NOT_WITNESSED"
 

@@ -29,7 +29,7 @@ def parse_origin(text: str) -> LogPlace:
     """Return the log that an origin names.
 
     Raises:
-        InputError: It is no origin of a log.
+        InputError: It is not the origin of a log.
     """
     match = _ORIGIN.fullmatch(text)
     if match is None or match[1].upper() not in STATES or int(match[3]) >= PARTITIONS_MAX:

@@ -20,14 +20,12 @@ class Receipt(NamedTuple):
         sender: The State that has signed it.
         recipient: The State that says so.
         item: Id of the item.
-        recorded_by: The State in whose log it stands.
     """
 
     root: bytes
     sender: str
     recipient: str
     item: str
-    recorded_by: str
 
 
 def find_receipt(act: Mapping[str, Any]) -> Receipt | None:
@@ -36,9 +34,9 @@ def find_receipt(act: Mapping[str, Any]) -> Receipt | None:
     if root is None:
         return None
     if act["kind"] == "RECEIPT_RECORDED" and len(act["states"]) == 1:
-        return Receipt(root, act["state"], act["states"][0], act["item_id"], act["state"])
+        return Receipt(root, act["state"], act["states"][0], act["item_id"])
     if act["kind"] == "PUT_IN_INBOX":
-        return Receipt(root, act["provider"], act["state"], act["item_id"], act["state"])
+        return Receipt(root, act["provider"], act["state"], act["item_id"])
     return None
 
 

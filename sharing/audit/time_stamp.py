@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from cryptography.x509 import Certificate, load_pem_x509_certificates
 
+from sharing.audit.checkpoint import Checkpoint
 from sharing.errors import InputError, SettingsError
-from sharing.model.times import to_milliseconds
+from sharing.model.times import format_time, to_milliseconds
+from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.faults import TrustError, TrustFault
 
 RESPONSE_BYTES_MAX: Final = 64_000
@@ -67,10 +69,45 @@ def verify_time_stamp(response: bytes, text: bytes, roots: Sequence[Certificate]
         decoded = library.decode_timestamp_response(response)
         library.VerifierBuilder(roots=list(roots), nonce=nonce).build().verify_message(decoded, text)
         stamped = decoded.tst_info.gen_time
-    except Exception as error:  # noqa: BLE001 the library raises many kinds on malformed bytes
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 the library raises many kinds on malformed bytes, or panics
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise TrustError(TrustFault.BAD_SIGNATURE, f"the time stamp does not count: {reason}") from None
     return to_milliseconds(stamped if stamped.tzinfo is not None else stamped.replace(tzinfo=UTC))
+
+
+def verify_checkpoint_stamp(
+    response: bytes, checkpoint: Checkpoint, roots: Sequence[Certificate], now: int, nonce: int | None = None
+) -> int:
+    """Return when a service says that a checkpoint existed, in UTC milliseconds.
+
+    Args:
+        response: The answer of the service, as in `verify_time_stamp`.
+        checkpoint: The checkpoint.
+        roots: The roots of the services that are believed.
+        now: The reader's clock, in UTC milliseconds.
+        nonce: The number that the answer must repeat; None if it was another's question.
+
+    Raises:
+        TrustError: As `verify_time_stamp`; or the time cannot be: before the State signed the checkpoint by its own
+            clock, or in the future.
+        SettingsError: The library is not installed.
+    """
+    stamped_at = verify_time_stamp(response, checkpoint.note.text, roots, nonce)
+    if stamped_at < checkpoint.signed_at - CLOCK_TOLERANCE_MS:
+        raise TrustError(
+            TrustFault.CONFLICT,
+            f"the time stamp says that the checkpoint existed at {format_time(stamped_at)}, but "
+            f"{checkpoint.place.state} says that it signed it at {format_time(checkpoint.signed_at)}: one of the two "
+            "clocks is wrong",
+        )
+    if stamped_at > now + CLOCK_TOLERANCE_MS:
+        raise TrustError(
+            TrustFault.NOT_YET_VALID,
+            f"the time stamp is from {format_time(stamped_at)}, in the future; check the clock",
+        )
+    return stamped_at
 
 
 def read_roots(data: bytes) -> list[Certificate]:

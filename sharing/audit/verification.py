@@ -21,10 +21,11 @@ from sharing.audit.checkpoint_chain import KnownCheckpoint
 from sharing.audit.compact_range import CompactRange
 from sharing.audit.findings import AuditFault, AuditFinding
 from sharing.audit.log_head import NO_BLOCK
+from sharing.audit.stamp_coverage import LateStamp, StampCoverage
 from sharing.errors import DecodeError
 from sharing.model.times import HOUR_MS, MINUTE_MS
 from sharing.serialization.codec import HEADER_LENGTH
-from sharing.sign.merkle_tree import compute_root, hash_leaf
+from sharing.sign.merkle_tree import compute_root
 
 COVERED_WITHIN_MS: Final = 10 * MINUTE_MS
 """A block is covered by a checkpoint in this time: there is one each minute."""
@@ -50,6 +51,9 @@ class LogReport:
         sure_blocks: The same as `witnessed_blocks`, but of the last such checkpoint before anything that is wrong.
         sure_at: Instant of that checkpoint, in UTC milliseconds.
         findings: What is wrong.
+        stamped_blocks: Size of the log in the last checkpoint with a time stamp that agrees with the blocks.
+        stamped_at: The time in that time stamp, in UTC milliseconds; None if there is none, or none is checked.
+        stamped_since: The time in the first one.
     """
 
     place: LogPlace
@@ -61,6 +65,9 @@ class LogReport:
     sure_blocks: int
     sure_at: int | None
     findings: tuple[AuditFinding, ...]
+    stamped_blocks: int = 0
+    stamped_at: int | None = None
+    stamped_since: int | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -109,6 +116,7 @@ class LogVerifier:
         self._uncovered_block = self._unwitnessed_block = 0
         self._witnessed_blocks = 0
         self._witnessed_at: int | None = None
+        self._stamps = StampCoverage()
         self._sure: tuple[int, int | None] = (0, None)
         self._is_forked = False
 
@@ -156,19 +164,28 @@ class LogVerifier:
         """
         if self._to_end and self._next_number is not None:
             self._check_end(self._next_number)
-        if self._signs and self._uncovered_since is not None and self._uncovered_since < now - COVERED_WITHIN_MS:
+        is_uncovered = self._uncovered_since is not None and self._uncovered_since < now - COVERED_WITHIN_MS
+        if self._signs and is_uncovered and not self._goes_on(self._uncovered_block, is_witnessed=False):
             sentence = f"no checkpoint covers the blocks from {self._uncovered_block} on"
             self._report(AuditFault.CHECKPOINT_MISSING, None, self._uncovered_block, sentence)
         is_late = self._unwitnessed_since is not None and self._unwitnessed_since < now - WITNESSED_WITHIN_MS
-        if self._signs and self._required and is_late:
-            sentence = f"fewer than {self._required} States have cosigned a checkpoint of the blocks from "
-            self._report(
-                AuditFault.NOT_WITNESSED, None, self._unwitnessed_block, f"{sentence}{self._unwitnessed_block} on"
-            )
+        if self._signs and self._required and is_late and not self._goes_on(self._unwitnessed_block, is_witnessed=True):
+            block = self._unwitnessed_block
+            sentence = f"fewer than {self._required} States have cosigned a checkpoint of the blocks from {block} on"
+            self._report(AuditFault.NOT_WITNESSED, None, block, sentence)
+        if self._to_end:
+            self._report_late(self._stamps.finish(now))
         return LogReport(
             self._place, self._blocks, self._records, self._witnessed, self._witnessed_blocks, self._witnessed_at,
-            *self._sure, tuple(self.findings),
+            *self._sure, tuple(self.findings), self._stamps.blocks, self._stamps.last_at, self._stamps.first_at,
         )  # fmt: skip
+
+    def _goes_on(self, block: int, *, is_witnessed: bool) -> bool:
+        """Return whether only a part of the log is verified, and a checkpoint after its end covers a block."""
+        return not self._to_end and any(
+            size > block and any(each.is_trusted and (each.witnessed_at or not is_witnessed) for each in known)
+            for size, known in self._by_size.items()
+        )
 
     def _check_place(self, offset: int, block: AuditBlock) -> bool:
         """Compare numbers and hash with the block before; return whether the block comes next or later."""
@@ -193,8 +210,8 @@ class LogVerifier:
 
     def _check_content(self, offset: int, block: AuditBlock, value: bytes) -> bool:
         """Compare a block with its head; return whether it is whole."""
-        if compute_root(list(map(hash_leaf, block.entries))) != block.root:
-            sentence = f"the entries of block {block.number} are not those that its head names"
+        if compute_root(block.hash_entries()) != block.root:
+            sentence = f"the entries or commitments of block {block.number} are not those that its head names"
             self._report(AuditFault.CHANGED, offset, block.number, sentence)
             return False
         if value[HEADER_LENGTH:] != block.encode_unframed():
@@ -217,6 +234,7 @@ class LogVerifier:
             self._uncovered_since, self._uncovered_block = block.written_at, block.number
         if self._unwitnessed_since is None:
             self._unwitnessed_since, self._unwitnessed_block = block.written_at, block.number
+        self._stamps.add_block(block.number, block.written_at)
 
     def _find_tree(self, size: int) -> CompactRange | None:
         """Return the tree of a size, from a checkpoint; a witnessed one if there is one."""
@@ -255,6 +273,9 @@ class LogVerifier:
             self._witnessed_blocks, self._witnessed_at = size, witnessed
             if not self.findings:
                 self._sure = size, witnessed
+        stamped = min((each.stamped_at for each in agreed if each.stamped_at is not None), default=None)
+        if stamped is not None:
+            self._report_late(self._stamps.add_stamp(size, stamped))
 
     def _check_end(self, blocks: int) -> None:
         """Compare the number of blocks with the largest checkpoint."""
@@ -271,6 +292,10 @@ class LogVerifier:
         """Forget what was before: it cannot be compared with what comes."""
         self._drop_pending()
         self._tree = self._next_first = self._previous = None
+
+    def _report_late(self, late: LateStamp | None) -> None:
+        if late is not None:
+            self._report(AuditFault.TIME_STAMP_LATE, None, late.block, late.sentence)
 
     def _report(self, fault: AuditFault, offset: int | None, block: int | None, sentence: str) -> None:
         self.findings.append(

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sharing.audit.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
 from sharing.audit.checkpoint_record import CheckpointRecord
-from sharing.audit.cosignature import VerifiedCosignature, cosign_checkpoint, verify_cosignatures
+from sharing.audit.cosignature import cosign_checkpoint, verify_cosignatures
 from sharing.model.times import format_time
 from sharing.trust.faults import TrustError
 from sharing.trust.key_statement import TrustedKeys
@@ -181,20 +181,6 @@ def _compare(log: WitnessedLog, record: CheckpointRecord) -> Observation:
     return _accept(log, checkpoint, f"has {checkpoint.size - last.size} blocks more than the one before")
 
 
-def compare_cosignatures(
-    log: WitnessedLog, earlier: Checkpoint, witnesses: Mapping[str, TrustedKeys], now: int
-) -> tuple[list[VerifiedCosignature], list[TrustError]]:
-    """Return which other States cosigned an earlier checkpoint, and what is wrong with other signatures on it.
-
-    Raises:
-        ValueError: It is of another log.
-    """
-    if earlier.place != log.last.place:
-        raise ValueError(f"{earlier.origin} is another log than {log.last.origin}")
-    found, faults = verify_cosignatures(earlier, witnesses, now=now)
-    return list(found.values()), faults
-
-
 def _accept(log: WitnessedLog, checkpoint: Checkpoint, reason: str) -> Observation:
     seen = (*log.seen, checkpoint.note.to_bytes())[-REMEMBERED_MAX:]
     return Observation(Sighting.CONSISTENT, replace(log, seen=seen), checkpoint, reason)
@@ -207,7 +193,7 @@ def _find_fork(
     now: int,
     witnesses: Mapping[str, TrustedKeys],
 ) -> tuple[bytes, Checkpoint] | None:
-    """Return two checkpoints that the State has signed for the same size with different roots: the own one first.
+    """Return two checkpoints that the State has signed for the same size with different roots: the one in `log` first.
 
     What others have cosigned counts only with the State's own signature: no witness can accuse it by a text alone.
     """

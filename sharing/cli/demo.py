@@ -6,13 +6,13 @@ from enum import StrEnum
 from typing import Annotated, Any, assert_never
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column
+from rich.text import Text
 
-from sharing.cli.shared.console import AsJson, err, out, print_json, print_line
+from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, print_line
 from sharing.errors import InputError
 from sharing.model.decision import UndecidedRule, describe_undecided
 from sharing.model.effects import FORBIDDING_EFFECTS
@@ -51,9 +51,9 @@ def demo(
     if secure and broker is not BrokerChoice.KAFKA:
         raise InputError("--secure needs --broker kafka: the embedded broker does not support certificates")
     # With --json, standard output holds the JSON document and nothing else.
-    console = Console(stderr=as_json, highlight=False)
+    console = err if as_json else out
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         report = run_demo(broker, _DemoPrinter(progress), secure=secure)
     if as_json:
         print_json(report.to_json())
@@ -127,7 +127,10 @@ class _DemoPrinter:
             self._print_line(f"[dim]condition to accept: {escape(condition['text'])}[/]", 12)
 
     def _print_line(self, text: str, indent: int = 0) -> None:
-        self._progress.console.print(Padding(text, (0, 0, 0, indent)))  # the progress bar stays below it
+        console = self._progress.console  # the progress bar stays below what it prints
+        if text.startswith("\n"):
+            console.print()
+        console.print(Padding(Text.from_markup(text.lstrip("\n")), (0, 0, 0, indent), expand=False))
 
 
 def _choose_colour(outcome: Outcome) -> str:
@@ -175,9 +178,9 @@ def _explain_outcome(outcome: Outcome, recipient: dict[str, Any]) -> str:
 
 def _print_report(report: DemoReport) -> None:
     published = ("published", "disclosed", "offered", "held", "withheld", "quarantined")
+    _print_counts("Outcomes of what each State published", published, report)
+    _print_counts("What each State received", ("notices", "offers", "delivered"), report)
     out.print()
-    out.print(_make_table("Outcomes of what each State published", published, report))
-    out.print(_make_table("What each State received", ("notices", "offers", "delivered"), report))
     total = " + ".join(f"{report.total(name)} {name}" for name in published[1:])
     verdict = "[green]adds up[/]" if report.adds_up else "[red]DOES NOT ADD UP[/]"
     out.print(f"{report.total('published')} published = {total}: {verdict}")
@@ -201,12 +204,14 @@ def _print_report(report: DemoReport) -> None:
     out.print(f"{report.broker} broker, {report.seconds:.1f} s")
 
 
-def _make_table(title: str, names: tuple[str, ...], report: DemoReport) -> Table:
-    table = Table("State", *names, title=title, title_justify="left")
+def _print_counts(title: str, names: tuple[str, ...], report: DemoReport) -> None:
+    table = make_table("State", *(Column(name, justify="right") for name in names))
     for state, state_report in report.states.items():
         counts = [getattr(state_report, name) for name in names]
         if any(counts):
-            table.add_row(state, *map(str, counts))
+            add_row(table, state, *counts)
     table.add_section()
-    table.add_row("all", *(str(report.total(name)) for name in names), style="bold")
-    return table
+    add_row(table, "all", *(report.total(name) for name in names))
+    out.print()
+    print_line(title, style="bold")
+    out.print(table)

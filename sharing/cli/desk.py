@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,7 @@ def desk(
         Path | None, typer.Option("--tls-key", help="PEM file with its private key.", metavar="FILE")
     ] = None,
     metrics_port: Annotated[
-        int | None, typer.Option("--metrics-port", min=1, max=65535, help="Port of its metrics, on this machine only.")
+        int | None, typer.Option("--metrics-port", min=1, max=65535, help="Port of its metrics, at SHARING_WEB_BIND.")
     ] = None,
     agency: Annotated[
         str | None, typer.Option("--agency", help="Agency under which it publishes. Default: SHARING_DESK_AGENCY.")
@@ -64,6 +65,7 @@ def desk(
     )
     settings = make_desk_settings(console.settings, console.state)
     require_protected(settings)
+    logging.getLogger().handlers.clear()  # those of commands, which show warnings only, without time or level
     configure_logging(console.settings.log_level, console.settings.log_format)
     services, parts = compose(console, settings)
     serve(services, build_application(services), parts)
@@ -87,6 +89,7 @@ def make_desk_settings(settings: Settings, state: str) -> DeskSettings:
         tls_certificate=settings.desk_tls_certificate,
         tls_key=settings.desk_tls_key,
         metrics_port=settings.desk_metrics_port,
+        metrics_host=settings.web_bind,
         language=settings.desk_language,
         agency=settings.desk_agency,
         agency_certificate=settings.desk_agency_certificate,

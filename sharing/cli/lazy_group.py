@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
-from sharing.errors import InputError, SettingsError
+from sharing.cli.given_values import check_given_values
+from sharing.cli.value_names import name_values
+from sharing.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -42,6 +42,8 @@ def lazy_group(sources: Mapping[str, CommandSource]) -> type[TyperGroup]:
     """Return a group class that replaces a placeholder with the real command when it is invoked."""
 
     class LazyGroup(TyperGroup):
+        lazy_sources = sources
+
         def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
             name, command, remaining = super().resolve_command(ctx, args)
             if name is not None and name in sources:
@@ -75,44 +77,30 @@ def load_command(name: str, source: CommandSource) -> Any:
         ) from None
     if isinstance(implementation, typer.Typer):
         implementation.rich_markup_mode = None  # plain text, as the rest of the help
+        implementation._add_completion = False  # noqa: SLF001 the program completes itself, not each of its groups
         command = typer.main.get_command(implementation)
     else:
         single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT_SETTINGS)
         single.command(name)(implementation)
         command = typer.main.get_command(single)
-    _check_values(command)
+    check_given_values(command)
+    name_values(command)
     return command
 
 
-def _check_values(command: Any) -> None:
-    """Let a command, or each command of a group, check the texts that it is given before it makes anything of them."""
-    for member in getattr(command, "commands", {}).values():
-        _check_values(member)
-    for parameter in command.params:
-        kind = parameter.type_descriptor.annotation
-        is_path = kind is Path or Path in get_args(kind)
-        parameter.process_value = partial(_process_value, parameter, parameter.process_value, is_path)
+def iterate_commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each command of a group, those of its groups included, imported, with its path; or a command itself.
 
-
-def _process_value(parameter: Any, process: Callable[[Any, Any], Any], is_path: bool, ctx: Any, value: Any) -> Any:
-    """Return the value of an option or argument, as `process` makes it.
-
-    Raises:
-        InputError: A path is empty, which `Path` would take for this folder; or another text has bytes that are none.
+    Args:
+        path: How the command is called, such as `sharing law`.
+        command: The group or command, as `load_command` returns it.
     """
-    for text in value if isinstance(value, list | tuple) else (value,):
-        if not isinstance(text, str):
-            continue
-        if is_path and not text:
-            raise InputError(f"{_name_parameter(parameter)} '': must not be empty; name a file or folder")
-        if not is_path and any("\ud800" <= character <= "\udfff" for character in text):
-            raise InputError(f"{_name_parameter(parameter)}: must be text in UTF-8")
-    return process(ctx, value)
-
-
-def _name_parameter(parameter: Any) -> str:
-    name = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.display_name_raw.upper()
-    return str(name)
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    sources = getattr(command, "lazy_sources", {})
+    for name, member in command.commands.items():
+        yield from iterate_commands(f"{path} {name}", load_command(name, sources[name]) if name in sources else member)
 
 
 def _placeholder() -> None:

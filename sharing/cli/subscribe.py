@@ -14,7 +14,8 @@ from typing import Annotated, Final
 
 import typer
 
-from sharing._subscriber import Subscriber, UnreadableNotice
+from sharing._notice_intake import UnreadableNotice
+from sharing._subscriber import Subscriber
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, format_json, out
 from sharing.cli.shared.instants import parse_instant, read_clock
@@ -111,6 +112,9 @@ def subscribe(
         subscriber.run_batches(printer.print_batch)
     if unreadable:
         raise typer.Exit(1)
+    if not (printer.has_printed or as_json):  # silence could also mean that something is wrong
+        seen = "" if is_peeking else " that this group has not received yet"
+        err.print(f"nothing for {code}{seen}{' matches' if is_selected is not None else ''}")
 
 
 class _Printer:
@@ -120,12 +124,16 @@ class _Printer:
         is_selected: Returns whether a notice or offer is printed; None for all.
         as_json: Whether it is printed as JSON.
         is_peeking: Whether nothing counts as received.
+
+    Attributes:
+        has_printed: Whether anything was.
     """
 
     def __init__(self, is_selected: IsSelected | None, *, as_json: bool, is_peeking: bool) -> None:
         self._is_selected = is_selected
         self._as_json = as_json
         self._is_peeking = is_peeking
+        self.has_printed = False
 
     def print_batch(self, notices: list[Notice]) -> None:
         """Print notices at once: all of them count as received then, or none."""
@@ -161,6 +169,7 @@ class _Printer:
         """
         if not text:
             return
+        self.has_printed = True
         try:
             sys.stdout.write(text)
             sys.stdout.flush()

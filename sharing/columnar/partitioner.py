@@ -35,7 +35,7 @@ def find_misplaced_rows(ids: pa.Array, partitions: pa.Array, partition_count: in
 
 
 def find_misplaced_keys(keys: Sequence[bytes | None], partitions: pa.Array, partition_count: int) -> list[int]:
-    """Return the rows whose record is not on the partition of its key. A key that is no id is left out.
+    """Return the rows whose record is not on the partition of its key. A key that is not an id is left out.
 
     Args:
         keys: The keys.

@@ -6,10 +6,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sharing.console.answer_checks import AnswerParts, RulingOfficer, require_answered
+from sharing.console.ask_sentences import strip_ask
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk, make_references
 from sharing.errors import InputError
 from sharing.rulings.asked_terms import AskedTerms
+from sharing.sentences import get_sentence, say
 
 
 class LeftOut(NamedTuple):
@@ -73,7 +75,7 @@ def sort_out(
             require_answered(console, [found], by, parts, now)
             make_references([found])
         except InputError as error:
-            left_out.append(LeftOut(found.ask.id, str(error).removeprefix(f"{found.ask.id}: ")))
+            left_out.append(LeftOut(found.ask.id, strip_ask(get_sentence(error), found.ask.id)))
         else:
             fitting.append(found)
     return fitting, left_out
@@ -95,11 +97,11 @@ def _require_same_terms(first: AskedTerms, other: AskedTerms) -> None:
         InputError: It is, or it is not known by which.
     """
     if first.is_known and not other.is_known:
-        raise InputError("by which law it is asked is not known here; answer it by itself")
+        raise InputError(say("by which law it is asked is not known here; answer it by itself"))
     for difference, is_same in (
-        ("another rule asks for it", first.rule == other.rule),
-        ("other conditions hold for it", first.conditions_hash == other.conditions_hash),
-        ("another duty to provide holds for it", first.is_obligatory == other.is_obligatory),
+        (say("another rule asks for it; answer it by itself"), first.rule == other.rule),
+        (say("other conditions hold for it; answer it by itself"), first.conditions_hash == other.conditions_hash),
+        (say("another duty to provide holds for it; answer it by itself"), first.is_obligatory == other.is_obligatory),
     ):
         if not is_same:
-            raise InputError(f"{difference}; answer it by itself")
+            raise InputError(difference)

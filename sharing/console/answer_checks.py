@@ -6,11 +6,11 @@ option, the desk that of a field of a form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Protocol
 
+from sharing.console.ask_sentences import ENDED_WORDS, PART_WORDS, name_ask
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_refusal, join_codes
 from sharing.console.found_asks import FoundAsk
@@ -20,24 +20,11 @@ from sharing.conversation.events import Claimed, PassedOn
 from sharing.conversation.handling import find_handling_refusal
 from sharing.conversation.vocabulary import Answer, DeliveryStatus, Refusal
 from sharing.errors import InputError
-from sharing.model.times import to_utc_day
-from sharing.packs.library import find_law
-from sharing.packs.signature import read_public_keys
-from sharing.rulings.alikeness import find_unavailable_ground
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.facts import RuledFact
-from sharing.rulings.ruling import ANSWER_PARTS, Answering
-from sharing.rulings.vocabulary import FAULT_SENTENCES, GROUND_INSTRUMENTS, RefusalGround
-
-PART_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "grounds": "a ground of refusal",
-        "facts": "facts",
-        "relaxed": "the conditions that stay, perhaps none",
-        "text": "grounds in words",
-    }
-)
-"""The parts of an answer, by their fields."""
+from sharing.rulings.ruling import ANSWER_PARTS
+from sharing.rulings.vocabulary import RefusalGround
+from sharing.sentences import say
 
 
 class RulingRefusedError(InputError):
@@ -134,8 +121,14 @@ def require_answered(
         officer = _require_own(console, found, by.id, by.officer)
         if parts.answer not in found.ask.row.answers:
             raise InputError(
-                f"{found.ask.id}: this Ask does not take the answer {parts.answer}; it takes "
-                f"{', '.join(found.ask.row.answers)}",
+                name_ask(
+                    found.ask.id,
+                    say(
+                        "this Ask does not take the answer %(answer)s; it takes %(answers)s",
+                        answer=parts.answer,
+                        answers=", ".join(found.ask.row.answers),
+                    ),
+                ),
                 field="answer",
             )
         _refuse(found, found.ask.find_refusal(officer, parts.answer, now, found.ask.nonce))
@@ -151,37 +144,25 @@ def require_alike(asks: Sequence[FoundAsk], terms: dict[str, AskedTerms]) -> Non
         InputError: They differ. The message says in what.
     """
     compared: dict[str, Callable[[FoundAsk], object]] = {
-        "the providing State": lambda found: found.provider,
-        "kind": lambda found: found.ask.kind,
-        "the receiving States": lambda found: found.ask.recipients,
-        "the rule that asks": lambda found: terms[found.ask.id].rule,
-        "the conditions": lambda found: terms[found.ask.id].conditions_hash,
+        say("the providing State"): lambda found: found.provider,
+        say("kind"): lambda found: found.ask.kind,
+        say("the receiving States"): lambda found: found.ask.recipients,
+        say("the rule that asks"): lambda found: terms[found.ask.id].rule,
+        say("the conditions"): lambda found: terms[found.ask.id].conditions_hash,
     }
     first = asks[0]
     for found in asks[1:]:
         for name, read in compared.items():
             if read(found) != read(first):
                 raise InputError(
-                    f"{first.ask.id} and {found.ask.id} differ in {name}; answer each by itself", field="asks"
+                    say(
+                        "%(first)s and %(second)s differ in %(what)s; answer each by itself",
+                        first=first.ask.id,
+                        second=found.ask.id,
+                        what=name,
+                    ),
+                    field="asks",
                 )
-
-
-def require_grounds(
-    console: ConsoleConnection, asks: Sequence[FoundAsk], terms: dict[str, AskedTerms], act: Answering, now: int
-) -> None:
-    """Refuse grounds of refusal that are not available.
-
-    Raises:
-        InputError: One is that of a treaty that is not in force between the States, or discretion is the only one and
-            a rule obliges the State.
-    """
-    for found in asks:
-        others = found.ask.recipients if found.provider == console.state else {found.provider}
-        in_force = _list_in_force(console, others, now) if set(act.grounds) & set(GROUND_INSTRUMENTS) else frozenset()
-        obliged = found.provider == console.state and terms[found.ask.id].is_obligatory
-        fault = find_unavailable_ground(act, is_obliged=obliged, in_force=in_force)
-        if fault is not None:
-            raise InputError(FAULT_SENTENCES[fault], field="grounds")
 
 
 def require_answerable(
@@ -214,7 +195,15 @@ def _require_own(console: ConsoleConnection, found: FoundAsk, officer_id: str, k
     ask = found.ask
     if ask.state != console.state:
         raise InputError(
-            f"{ask.id}: people of {ask.state} are asked, and answer there; {console.state} waits for them", field="asks"
+            name_ask(
+                ask.id,
+                say(
+                    "people of %(state)s are asked, and answer there; %(own)s waits for them",
+                    state=ask.state,
+                    own=console.state,
+                ),
+            ),
+            field="asks",
         )
     return known or Officer(officer_id, "", frozenset() if ask.role is None else frozenset({ask.role}))
 
@@ -222,9 +211,10 @@ def _require_own(console: ConsoleConnection, found: FoundAsk, officer_id: str, k
 def _refuse(found: FoundAsk, refusal: Refusal | None) -> None:
     if refusal is None:
         return
-    role = f"; it asks for the role {found.ask.role}" if refusal is Refusal.WRONG_ROLE else ""
-    ended = f"; it is {found.ask.status.lower()}" if refusal is Refusal.NOT_OPEN else ""
-    raise RulingRefusedError(f"{found.ask.id}: {describe_refusal(refusal)}{role}{ended}", found.ask.id, refusal)
+    role = say("; it asks for the role %(role)s", role=found.ask.role) if refusal is Refusal.WRONG_ROLE else ""
+    ended = ENDED_WORDS.get(found.ask.status, "") if refusal is Refusal.NOT_OPEN else ""
+    reason = say("%(reason)s%(role)s%(ended)s", reason=describe_refusal(refusal), role=role, ended=ended)
+    raise RulingRefusedError(name_ask(found.ask.id, reason), found.ask.id, refusal)
 
 
 def _require_parts(parts: AnswerParts) -> None:
@@ -240,14 +230,23 @@ def _require_parts(parts: AnswerParts) -> None:
     missing = sorted(needed - present - {"conditions_hash"})
     surplus = sorted(present - needed - allowed - {"text"})
     if missing:
-        raise InputError(f"the answer {parts.answer} needs {PART_WORDS[missing[0]]}", field=missing[0])
+        raise InputError(
+            say("the answer %(answer)s needs %(part)s", answer=parts.answer, part=PART_WORDS[missing[0]]),
+            field=missing[0],
+        )
     if surplus:
         raise InputError(
-            f"the answer {parts.answer} takes no such part: {PART_WORDS[surplus[0]]}; leave it out", field=surplus[0]
+            say(
+                "the answer %(answer)s takes no such part: %(part)s; leave it out",
+                answer=parts.answer,
+                part=PART_WORDS[surplus[0]],
+            ),
+            field=surplus[0],
         )
     if (RefusalGround.OWN_LAW in parts.grounds) != (parts.own_rule is not None):
         raise InputError(
-            "the ground OWN_LAW needs the id of the rule of your own law, and no other ground does", field="own_rule"
+            say("the ground OWN_LAW needs the id of the rule of your own law, and no other ground does"),
+            field="own_rule",
         )
 
 
@@ -255,7 +254,12 @@ def _require_facts(found: FoundAsk, parts: AnswerParts) -> None:
     other = [fact.name for fact in parts.facts if fact.name not in found.ask.facts]
     if other:
         raise InputError(
-            f"{found.ask.id} does not ask for {', '.join(other)}; it asks for {join_codes(found.ask.facts)}",
+            say(
+                "%(ask)s does not ask for %(other)s; it asks for %(facts)s",
+                ask=found.ask.id,
+                other=", ".join(other),
+                facts=join_codes(found.ask.facts),
+            ),
             field="facts",
         )
 
@@ -271,27 +275,25 @@ def _require_relaxed(found: FoundAsk, parts: AnswerParts) -> None:
     for delivery in _list_guarded(kept, found.ask.id):
         conditions, required = delivery.terms.conditions, delivery.terms.required
         if not required <= named:
-            raise InputError(f"the law requires {join_codes(required - named)}; name it too", field="relaxed")
+            raise InputError(
+                say("the law requires %(codes)s; name it too", codes=join_codes(required - named)), field="relaxed"
+            )
         if not named <= conditions:
             raise InputError(
-                f"{join_codes(named - conditions)} is no condition of this item; it has {join_codes(conditions)}",
+                say(
+                    "%(codes)s is no condition of this item; it has %(known)s",
+                    codes=join_codes(named - conditions),
+                    known=join_codes(conditions),
+                ),
                 field="relaxed",
             )
         if named == conditions:
             raise InputError(
-                "this leaves out no condition; name fewer, of those that the law does not require", field="relaxed"
+                say("this leaves out no condition; name fewer, of those that the law does not require"),
+                field="relaxed",
             )
 
 
 def _list_guarded(conversation: Conversation, ask: str) -> Collection[Delivery]:
     waiting = conversation.list_deliveries(DeliveryStatus.WAITING)
     return [delivery for delivery in waiting if ask in delivery.guards]
-
-
-def _list_in_force(console: ConsoleConnection, others: Collection[str], now: int) -> frozenset[str]:
-    """Return the instruments that bind this State and each of the others today."""
-    settings = console.settings
-    law = find_law(console.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
-    day = to_utc_day(now)
-    common = [law.treaties.common_instruments(console.state, other, day) or frozenset[str]() for other in others]
-    return frozenset.intersection(*map(frozenset, common)) if common else frozenset()

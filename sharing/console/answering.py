@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
-from sharing.console.answer_checks import AnswerParts, require_grounds
+from sharing.console.answer_checks import AnswerParts
+from sharing.console.ask_sentences import name_ask
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk, list_partitions, make_references
+from sharing.console.ground_checks import require_grounds
 from sharing.conversation.covering import COVER_DAYS_MAX
 from sharing.conversation.vocabulary import Answer, Consequence
 from sharing.errors import InputError
@@ -20,6 +22,7 @@ from sharing.ruling_submission import list_every_partition
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.ruling import ANSWER_PARTS, TEXT_MAX, Answering, PassingOn
 from sharing.rulings.vocabulary import RefusalGround
+from sharing.sentences import say
 
 
 def require_text_length(text: str) -> str:
@@ -29,7 +32,7 @@ def require_text_length(text: str) -> str:
         InputError: There are too many for a ruling.
     """
     if len(text) > TEXT_MAX:
-        raise InputError(f"must not have more than {TEXT_MAX:,} characters", field="text")
+        raise InputError(say("must not have more than %(count)s characters", count=format(TEXT_MAX, ",")), field="text")
     return text
 
 
@@ -50,7 +53,10 @@ def read_elsewhere(
     for found in named:
         if terms[found.ask.id].conditions_hash not in {None, given_hash}:
             raise InputError(
-                f"{found.ask.id} has other conditions; read them again, with `sharing asks show` or at the desk",
+                say(
+                    "%(ask)s has other conditions; read them again, with `sharing asks show` or at the desk",
+                    ask=found.ask.id,
+                ),
                 field="conditions_hash",
             )
     read = {found.ask.id for found in named} | {
@@ -115,7 +121,7 @@ def make_passing_on(found: Sequence[FoundAsk], authority: Authority) -> PassingO
         InputError: No kind is named, or there are too many Asks.
     """
     if authority is Authority.UNKNOWN:
-        raise InputError("name the kind of authority that is to answer, such as PROSECUTOR", field="authority")
+        raise InputError(say("name the kind of authority that is to answer, such as PROSECUTOR"), field="authority")
     return PassingOn(asks=make_references(found), authority=authority)
 
 
@@ -133,12 +139,17 @@ def require_coverable(found: FoundAsk, until: int, parts: AnswerParts, now: int)
     """
     field = "covers_until"
     if not now < until <= now + COVER_DAYS_MAX * DAY_MS:
-        raise InputError(f"must be a time in the future, at most {COVER_DAYS_MAX} days ahead", field=field)
+        raise InputError(
+            say("must be a time in the future, at most %(days)s days ahead", days=COVER_DAYS_MAX), field=field
+        )
     if not found.ask.row.can_be_covered:
-        raise InputError(f"each Ask of the kind {found.ask.kind} is answered by itself; leave this out", field=field)
+        raise InputError(
+            say("each Ask of the kind %(kind)s is answered by itself; leave this out", kind=found.ask.kind.value),
+            field=field,
+        )
     if RefusalGround.HUMAN_RIGHTS in parts.grounds:
         raise InputError(
-            "whether a human right stands against an item is looked at for each; leave this out", field=field
+            say("whether a human right stands against an item is looked at for each; leave this out"), field=field
         )
     return until
 
@@ -171,8 +182,14 @@ def _choose_hash(found: FoundAsk, terms: AskedTerms, answer: Answer, *, covers: 
     )
     if is_needed and (terms.conditions_hash is None or not terms.are_read):
         raise InputError(
-            f"{found.ask.id}: the answer {answer} is about conditions, and they cannot be read here; set "
-            "SHARING_READER_KEY to open the offer in the inbox, or give the hash of those that you have read",
+            name_ask(
+                found.ask.id,
+                say(
+                    "the answer %(answer)s is about conditions, and they cannot be read here; set SHARING_READER_KEY "
+                    "to open the offer in the inbox, or give the hash of those that you have read",
+                    answer=answer,
+                ),
+            ),
             field="conditions_hash",
         )
     is_releasing = found.ask.row.answers[answer] is Consequence.RELEASE

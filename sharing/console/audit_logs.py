@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.x509 import Certificate
+
 from sharing.audit.checkpoint import Checkpoint
 from sharing.audit.origins import format_origin
 from sharing.audit.verification import LogReport
@@ -23,7 +25,11 @@ def make_audit_source(console: ConsoleConnection) -> AuditSource:
 
 
 def read_own_checkpoints(
-    console: ConsoleConnection, now: int, required: int, elsewhere: Sequence[Checkpoint] = ()
+    console: ConsoleConnection,
+    now: int,
+    required: int,
+    elsewhere: Sequence[Checkpoint] = (),
+    stamp_roots: Sequence[Certificate] = (),
 ) -> ReadCheckpoints | None:
     """Return the checkpoints of the State's logs; None if no roots are pinned, so that no signature can be verified.
 
@@ -32,16 +38,19 @@ def read_own_checkpoints(
         now: The time, in UTC milliseconds.
         required: How many other States must have cosigned.
         elsewhere: Checkpoints that were seen elsewhere, such as by a witness.
+        stamp_roots: The roots of the time-stamping services that are believed; without any, no time stamp is looked at.
 
     Raises:
         InfrastructureError: No broker answers, or a topic cannot be read.
+        SettingsError: There are time stamps to verify, and the library for that is not installed.
         TrustError: The keys of the State itself are not proved.
     """
     pins = read_directory_pins(console.settings)
     if pins is None:
         return None
     source = make_audit_source(console)
-    policy = read_known_keys(source, console.state, pins, now).make_policy(console.state, now, required)
+    keys = read_known_keys(source, console.state, pins, now)
+    policy = keys.make_policy(console.state, now, required, stamp_roots)
     return read_checkpoints(source, console.state, policy, elsewhere)
 
 
@@ -80,6 +89,9 @@ def _describe_log(report: LogReport) -> dict[str, Any]:
         "witnessed_at": format_optional_time(report.witnessed_at),
         "sure_blocks": report.sure_blocks,
         "sure_at": format_optional_time(report.sure_at),
+        "stamped_blocks": report.stamped_blocks,
+        "stamped_at": format_optional_time(report.stamped_at),
+        "stamped_since": format_optional_time(report.stamped_since),
     }
 
 

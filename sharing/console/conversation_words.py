@@ -12,6 +12,7 @@ from sharing.model.decision import RuleReference
 from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS, format_time
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
+from sharing.sentences import Sentence, say
 
 KIND_WORDS: Final[Mapping[AskKind, str]] = MappingProxyType(
     {
@@ -98,9 +99,10 @@ ACT_WORDS: Final[Mapping[ActKind, str]] = MappingProxyType(
 """What was done, where the record says no more than that."""
 
 
-def describe_refusal(refusal: Refusal) -> str:
+def describe_refusal(refusal: Refusal) -> Sentence:
     """Return why a ruling changes nothing: a sentence, and the code that scripts and records use."""
-    return f"{REFUSAL_SENTENCES.get(refusal, 'it changes nothing')} ({refusal})"
+    reason = say(REFUSAL_SENTENCES.get(refusal) or "it changes nothing")
+    return say("%(reason)s (%(code)s)", reason=reason, code=refusal.value)
 
 
 def list_law(rules: Iterable[RuleReference]) -> list[dict[str, str]]:
@@ -139,29 +141,43 @@ def describe_time_left(deadline: int, now: int) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else "less than 1 min"
 
 
-def describe_act(act: Act) -> str:
+def describe_act(act: Act) -> Sentence:
     """Return what was done, in one sentence: codes, States and ids of officers."""
     where = f" ({', '.join(act.states)})" if act.states else ""
     if act.kind in {ActKind.UNDELIVERED, ActKind.ASK_REPEATED}:
-        what = f": {describe_kind(act.ask_kind)}" if act.kind is ActKind.ASK_REPEATED and act.ask_kind else ""
-        return f"{ACT_WORDS[act.kind]}{what}{where}"
+        is_named = act.kind is ActKind.ASK_REPEATED and act.ask_kind is not None
+        what = say(": %(what)s", what=_name_asked(act)) if is_named else ""
+        return say("%(act)s%(what)s%(where)s", act=say(ACT_WORDS[act.kind]), what=what, where=where)
     if act.ask_status is not None:
         return _describe_ask_act(act, where)
     if act.kind is ActKind.NOTICE_SENT and act.notice_kind is not None:
-        return f"{NOTICE_WORDS[act.notice_kind]} sent{where}"
+        return say("%(notice)s sent%(where)s", notice=say(NOTICE_WORDS[act.notice_kind]), where=where)
     if act.result is not None:
-        return f"result of the reply{where}: {RESULT_WORDS[act.result]} ({act.result})"
+        result = say(RESULT_WORDS[act.result])
+        return say("result of the reply%(where)s: %(result)s (%(code)s)", where=where, result=result, code=act.result)
     if act.reason is not None:
-        return f"refused: {describe_refusal(act.reason)}"
-    sentence = ACT_WORDS.get(act.kind, act.kind.lower().replace("_", " "))
-    details = {
-        ActKind.AMENDED: ", ".join(act.facts) or "a withdrawal",
-        ActKind.ESCALATED: f"step {(act.step or 0) + 1}",
-        ActKind.REPLIED: f"{act.answer}{where}",
-        ActKind.COVER_BEGUN: f"{act.answer}{where}, until {format_time(act.covers_until or 0)}",
-        ActKind.COVER_ENDED: f"those of the ruling {(act.cover or '')[:16]}",
-    }
-    return f"{sentence}: {details[act.kind]}" if act.kind in details else sentence
+        return say("refused: %(reason)s", reason=describe_refusal(act.reason))
+    sentence = say(ACT_WORDS.get(act.kind, act.kind.lower().replace("_", " ")))
+    details = _find_details(act, where)
+    return sentence if details is None else say("%(act)s: %(details)s", act=sentence, details=details)
+
+
+def _find_details(act: Act, where: str) -> str | None:
+    """Return what else is said of an act; None if nothing is."""
+    match act.kind:
+        case ActKind.AMENDED:
+            return ", ".join(act.facts) or say("a withdrawal")
+        case ActKind.ESCALATED:
+            return say("step %(step)s", step=(act.step or 0) + 1)
+        case ActKind.REPLIED:
+            return f"{act.answer}{where}"
+        case ActKind.COVER_BEGUN:
+            until = format_time(act.covers_until or 0)
+            return say("%(answer)s%(where)s, until %(until)s", answer=act.answer, where=where, until=until)
+        case ActKind.COVER_ENDED:
+            return say("those of the ruling %(ruling)s", ruling=(act.cover or "")[:16])
+        case _:
+            return None
 
 
 def list_escalation_instants(opened_at: int, expires_at: int, kind: AskKind) -> list[int]:
@@ -179,30 +195,43 @@ def join_codes(codes: Iterable[str]) -> str:
     return ", ".join(sorted(codes))
 
 
-def _describe_ask_act(act: Act, where: str) -> str:
-    kind = describe_kind(act.ask_kind) if act.ask_kind is not None else "an Ask"
+def _name_asked(act: Act) -> Sentence:
+    return say(describe_kind(act.ask_kind)) if act.ask_kind is not None else say("an Ask")
+
+
+def _describe_ask_act(act: Act, where: str) -> Sentence:
+    what = _name_asked(act)
     match act.kind, act.ask_status:
         case ActKind.ASK_OPENED, _:
-            return f"asked {act.asked}{_name_authority(act)}: {kind}{where}"
+            return say(
+                "asked %(state)s%(authority)s: %(what)s%(where)s",
+                state=act.asked,
+                authority=_name_authority(act),
+                what=what,
+                where=where,
+            )
         case ((ActKind.ASK_CHANGED | ActKind.ASK_UNCLAIMED), _):
-            return f"{_describe_change(act)}: {kind}{where}"
+            change = _describe_change(act)
         case _, AskStatus.ANSWERED if act.answers:
             last = act.answers[-1]
-            return f"answered {last.answer} by {last.by} at {format_time(last.at)}: {kind}{where}"
+            at = format_time(last.at)
+            change = say("answered %(answer)s by %(by)s at %(at)s", answer=last.answer, by=last.by, at=at)
+        case _, AskStatus.EXPIRED:
+            change = say("expired without an answer")
         case _:
-            status = "expired without an answer" if act.ask_status is AskStatus.EXPIRED else "cancelled"
-            return f"{status}: {kind}{where}"
+            change = say("cancelled")
+    return say("%(change)s: %(what)s%(where)s", change=change, what=what, where=where)
 
 
-def _describe_change(act: Act) -> str:
+def _describe_change(act: Act) -> Sentence:
     if act.kind is ActKind.ASK_UNCLAIMED:
-        return "the claim was given up"
+        return say("the claim was given up")
     if act.answers:
         last = act.answers[-1]
-        return f"answered {last.answer} by {last.by}; a further officer must answer"
+        return say("answered %(answer)s by %(by)s; a further officer must answer", answer=last.answer, by=last.by)
     if act.claimed_by is not None:
-        return f"claimed by {act.claimed_by}"
-    return f"with {act.authority or 'the contact point'} now"
+        return say("claimed by %(by)s", by=act.claimed_by)
+    return say("with %(authority)s now", authority=act.authority or say("the contact point"))
 
 
 def _name_authority(act: Act) -> str:

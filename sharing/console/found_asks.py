@@ -22,6 +22,7 @@ from sharing.kafka.conversation_reader import EntryTable, KeptEntry, keep_open_e
 from sharing.model.validation_errors import suggest_nearest, to_input_error
 from sharing.model.vocabulary import Urgency
 from sharing.rulings.ruling import ASKS_MAX, AskReference
+from sharing.sentences import say
 
 DIGITS_MIN: Final = 8
 _BEGINNING: Final = re.compile(rf"[0-9a-f-]{{{DIGITS_MIN},36}}", re.ASCII)
@@ -81,7 +82,7 @@ def find_asks(console: ConsoleConnection, ids: Sequence[str]) -> list[FoundAsk]:
     asks = {found.ask.id: found for found in list_found(entries)}
     chosen = [_choose(console, name, asks) for name in ids]
     if len({found.ask.id for found in chosen}) < len(chosen):
-        raise InputError("an Ask is named twice; name each once")
+        raise InputError(say("an Ask is named twice; name each once"))
     return chosen
 
 
@@ -120,7 +121,10 @@ def make_references(asks: Sequence[FoundAsk]) -> tuple[AskReference, ...]:
         InputError: There are too many, or another State has chosen an id that is none of this bus.
     """
     if len(asks) > ASKS_MAX:
-        raise InputError(f"{len(asks)} Asks are too many for one ruling; answer at most {ASKS_MAX}", field="asks")
+        raise InputError(
+            say("%(count)s Asks are too many for one ruling; answer at most %(most)s", count=len(asks), most=ASKS_MAX),
+            field="asks",
+        )
     try:
         return tuple(found.to_reference() for found in asks)
     except ValidationError as error:
@@ -171,9 +175,16 @@ def _choose(console: ConsoleConnection, name: str, asks: Mapping[str, FoundAsk])
     if len(begun) == 1:
         return asks[begun[0]]
     if begun:
-        raise InputError(f"{shown}: {len(begun)} Asks begin with this; give more digits")
+        raise InputError(
+            say("%(name)s: %(count)s Asks begin with this; give more digits", name=shown, count=len(begun))
+        )
     opened = [found.ask.id for found in read_open(console)]
     raise InputError(
-        f"{shown}: {console.state} has no such Ask, or it ended long ago{suggest_nearest(name, opened)}; "
-        "`sharing asks list` shows those that are open"
+        say(
+            "%(name)s: %(state)s has no such Ask, or it ended long ago%(hint)s; `sharing asks list` shows those that "
+            "are open",
+            name=shown,
+            state=console.state,
+            hint=suggest_nearest(name, opened),
+        )
     )

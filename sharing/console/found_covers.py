@@ -17,6 +17,7 @@ from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.ruling import Answering
 from sharing.rulings.signing import read_ruling
 from sharing.rulings.vocabulary import RulingError
+from sharing.sentences import say
 
 SHOWN_DIGITS = 16
 DIGITS_MIN = 8
@@ -116,9 +117,12 @@ def choose_cover(covers: list[FoundCover], name: str) -> FoundCover:
     if len(begun) == 1:
         return begun[0]
     if begun:
-        raise InputError(f"{len(begun)} answers that cover later Asks begin so; give more digits")
+        raise InputError(say("%(count)s answers that cover later Asks begin so; give more digits", count=len(begun)))
     raise InputError(
-        f"no answer that covers later Asks begins with these {DIGITS_MIN} digits or more; see `sharing asks covers`"
+        say(
+            "no answer that covers later Asks begins with these %(count)s digits or more; see `sharing asks covers`",
+            count=DIGITS_MIN,
+        )
     )
 
 

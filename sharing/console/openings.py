@@ -25,6 +25,7 @@ from sharing.packs.signature import read_public_keys
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.ruling import Opening
 from sharing.rulings.vocabulary import OpeningKind
+from sharing.sentences import Sentence, say
 
 _SHOWN_MAX = 40
 
@@ -92,8 +93,13 @@ def require_opening_role(console: ConsoleConnection, officer: Officer) -> None:
     roles = list_opening_roles(console)
     if not officer.roles & set(roles):
         raise InputError(
-            f"officer {officer.id} has no role that may recall, correct or withdraw an item, or have it sent again; "
-            f"the law of {console.state} names {join_codes(roles)}"
+            say(
+                "officer %(officer)s has no role that may recall, correct or withdraw an item, or have it sent again; "
+                "the law of %(state)s names %(roles)s",
+                officer=officer.id,
+                state=console.state,
+                roles=join_codes(roles),
+            )
         )
 
 
@@ -106,8 +112,11 @@ def require_correctable(facts: Iterable[RuledFact]) -> None:
     for fact in facts:
         if fact.name not in CORRECTABLE:
             raise InputError(
-                f"{fact.name}: only the agency states it, with a new version of the item"
-                f"{suggest_nearest(fact.name, CORRECTABLE)}",
+                say(
+                    "%(fact)s: only the agency states it, with a new version of the item%(hint)s",
+                    fact=fact.name,
+                    hint=suggest_nearest(fact.name, CORRECTABLE),
+                ),
                 field="facts",
             )
 
@@ -119,7 +128,7 @@ def require_reason(text: str) -> str:
         InputError: Nothing says why.
     """
     if not text.strip():
-        raise InputError("must not be empty: it says why the item is withdrawn", field="text")
+        raise InputError(say("must not be empty: it says why the item is withdrawn"), field="text")
     return text
 
 
@@ -146,12 +155,21 @@ def require_recallable(found: OwnItem, states: Collection[str] | None) -> None:
     standing = set(list_standing(found.conversation))
     named = standing if states is None else set(states)
     if not named & standing:
-        have = f"; {join_codes(standing)} {'does' if len(standing) == 1 else 'do'}" if standing else ""
-        raise InputError(
-            f"{found.conversation.item}: there is nothing to recall: {join_codes(named) or 'no State'} neither has the "
-            f"item nor waits for it{have}",
-            field="states",
+        item = found.conversation.item
+        have: Sentence | str = ""
+        if standing:
+            have = (
+                say("; %(states)s does", states=join_codes(standing))
+                if len(standing) == 1
+                else say("; %(states)s do", states=join_codes(standing))
+            )
+        sentence = say(
+            "%(item)s: there is nothing to recall: %(states)s neither has the item nor waits for it%(have)s",
+            item=item,
+            states=join_codes(named) or say("no State"),
+            have=have,
         )
+        raise InputError(sentence, field="states")
 
 
 def read_sent(console: ConsoleConnection) -> list[PlacedItem]:
@@ -177,7 +195,9 @@ def choose_sent(known: Iterable[PlacedItem], names: Iterable[str]) -> Iterator[P
         found = [each for each in placed if name in {each.sent.item, each.sent.indicator}]
         if not found:
             shown = to_printable(name)[:_SHOWN_MAX]
-            raise InputError(f"{shown}: nothing was sent about such an item, or it ended long ago", field="item")
+            raise InputError(
+                say("%(item)s: nothing was sent about such an item, or it ended long ago", item=shown), field="item"
+            )
         yield from found
 
 

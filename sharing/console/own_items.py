@@ -14,6 +14,7 @@ from sharing.conversation_state.entries import KeptConversation, decode_conversa
 from sharing.conversation_state.item_keys import OUT_PREFIX, make_own_key, pack_uuid
 from sharing.errors import InputError
 from sharing.kafka.conversation_reader import EntryTable
+from sharing.sentences import say
 
 _SHOWN_MAX: Final = 40
 
@@ -55,7 +56,13 @@ def find_own_item(console: ConsoleConnection, name: str) -> OwnItem | None:
         return _make_item(table, own_key)
     if len(table.entries) > 1:
         ids = ", ".join(entry.value.conversation.item for entry in table.entries.values())
-        raise InputError(f"{shorten_name(name)} is the id of an indicator of several agencies; name one item: {ids}")
+        raise InputError(
+            say(
+                "%(name)s is the id of an indicator of several agencies; name one item: %(ids)s",
+                name=shorten_name(name),
+                ids=ids,
+            )
+        )
     return next((_make_item(table, key) for key in table.entries), None)
 
 
@@ -69,8 +76,12 @@ def require_own_item(console: ConsoleConnection, name: str) -> OwnItem:
     found = find_own_item(console, name)
     if found is None:
         raise InputError(
-            f"{shorten_name(name)}: {console.state} has no conversation about such an item of its own, so no State has "
-            "it and nobody is asked; `sharing items list` shows the items"
+            say(
+                "%(name)s: %(state)s has no conversation about such an item of its own, so no State has it and nobody "
+                "is asked; `sharing items list` shows the items",
+                name=shorten_name(name),
+                state=console.state,
+            )
         )
     return found
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sharing.errors import InputError
 from sharing.model.validation_errors import to_input_error
 from sharing.rulings.facts import RuledFact
+from sharing.sentences import get_sentence, say
 
 
 def parse_facts(options: Sequence[str] | None) -> tuple[RuledFact, ...]:
@@ -33,7 +34,10 @@ def collect_facts(stated: Iterable[RuledFact]) -> tuple[RuledFact, ...]:
     names = [fact.name for fact in facts]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise InputError(f"{twice} is stated twice; name all values of a set once, separated by commas", field="facts")
+        raise InputError(
+            say("%(fact)s is stated twice; name all values of a set once, separated by commas", fact=twice),
+            field="facts",
+        )
     return facts
 
 
@@ -50,7 +54,7 @@ def make_fact(name: str, values: Sequence[str]) -> RuledFact:
     try:
         return RuledFact(name=name.strip(), values=tuple(value.strip() for value in values))
     except ValidationError as error:
-        raise InputError(str(to_input_error(error, RuledFact)), field="facts") from None
+        raise InputError(get_sentence(to_input_error(error, RuledFact)), field="facts") from None
 
 
 def _split(option: str) -> tuple[str, list[str]]:

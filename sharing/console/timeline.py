@@ -12,6 +12,7 @@ from sharing.kafka.item_history import HistoryRecord
 from sharing.model.decision import RuleReference
 from sharing.model.times import format_time, to_milliseconds
 from sharing.rulings.act import Act
+from sharing.sentences import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,13 @@ def list_decided(record: HistoryRecord) -> Iterator[TimelineEvent]:
     recipients = [read_recipient(each) for each in fields["recipients"]]
     for each in recipients:
         outcome = each.outcome.value
-        text = f"decided for {each.state}: {outcome}, {each.explanation or 'no rule applies'}"
+        because = each.explanation or say("no rule applies")
+        text = say(
+            "decided for %(state)s: %(outcome)s, %(because)s", state=each.state, outcome=outcome, because=because
+        )
         yield TimelineEvent(at, "DECIDED", each.state, None, each.rules, text, revision, None)
     if not recipients:
-        text = "decided: no State was considered"
+        text = say("decided: no State was considered")
         yield TimelineEvent(at, "DECIDED", None, None, (), text, revision, None)
 
 

@@ -24,7 +24,7 @@ NONCE_DIGITS: Final = 32
 
 
 REMEMBERED_MS: Final = 60 * DAY_MS
-"""How long an ended Ask is remembered: the topics between States keep nothing for so long that may still answer it."""
+"""How long an ended Ask is remembered: the topics between States keep nothing that long that may still answer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Ask:
         needed: How many officers must release.
         facts: The facts that are asked for.
         round: 1 for the first time that this is asked, and so on.
-        status: Where it stands.
+        status: Its status.
         given: The valid answers so far.
         escalated: How many escalations have been made. Of one that is answered, one more than there are, once people
             were told that the State that asked has not said what became of the answer.
@@ -126,7 +126,7 @@ class Ask:
     def nonce(self) -> str:
         """What an answer must name in addition to the id: another one each time that the same is asked again.
 
-        So what an officer signed about one round is not taken for the next. It is no secret: it can be computed.
+        So what an officer signed about one round is not taken for the next. It is not secret: it can be computed.
         """
         text = f"sharing/ask-nonce/v1/{self.id}/{self.round}/{self.opened_at}"
         return hashlib.sha256(text.encode()).hexdigest()[:NONCE_DIGITS]

@@ -1,7 +1,7 @@
 """An answer that covers Asks which are put later: what it must not answer, whatever the officer has signed.
 
 Who asks for `Covered` has found that the officer's signature and entry in the register are valid now, and that the Ask
-is alike to those that the officer has answered. Where anything speaks against it, nothing happens: the Ask is open, and
+is like those that the officer has answered. If anything is against it, nothing happens: the Ask is open, and
 people answer it.
 """
 

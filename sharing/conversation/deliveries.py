@@ -44,7 +44,7 @@ class Delivery:
         state: The receiving State.
         revision: The revision.
         terms: The terms under which the Asks are put, or under which it was sent.
-        status: Where it stands.
+        status: Its status.
         guards: Ids of the Asks that have no releasing answer yet. Never empty while it waits.
         approved: The roles that have approved it.
         is_offered: Whether its conditions were put to the receiving State.

@@ -38,7 +38,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """An officer of one's own State has answered; signature and register are checked.
+    """An officer of this State has answered; signature and register are checked.
 
     Attributes:
         ask: Id of the Ask.
@@ -61,7 +61,7 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """An officer of one's own State has answered this beforehand, by a ruling that covers Asks that are put later.
+    """An officer of this State has answered this beforehand, by a ruling that covers Asks that are put later.
 
     Signature, register and alikeness are checked at the instant of the event.
 
@@ -88,7 +88,7 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An officer of one's own State says that he or she deals with an Ask, or no longer does.
+    """An officer of this State says that he or she deals with an Ask, or no longer does.
 
     Attributes:
         ask: Id of the Ask.
@@ -107,7 +107,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class PassedOn:
-    """An officer of one's own State passes an Ask on to another authority of it; `at` and `nonce` as in `Ruled`."""
+    """An officer of this State passes an Ask on to another authority of it; `at` and `nonce` as in `Ruled`."""
 
     ask: str
     officer: Officer
@@ -150,7 +150,7 @@ class ReceiptReceived:
 
 @dataclass(frozen=True, slots=True)
 class RecallOrdered:
-    """An officer of one's own State recalls the item from some States, or from all that have it (None).
+    """An officer of this State recalls the item from some States, or from all that have it (None).
 
     Attributes:
         officer: Who.
@@ -165,7 +165,7 @@ class RecallOrdered:
 
 @dataclass(frozen=True, slots=True)
 class AmendmentOrdered:
-    """An officer of one's own State corrects facts of the item, or withdraws it: the gate decides on that first.
+    """An officer of this State corrects facts of the item, or withdraws it: the gate decides on that first.
 
     Attributes:
         officer: Who.
@@ -180,7 +180,7 @@ class AmendmentOrdered:
 
 @dataclass(frozen=True, slots=True)
 class ResendOrdered:
-    """An officer of one's own State has what was sent sent again: States refused it, because a key was revoked.
+    """An officer of this State has what was sent sent again: States refused it, because a key was revoked.
 
     Attributes:
         officer: Who.
@@ -199,10 +199,10 @@ class TimePassed:
 
 
 PeopleEvent = Ruled | Claimed | PassedOn
-"""What an officer of one's own State does about an Ask."""
+"""What an officer of this State does about an Ask."""
 
 OrderEvent = RecallOrdered | AmendmentOrdered | ResendOrdered
-"""What an officer of one's own State begins without having been asked."""
+"""What an officer of this State begins without having been asked."""
 
 Event = Decided | PeopleEvent | Covered | Replied | ReceiptReceived | OrderEvent | TimePassed
 """What happens to the providing State's side."""
@@ -210,7 +210,7 @@ Event = Decided | PeopleEvent | Covered | Replied | ReceiptReceived | OrderEvent
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Put a question to people: of one's own State, or, as an offer or with a recall, of another.
+    """Put a question to people: of this State, or, as an offer or with a recall, of another.
 
     Attributes:
         ask: The question.
@@ -263,7 +263,7 @@ class Amend:
     """Hand what an officer has supplied, corrected or withdrawn to the gate, as a further amendment.
 
     Attributes:
-        revision: The amendment: its number was handed out for nothing else.
+        revision: The amendment: its number was assigned to nothing else.
         ask: Id of the Ask that was answered; "" if the officer was not asked.
         facts: Names of the facts; none for a withdrawal.
     """
@@ -303,7 +303,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptNoted:
-    """Record that an Ask has arrived in the State that is asked, and in which batch of one's own."""
+    """Record that an Ask has arrived in the State that is asked, and in which batch of this State's."""
 
     ask: str
     state: str

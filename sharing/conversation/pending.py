@@ -1,7 +1,7 @@
 """Amendments on which the gate does not decide: people are told, and asked again.
 
 What an officer has supplied or corrected goes to the gate, which may refuse it: it is quarantined there, and nothing
-comes back. Without a deadline of its own, the item would wait for ever, and nobody would know.
+comes back. Without a deadline of its own, the item would wait forever, and nobody would know.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def advance(
         now: The time, in UTC milliseconds.
         law: The law in force, for the newest revision of the item. After `Decided`, for that one.
         can_send: Whether what another State's answer releases can be written. If not, the answer counts, and an officer
-            of one's own State decides again.
+            of this State decides again.
     """
     begun = begin_disclosed(conversation, event, now) if isinstance(event, Decided) else None
     if begun is not None:

@@ -1,7 +1,7 @@
 """The receiving State's side: offers and recalls are put to its own people, and what they answer is sent back.
 
-Silence is no acceptance: an offer that expires is not answered. A recall binds before it is acknowledged; acknowledging
-it destroys the copies. So does the end of the time for which an item may be kept.
+Silence is not acceptance: an offer that expires is not answered. A recall binds before it is acknowledged;
+acknowledging it destroys the copies. So does the end of the time for which an item may be kept.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import NoticeKind, Urgency
 
 OFFER_LASTS_MAX: Final = 90 * DAY_MS
-"""How long an offer stays open at most, in milliseconds, whatever the other State says: nothing is open for ever."""
+"""How long an offer stays open at most, in milliseconds, whatever the other State says: nothing is open forever."""
 
 COPIES_MS: Final = 365 * DAY_MS
 """How long after its last change an item is forgotten that is in the inbox: the inbox keeps no copy for longer."""
@@ -66,10 +66,10 @@ class ReceivedItem:
     Attributes:
         item: Id of the item.
         from_state: The providing State.
-        state: The receiving State: one's own.
+        state: The receiving State, which is this State.
         revision: The newest that was put into the inbox.
         recalled: The last one that is recalled. Nothing up to it is readable or becomes so.
-        asks: The Asks put to one's own people, by the id that the other State gave them.
+        asks: The Asks put to this State's people, by the id that the other State gave them.
         results: What became of the replies, by Ask.
         conditions: Hashes of the conditions that were offered, by Ask.
         inbox: The messages about it that are in the inbox.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 RULINGS_MAX: Final = 64
-"""How many rulings of one item are remembered. They last a day at most, so more is no work of people."""
+"""How many rulings of one item are remembered. They last a day at most: people do not make more."""
 
 
 def remember_ruling(known: Mapping[str, int], digest: str, expires_at: int, at: int) -> dict[str, int]:
@@ -21,7 +21,7 @@ def remember_ruling(known: Mapping[str, int], digest: str, expires_at: int, at: 
         known: When each known ruling expires, by its digest.
         digest: Digest of the ruling.
         expires_at: When it expires, by the broker's clock, in UTC milliseconds.
-        at: The broker's time of the ruling, in UTC milliseconds. The partition has no earlier one behind it, so what
+        at: The broker's time of the ruling, in UTC milliseconds. The partition has no earlier one after it, so what
             has expired by then cannot come again.
     """
     valid = {each: until for each, until in known.items() if until > at} | {digest: expires_at}

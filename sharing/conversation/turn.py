@@ -1,4 +1,4 @@
-"""The steps of which one change of the providing State's side consists.
+"""The steps that make up one change on the providing State's side.
 
 A `Turn` is a draft of the next state. It is made for one event, and collects the effects.
 """
@@ -130,7 +130,7 @@ class Turn:
         return True
 
     def hand_out_amendment(self) -> Revision:
-        """Return the next amendment of the newest version: its number was neither decided nor handed out."""
+        """Return the next amendment of the newest version: its number was neither decided nor assigned."""
         version, amendment = self._conversation.revision
         number = 1 + max(amendment, self._conversation.handed_out)
         self._conversation = replace(self._conversation, handed_out=number, handed_out_at=self.now)
@@ -238,7 +238,7 @@ class Turn:
         self.guard(delivery, ask)
 
     def ask_again(self, delivery: Delivery) -> None:
-        """Ask an officer of one's own State what to do with a delivery."""
+        """Ask an officer of this State what to do with a delivery."""
         self.guard(delivery, self.open_ask(AskKind.REDECIDE, frozenset({delivery.state})))
 
     def send(self, delivery: Delivery) -> None:
@@ -299,6 +299,6 @@ class Turn:
 
 
 def _is_repeated(reply: Replied, known: Iterable[Replied]) -> bool:
-    """Return whether a reply came before: its time is another one then."""
-    said = (reply.ask, reply.state, reply.answer)
-    return any((each.ask, each.state, each.answer) == said for each in known)
+    """Return whether the same reply arrived before, perhaps at another time."""
+    answered = (reply.ask, reply.state, reply.answer)
+    return any((each.ask, each.state, each.answer) == answered for each in known)

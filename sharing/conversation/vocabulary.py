@@ -65,7 +65,7 @@ class Consequence(StrEnum):
 
 
 class AskStatus(StrEnum):
-    """Where an Ask stands. Only OPEN changes."""
+    """The status of an Ask. Only OPEN changes."""
 
     OPEN = "OPEN"
     ANSWERED = "ANSWERED"
@@ -74,7 +74,7 @@ class AskStatus(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """Where the delivery of one version of an item to one State stands.
+    """The status of the delivery of one version of an item to one State.
 
     Attributes:
         WAITING: Guarded by Asks.

@@ -1,16 +1,23 @@
 """Which items have something due: found without reading all entries each time.
 
 For each partition, the index has a heap of the instants and keys of the entries in which time alone will change
-something. It is built from the entries when a partition is taken, and follows each change. What it has about an entry
-that has changed since is not searched for, but recognised when its turn comes: the entry itself says when it is due.
-When there is too much of that, the heap is built again, so its length is bounded by the number of entries.
+something. It follows each change. What it has about an entry that has changed since is not searched for, but recognised
+when its turn comes: the entry itself says when it is due.
+
+Where the state store keeps the entries in memory, the heap is built from all of them when a partition is taken. Where
+there is too much in it that is outdated, it is built again, so its length is bounded by the number of entries.
+
+Where the state store keeps them on disk, it keeps their order with them (`due_order`), and the heap has a *window* of
+it: the elements up to a horizon, which are read when their turn comes, and all that has changed since. What is read was
+committed; what changes in a batch that is still being committed is in the heap. So a start with a million open Asks
+reads the first ten thousand elements, and none of the entries.
 
 **Only the store counts.** A heap belongs to one copy of a partition. When a partition is given up, or a transaction is
 aborted, the loop closes the copy, and opens another one before the next batch: then the heap is built from that. So
 what an aborted batch has taken from the heap or added to it is gone, like its changes of the state.
 
-It takes about 75 bytes for each entry that will be due: an instant and a key are one `bytes` object, and they are
-ordered like their bytes.
+It takes about 75 bytes for each element: an instant and a key are one `bytes` object, and they are ordered like their
+bytes.
 
 It also counts, in the same way, how much of each other State waits in a partition, so that no State can fill the store.
 """
@@ -18,25 +25,13 @@ It also counts, in the same way, how much of each other State waits in a partiti
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, NamedTuple, Protocol
 
-from sharing.conversation_state.entries import (
-    COUNT_BYTES,
-    COUNTS_END,
-    INSTANT_BYTES,
-    INSTANT_END,
-    NEVER,
-    NONE_WAITING,
-    encode_instant,
-    list_headers,
-    list_waiting,
-    read_due,
-)
-from sharing.conversation_state.item_keys import IN_PREFIX, ITEM_PREFIXES, UUID_BYTES, is_log_key, read_item_key
-from sharing.serialization.codec import HEADER_LENGTH
+from sharing.conversation_state.due_order import DueOrder, list_elements
+from sharing.conversation_state.entries import INSTANT_BYTES, NEVER, encode_instant
 
 STALE_SHARE_MAX: Final = 0.5
 """How many outdated elements a heap may have, as a share of the others."""
@@ -44,7 +39,25 @@ STALE_SHARE_MAX: Final = 0.5
 STALE_MIN: Final = 10_000
 """So many may be outdated in any case: building a small heap again is not worth it."""
 
-_NO_REPLIES: Final = bytes(COUNT_BYTES)
+WINDOW: Final = 10_000
+"""How many elements of an order that is kept on disk are read at once."""
+
+NOTED_MAX: Final = 100_000
+"""How many changes a window takes up before it is read again."""
+
+ELEMENTS: Final = ""
+"""Name of the number of elements in the counts of an order; the other names are States."""
+
+_ORDER: Final = DueOrder()
+
+
+class KeptOrder(Protocol):
+    """The order that is kept with a copy: `processors.exactly_once.entry_order.StoredOrder`."""
+
+    counts: Counter[str]
+
+    def list_after(self, element: bytes, limit: int) -> list[bytes]:
+        """Return the first elements that come after one, in order."""
 
 
 class StateView(Protocol):
@@ -56,6 +69,12 @@ class StateView(Protocol):
 
     def identify_copy(self, partition: int) -> object:
         """Return an object that is another one after the copy of the partition was closed and opened again."""
+
+    def get_order(self, partition: int) -> KeptOrder | None:
+        """Return the order that is kept with the copy of the partition; None if none is."""
+
+    def get_pending(self, partition: int) -> Mapping[bytes, bytes | None]:
+        """Return the changes of the batch that is being committed: the order may not have them yet."""
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
@@ -89,18 +108,34 @@ class _Heap:
     Attributes:
         copy: The copy of the partition that it was built from.
         elements: A heap of instants, each followed by a key.
-        live: How many of them are not outdated.
+        live: Of how many entries something will be due.
         waiting: How many open Asks and early replies of each State there are.
+        order: The order that is kept on disk; None if all elements are here.
+        horizon: The last element that was read of it; None if all were.
     """
 
     copy: object
     elements: list[bytes]
     live: int
     waiting: Counter[str]
+    order: KeptOrder | None = None
+    horizon: bytes | None = None
 
     @property
     def is_bloated(self) -> bool:
+        if self.order is not None:
+            return len(self.elements) > WINDOW + NOTED_MAX
         return len(self.elements) - self.live > max(STALE_MIN, STALE_SHARE_MAX * self.live)
+
+    def fill(self) -> None:
+        """Read on, until the first element is here."""
+        while self.order is not None and self.horizon is not None:
+            if self.elements and self.elements[0] <= self.horizon:
+                return
+            read = self.order.list_after(self.horizon, WINDOW)
+            self.horizon = read[-1] if len(read) == WINDOW else None
+            for element in read:
+                heappush(self.elements, element)
 
 
 class DueIndex:
@@ -124,12 +159,12 @@ class DueIndex:
             del self._heaps[partition]
         for partition in view.partitions:
             copy, heap = view.identify_copy(partition), self._heaps.get(partition)
-            if heap is None or heap.copy is not copy or heap.is_bloated:
+            if heap is not None and heap.copy is copy and heap.order is not None:
+                if heap.is_bloated:
+                    _read_window_again(heap, view.get_pending(partition))
+            elif heap is None or heap.copy is not copy or heap.is_bloated:
                 self._heaps.pop(partition, None)  # its memory is free for the new one
-                waiting = Counter[str]()
-                elements = list_elements(view.items(partition), waiting)
-                heapify(elements)
-                self._heaps[partition] = _Heap(copy, elements, len(elements), waiting)
+                self._heaps[partition] = _build_heap(view, partition, copy)
 
     def count_items(self) -> int:
         """Return of how many items something will be due: those with an open Ask, and what may be kept for a time."""
@@ -181,6 +216,7 @@ class DueIndex:
             element, partition = heads[0]
             elements = self._heaps[partition].elements
             heappop(elements)
+            self._heaps[partition].fill()
             if elements and elements[0] < bounds[partition]:
                 heapreplace(heads, (elements[0], partition))
             else:
@@ -222,33 +258,30 @@ class DueIndex:
             waiting.update(after)
 
 
-def list_elements(entries: Iterable[tuple[bytes, bytes]], waiting: Counter[str]) -> list[bytes]:
-    """Return the instants and keys of the entries in which something will be due, and count what waits in them.
-
-    Args:
-        entries: Keys and values of a partition.
-        waiting: Receives how many open Asks and early replies of each State there are.
+def _build_heap(view: StateView, partition: int, copy: object) -> _Heap:
+    """Return what will be due in a partition that was taken or opened again.
 
     Raises:
         DecodeError: An entry is malformed, or of a kind that this release does not know.
     """
-    elements = []
-    headers, named = list_headers(), Counter[bytes]()
-    for key, entry in entries:  # a million at a start, so the usual case calls nothing
-        if key.startswith(ITEM_PREFIXES):
-            due_at = entry[HEADER_LENGTH:INSTANT_END]
-            counts = entry[INSTANT_END:COUNTS_END]
-            if entry[:HEADER_LENGTH] not in headers or len(counts) < len(NONE_WAITING):
-                read_due(entry)  # raises with the cause
-            if due_at != NEVER:
-                elements.append(due_at + key)
-            if counts != NONE_WAITING:
-                if key.startswith(IN_PREFIX):
-                    early = 0 if counts[COUNT_BYTES:] == _NO_REPLIES else int.from_bytes(counts[COUNT_BYTES:], "big")
-                    named[key[: -UUID_BYTES - 1]] += int.from_bytes(counts[:COUNT_BYTES], "big") + early
-                elif counts[COUNT_BYTES:] != _NO_REPLIES:
-                    waiting.update(list_waiting(key, entry))
-        elif not is_log_key(key):
-            read_item_key(key)  # raises with the cause
-    waiting.update({prefix[len(IN_PREFIX) :].decode(errors="replace"): count for prefix, count in named.items()})
-    return elements
+    order = view.get_order(partition)
+    if order is not None and not view.get_pending(partition):
+        waiting = Counter(order.counts)
+        heap = _Heap(copy, [], waiting.pop(ELEMENTS, 0), waiting, order, horizon=b"")
+        heap.fill()
+        return heap
+    waiting = Counter[str]()
+    elements = list_elements(view.items(partition), waiting)
+    heapify(elements)
+    return _Heap(copy, elements, len(elements), waiting)
+
+
+def _read_window_again(heap: _Heap, pending: Mapping[bytes, bytes | None]) -> None:
+    """Forget what has changed since a window was read: the order has it, but for what is still being committed."""
+    derived = [
+        _ORDER.derive(key, value) for key, value in pending.items() if value is not None and _ORDER.concerns(key)
+    ]
+    heap.elements[:] = [each.element for each in derived if each.element is not None]
+    heapify(heap.elements)
+    heap.horizon = b""
+    heap.fill()

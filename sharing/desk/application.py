@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from sharing.desk.services import DeskServices
 from sharing.desk.sign_in import list_routes as list_sign_in_routes
 from sharing.desk.web.catalogue import mark_message
-from sharing.desk.web.desk_metrics import DeskMetrics
+from sharing.desk.web.desk_metrics import DeskMetrics, DeskReadings
 from sharing.desk.web.errors import ErrorsMiddleware, handle_http_error, handle_sharing_error
 from sharing.desk.web.events import EventStreams
 from sharing.desk.web.guard import HEALTH_PATH, GuardMiddleware
@@ -68,7 +68,15 @@ def build_application(services: DeskServices, pages: tuple[ListRoutes, ...] | No
     """
     static, metrics = StaticFiles(), DeskMetrics()
     streams = EventStreams(services)
-    metrics.watch(services.sessions.count_signed_in, lambda: _count_away_seconds(services))
+    metrics.watch(
+        DeskReadings(
+            count_sessions=services.sessions.count_signed_in,
+            read_away_seconds=lambda: _count_away_seconds(services),
+            read_silent_seconds=services.broker.count_silent_seconds,
+            read_ruling_wait=lambda: services.figures.ruling_wait_seconds,
+            count_unrecorded=lambda: services.figures.unrecorded,
+        )
+    )
     routes: list[BaseRoute] = [
         Route("/", _go_to_first_page, methods=["GET"]),
         Route(HEALTH_PATH, _answer_health, methods=["GET"]),
@@ -123,8 +131,11 @@ def _show_notices(request: Request) -> Response:
     return render(request, "layout/notices.html")
 
 
-def _answer_health(request: Request) -> Response:
-    """Say that the process answers. Whether the broker does is a metric: no restart would bring it back."""
+async def _answer_health(request: Request) -> Response:
+    """Say that the process answers. Whether the broker does is a metric: no restart would bring it back.
+
+    It needs no thread: all of them may wait for a broker that is away.
+    """
     del request
     return PlainTextResponse("ok\n")
 

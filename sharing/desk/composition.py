@@ -12,6 +12,9 @@ from sharing.desk.board.asked_law import AskedLaw, make_look_up
 from sharing.desk.broker_state import BrokerState
 from sharing.desk.changes import ChangeFeed
 from sharing.desk.contents.desk_contents import DeskContents
+from sharing.desk.contents.own_categories import OwnCategories
+from sharing.desk.contents.own_drafts import DraftSource
+from sharing.desk.desk_figures import DeskFigures
 from sharing.desk.intake.decision_source import DecisionSource
 from sharing.desk.intake.desk_publisher import DeskPublisher
 from sharing.desk.officer_watch import OfficerWatch, make_key_source
@@ -62,12 +65,15 @@ def compose(console: ConsoleConnection, settings: DeskSettings) -> Composition:
     broker, changes, sessions = BrokerState(), ChangeFeed(), SessionStore(settings.state)
     register = _make_register(console, broker, changes, sessions)
     board = AskBoard(console, read_clock, broker, changes)
-    contents = DeskContents.open(console, read_clock, keys, broker, changes)
-    asked_law = AskedLaw(make_look_up(console, contents.get_inbox_reader), board.touch)
+    figures = DeskFigures()
+    contents = DeskContents.open(console, read_clock, keys, broker, changes, figures)
+    categories = OwnCategories(DraftSource(console, keys, read_clock))
+    asked_law = AskedLaw(make_look_up(console, contents.get_inbox_reader, categories.find), board.touch)
     rulings = RulingService(console, settings, read_clock, board, asked_law, broker, changes)
-    store = DeskStore(console, keys, read_clock, changes.announce)
+    figures.watch_rulings(rulings.watch.read_wait_seconds)
+    store = DeskStore(console, keys, read_clock, changes.announce, broker)
     publisher = None if settings.agency is None else DeskPublisher(console, settings)
-    decisions = DecisionSource(console, law, read_clock)
+    decisions = DecisionSource(console, law, read_clock, broker)
     services = DeskServices(
         console=console,
         settings=settings,
@@ -84,6 +90,7 @@ def compose(console: ConsoleConnection, settings: DeskSettings) -> Composition:
         decisions=decisions,
         broker=broker,
         changes=changes,
+        figures=figures,
     )
     parts: list[Part] = [register, board, contents, asked_law, rulings, store, decisions]
     if publisher is not None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from sharing.desk.broker_state import BrokerState
-from sharing.errors import InputError, SharingError
+from sharing.errors import InfrastructureError, InputError, SharingError
 from sharing.model.times import MINUTE_MS
 from sharing.officers.entry import OfficerEntry
 from sharing.officers.register import Register
@@ -87,6 +87,7 @@ class OfficerWatch:
 
     def start(self) -> None:
         """Begin to follow."""
+        self._broker.expect(NAME, self._read_clock())
         self._thread.start()
 
     def wait_until_read(self, seconds: float) -> bool:
@@ -145,7 +146,7 @@ class OfficerWatch:
         if self._problem is not None:
             log.info("the register of officers was read to its end")
         self._problem = None
-        self._broker.note_back(NAME)
+        self._broker.note_heard(NAME, now)
         self._read_once.set()
         for officer_id in before.officers.keys() - officers.keys():
             self._on_revoked(officer_id)
@@ -169,18 +170,36 @@ def make_key_source(
     """
     lock = threading.Lock()
     kept: list[tuple[float, TrustedKeys]] = []
+    failed: list[tuple[float, str]] = []
 
     def get_keys() -> TrustedKeys:
-        with lock:
-            if kept and time.monotonic() < kept[0][0] + seconds:
+        # Anybody may ask, by an invitation: while the broker is away, one waits for it, and the others are told.
+        reasons = [reason for _, reason in failed]
+        if not lock.acquire(blocking=not reasons):
+            raise InfrastructureError(reasons[0])
+        try:
+            now = time.monotonic()
+            if kept and now < kept[0][0] + seconds:
                 return kept[0][1]
+            if failed and now < failed[0][0] + RETRY_SECONDS:
+                raise InfrastructureError(failed[0][1])
+            return read_keys()
+        finally:
+            lock.release()
+
+    def read_keys() -> TrustedKeys:
+        try:
             keys = read()
             if keys is None:
                 raise InputError(
                     f"no root of {state} is known here, so no officer is believed; set SHARING_TRUST_FILE or "
                     "SHARING_KEY_FOLDER"
                 )
-            kept[:] = [(time.monotonic(), keys)]
-            return keys
+        except SharingError as error:
+            failed[:] = [(time.monotonic(), str(error))]
+            raise
+        kept[:] = [(time.monotonic(), keys)]
+        failed.clear()
+        return keys
 
     return get_keys

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import resource
 import signal
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType
 from typing import Final
@@ -18,13 +20,14 @@ from prometheus_client import CollectorRegistry, start_http_server
 from starlette.applications import Starlette
 
 from sharing.desk.changes import ChangeFeed
+from sharing.desk.connection_limits import LimitedProtocol
 from sharing.desk.services import DeskServices, Part
 from sharing.desk.settings import DeskSettings, require_protected
 from sharing.errors import InfrastructureError, SettingsError
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS: Final = 3
+STOP_SECONDS: Final = 2
 """How long requests may go on that have begun when the process is told to end."""
 
 CLOSE_SECONDS: Final = 1.0
@@ -32,8 +35,10 @@ CLOSE_SECONDS: Final = 1.0
 
 KEEP_ALIVE_SECONDS: Final = 30
 CONNECTIONS_MAX: Final = 1_000
+FILES_MIN: Final = 4 * CONNECTIONS_MAX
+"""How many files the process may have open: one for each connection, those that make no TLS yet included."""
+
 _BACKLOG: Final = 128
-_METRICS_HOST: Final = "127.0.0.1"
 
 
 class _Server(uvicorn.Server):
@@ -47,6 +52,7 @@ class _Server(uvicorn.Server):
         """Begin to end."""
         self._changes.close()
         super().handle_exit(sig, frame)
+        self._captured_signals.clear()  # an end that was asked for is no failure: uvicorn would die by the signal
         if sig == signal.SIGINT and self.should_exit:
             log.info("ends at once if it is interrupted again")
 
@@ -65,12 +71,16 @@ def serve(services: DeskServices, application: Starlette, parts: tuple[Part, ...
     """
     settings = services.settings
     require_protected(settings)
-    config = _configure(settings, application)
+    _raise_file_limit()
+    config = configure(settings, application)
     with ExitStack() as stack:
+        stack.callback(gc.freeze)  # the process ends: looking for garbage once more took two seconds on a busy machine
         listener = stack.enter_context(_listen(settings.host, settings.port))
+        endings = [part.close for part in parts]
         if settings.metrics_port is not None:
-            stack.callback(_serve_metrics(settings.metrics_port, application.state.metrics.registry))
-        stack.callback(_close, parts)
+            registry = application.state.metrics.registry
+            endings.append(_serve_metrics(settings.metrics_host, settings.metrics_port, registry))
+        stack.callback(_close, endings)
         for part in parts:
             part.start()
         log.info(
@@ -79,9 +89,9 @@ def serve(services: DeskServices, application: Starlette, parts: tuple[Part, ...
         _Server(config, services.changes).run(sockets=[listener])
 
 
-def _close(parts: tuple[Part, ...]) -> None:
+def _close(endings: Sequence[Callable[[], None]]) -> None:
     """Close everything at once, and wait for it for a while only: a broker that is away holds up nobody's end."""
-    threads = [threading.Thread(target=part.close, name="desk-close", daemon=True) for part in parts]
+    threads = [threading.Thread(target=end, name="desk-close", daemon=True) for end in endings]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + CLOSE_SECONDS
@@ -89,7 +99,15 @@ def _close(parts: tuple[Part, ...]) -> None:
         thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _configure(settings: DeskSettings, application: Starlette) -> uvicorn.Config:
+def _raise_file_limit() -> None:
+    """Ask for as many files as connections need: systems permit 1,024 to a process that does not ask."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MIN if hard == resource.RLIM_INFINITY else min(FILES_MIN, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def configure(settings: DeskSettings, application: Starlette) -> uvicorn.Config:
     """Return how uvicorn serves: without a log of its own, which would name what is asked for."""
     config = uvicorn.Config(
         application,
@@ -104,7 +122,7 @@ def _configure(settings: DeskSettings, application: Starlette) -> uvicorn.Config
         lifespan="off",
         ws="none",
         loop="asyncio",
-        http="h11",
+        http=LimitedProtocol,
         backlog=_BACKLOG,
         limit_concurrency=CONNECTIONS_MAX,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -131,11 +149,12 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _serve_metrics(port: int, registry: CollectorRegistry) -> Callable[[], None]:
+def _serve_metrics(host: str, port: int, registry: CollectorRegistry) -> Callable[[], None]:
     try:
-        server, _thread = start_http_server(port, _METRICS_HOST, registry)
+        server, _thread = start_http_server(port, host, registry)
     except OSError as error:
         raise InfrastructureError(
-            f"metrics cannot be served on {_METRICS_HOST}:{port} ({error.strerror}); choose another --metrics-port"
+            f"metrics cannot be served on {host}:{port} ({error.strerror}); choose another --metrics-port, or another "
+            "SHARING_WEB_BIND"
         ) from None
     return server.shutdown

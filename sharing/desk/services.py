@@ -16,6 +16,7 @@ from sharing.desk.board.board_view import BoardView
 from sharing.desk.broker_state import BrokerState
 from sharing.desk.changes import ChangeFeed
 from sharing.desk.contents.desk_contents import DeskContents
+from sharing.desk.desk_figures import DeskFigures
 from sharing.desk.settings import DeskSettings
 from sharing.desk.store.desk_store import DeskStore
 from sharing.desk.web.sessions import SessionStore
@@ -126,6 +127,7 @@ class DeskServices:
         decisions: What the gate would decide, for the live picture of who would get what.
         broker: Since when the broker is away.
         changes: Announces to open pages that something has changed.
+        figures: What parts count for operators.
     """
 
     console: ConsoleConnection
@@ -143,3 +145,4 @@ class DeskServices:
     decisions: DecisionContexts
     broker: BrokerState = field(default_factory=BrokerState)
     changes: ChangeFeed = field(default_factory=ChangeFeed)
+    figures: DeskFigures = field(default_factory=DeskFigures)

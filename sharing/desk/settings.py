@@ -28,7 +28,8 @@ class DeskSettings:
         port: Port on which it listens.
         tls_certificate: PEM file with the certificate of the pages and its chain; None without TLS.
         tls_key: PEM file with the private key of that certificate; None without TLS.
-        metrics_port: Port of its metrics, on this machine only; None if they are not served.
+        metrics_port: Port of its metrics; None if they are not served.
+        metrics_host: Address on which they are served. They have no TLS: restrict who can read them.
         language: Language of the pages where a browser prefers none of the catalogue.
         agency: Id of the agency under which the desk publishes; None if it publishes nothing.
         agency_certificate: PEM file with the client certificate of that agency, for the brokers; None without TLS.
@@ -42,6 +43,7 @@ class DeskSettings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
     language: str = LANGUAGES[0]
     agency: str | None = None
     agency_certificate: Path | None = None

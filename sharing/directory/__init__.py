@@ -1,7 +1,7 @@
 """Directory entries as signed statements: what a State signs, and what a reader accepts of it.
 
 Pure: time is an argument, and records are bytes. `sharing.kafka.directory_reader` reads them from a cluster, and
-`sharing.kafka.directory_writer` writes those of one's own State.
+`sharing.kafka.directory_writer` writes those of this State.
 
 - `statement`: one statement: its bytes, its signature.
 - `announcements`: what a State states next.

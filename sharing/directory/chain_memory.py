@@ -1,7 +1,7 @@
 """What a reader remembers of a State when it stops, so that it accepts nothing older when it starts again.
 
 It is the accepted documents themselves: roots, the newest key statement, the newest directory statement of each key.
-So nobody can forge what is remembered: it is verified again from the pinned root. Who deletes it makes the reader
+So nobody can forge what is remembered: it is verified again from the pinned root. Deleting it makes the reader
 forget, and no more.
 """
 

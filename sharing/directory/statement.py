@@ -221,7 +221,7 @@ def read_entry(statement: DirectoryStatement) -> DirectoryEntry | None:
     """Return the entry of a statement; None if the State has removed it.
 
     Raises:
-        TrustError: It is no valid entry of that State.
+        TrustError: It is not a valid entry of that State.
     """
     content = statement.content
     if content.entry is None:

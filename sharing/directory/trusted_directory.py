@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sharing.directory.lasting_chain import LastingChain
-from sharing.directory.state_chain import StateChain
 from sharing.model.directory import DirectoryEntry
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys
@@ -40,10 +39,6 @@ class TrustedDirectory:
 
     def __init__(self, pins: Mapping[str, Pin]) -> None:
         self._chains = {state: LastingChain(pin) for state, pin in sorted(pins.items())}
-
-    def get_chain(self, state: str) -> StateChain | None:
-        """Return the chain of a State; None if its root is not pinned."""
-        return self._chains.get(state)
 
     def list_chains(self) -> Iterable[LastingChain]:
         """Return the chains of all States that are pinned."""

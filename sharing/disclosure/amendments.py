@@ -144,7 +144,7 @@ def _state_facts(record: WireRecord, amendment: Amendment, allowed: frozenset[st
     for fact in amendment.facts:
         name = fact.name
         if name not in allowed:
-            raise InputError(f"{name}: is no fact that an officer can state here{suggest_nearest(name, allowed)}")
+            raise InputError(f"{name}: is not a fact that an officer can state here{suggest_nearest(name, allowed)}")
         if name in stated:
             raise InputError(f"{name}: is stated twice", field=name)
         stated.add(name)

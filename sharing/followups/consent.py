@@ -117,9 +117,9 @@ def _judge_handling(kind: FollowUpKind, notice: Notice, context: FollowUpContext
     """Yield what codes and markings demand that no condition says already."""
     content, is_back = notice.content, _is_back_to_provider(kind, notice, context)
     severity = Severity.CHECK if is_back else Severity.CONSENT
-    said = {condition.code for condition in notice.conditions}
+    imposed = {condition.code for condition in notice.conditions}
     for code in content["handling"]:
-        if code == Handling.H0 or f"common.{code.lower()}" in said or code in said:
+        if code == Handling.H0 or f"common.{code.lower()}" in imposed or code in imposed:
             continue
         yield Caution(severity, f"Handling {make_plain(code)} {_describe_code(code)}.", (make_plain(code),))
     if content["handling_text"]:
@@ -167,8 +167,8 @@ def _judge_content(notice: Notice) -> Iterator[Caution]:
     if notice.condition_model is ConditionModel.PRE_ACCEPT and notice.conditions:
         yield Caution(Severity.DUTY, "Our State has accepted the conditions, and is bound by them.")
     if content["assertion"] != "FACT":
-        said = "an assessment" if content["assertion"] == "ASSESSMENT" else "not said to be a fact"
-        text = f"The information is {said}. Keep that, and the grading, with it wherever it is used."
+        nature = "an assessment" if content["assertion"] == "ASSESSMENT" else "not said to be a fact"
+        text = f"The information is {nature}. Keep that, and the grading, with it wherever it is used."
         yield Caution(Severity.DUTY, text)
     if content["special_category"] == "YES":
         yield Caution(Severity.CHECK, "It contains special categories of data: pass on what is strictly necessary.")

@@ -158,11 +158,6 @@ class Preservation(StrictModel):
             raise InputError(IS_CLOSED)
 
 
-def compute_default_expiry(requested_at: int) -> int:
-    """Return the least time for which a preservation lasts (art. 29(7)), in UTC milliseconds."""
-    return requested_at + PRESERVATION_DAYS * DAY_MS
-
-
 def require_expiry(expires_at: int, now: int) -> None:
     """Refuse an expiry that nobody can have been told.
 

@@ -78,7 +78,7 @@ class DigestTable:
         return None
 
     def replace(self, digest: bytes, value: bytes) -> None:
-        """Store what belongs to a digest, in the place of what did before."""
+        """Store what belongs to a digest, in place of what did before."""
         if self.add(digest, value) is not None:
             start = self._find(digest)
             self._data[start : start + self._stride] = digest + value

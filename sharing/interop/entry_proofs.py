@@ -1,4 +1,4 @@
-"""A decision or an act as a file that proves it: which log it stands in, since when at the latest, and who saw that.
+"""A decision or an act as a file that proves it: which log it is in, since when at the latest, and who saw that.
 
 The file is text, a C2SP tlog-proof: the index of a block in the tree of its log, the path from the block to the root,
 and the checkpoint with its cosignatures. What such a proof leaves to the application, `extra`, has the entry, its path
@@ -23,30 +23,35 @@ import cbor2
 from cryptography.x509 import Certificate
 from pydantic import Field
 
-from sharing.audit.block import LogPlace
+from sharing.audit.block import LogPlace, read_entry_id
 from sharing.audit.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
 from sharing.audit.compact_range import LEAVES_MAX
 from sharing.audit.cosignature import VerifiedCosignature, find_witnessed_at, read_cosigned_at, verify_cosignature
 from sharing.audit.origins import parse_witness
-from sharing.audit.time_stamp import verify_time_stamp
+from sharing.audit.signed_note import ED25519_SIGNATURE, TIMESTAMPED_COSIGNATURE, SignedNote, compute_key_id
+from sharing.audit.time_stamp import verify_checkpoint_stamp
 from sharing.errors import DecodeError
-from sharing.interop.message_proofs import KeyDocuments
+from sharing.interop.content_opening import Opening, open_commitment
+from sharing.interop.proved_keys import ProvedKeys, pack_all, unpack_keys
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import AuditLogName
-from sharing.serialization.avro_primitives import encode_long
+from sharing.serialization.avro_primitives import encode_bytes, encode_long
 from sharing.serialization.codec import HEADER_LENGTH, get_codec
+from sharing.sign.content_commitment import COMMITMENT_BYTES, SALT_BYTES
 from sharing.sign.merkle_tree import HASH_BYTES, PATH_HASHES_MAX, hash_leaf, is_included
-from sharing.trust.documents import CLOCK_TOLERANCE_MS, StateCode, read_document
+from sharing.trust.documents import CLOCK_TOLERANCE_MS, StateCode
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import KeyStatement, TrustedKeys
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import Pin
-from sharing.trust.signatures import ObjectKind
 
 FIRST_LINE: Final = "c2sp.org/tlog-proof@v1"
 PROOF_BYTES_MAX: Final = 8_000_000
 WITNESSES_MAX: Final = 16
 
+_KIND: Final = "entry-proof"
+_FORMAT: Final = 2
 _EXTRA_BYTES_MAX: Final = 4_000_000
 _PATH_BYTES_MAX: Final = PATH_HASHES_MAX * HASH_BYTES
 _INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,12})", re.ASCII)
@@ -54,13 +59,16 @@ _INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,12})", re.ASCII)
 
 class _Extra(StrictModel):
     kind: Literal["entry-proof"] = "entry-proof"
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     entry: Annotated[bytes, Field(max_length=1_000_000, repr=False)]
     index: Annotated[int, Field(ge=0, lt=2**31)]
     path: Annotated[bytes, Field(max_length=_PATH_BYTES_MAX)]
     head: Annotated[bytes, Field(max_length=1_000_000)]
-    documents: Annotated[dict[StateCode, KeyDocuments], Field(max_length=WITNESSES_MAX + 1)]
+    keys: Annotated[dict[StateCode, list[Any]], Field(max_length=WITNESSES_MAX + 1)]
     time_stamp: Annotated[bytes | None, Field(max_length=100_000)] = None
+    commitment: Annotated[bytes, Field(max_length=COMMITMENT_BYTES)] = b""
+    salt: Annotated[bytes | None, Field(max_length=SALT_BYTES, repr=False)] = None
+    content: Annotated[bytes | None, Field(max_length=1_000_000, repr=False)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +83,10 @@ class EntryProof:
         number: Number of the block, as the index of its leaf.
         block_path: The path of the block to the root of the log.
         checkpoint: The checkpoint, with cosignatures.
-        documents: What proves the keys, by State.
+        keys: What proves the keys, by State.
         time_stamp: Time stamp of a service on the text of the checkpoint (RFC 3161); None if there is none.
+        commitment: The commitment to the content of the item that the entry is about; empty if there is none.
+        opening: What shows that content; None if it is not shown.
     """
 
     entry: bytes = field(repr=False)
@@ -86,14 +96,18 @@ class EntryProof:
     number: int
     block_path: bytes
     checkpoint: Checkpoint
-    documents: Mapping[str, KeyDocuments] = field(repr=False)
+    keys: Mapping[str, ProvedKeys] = field(repr=False)
     time_stamp: bytes | None = None
+    commitment: bytes = b""
+    opening: Opening | None = None
 
     def encode(self) -> bytes:
         """Return the file."""
+        opening = self.opening
         extra = _Extra(
-            entry=self.entry, index=self.index, path=self.path, head=self.head, documents=dict(self.documents),
-            time_stamp=self.time_stamp,
+            entry=self.entry, index=self.index, path=self.path, head=self.head, keys=pack_all(self.keys),
+            time_stamp=self.time_stamp, commitment=self.commitment, salt=None if opening is None else opening.salt,
+            content=None if opening is None else opening.content,
         )  # fmt: skip
         packed = zlib.compress(cbor2.dumps(extra.model_dump(), canonical=True), level=9)
         path = self.block_path
@@ -117,8 +131,10 @@ class CheckedEntry:
         cosigned_by: The States that cosigned it, with the time in UTC milliseconds.
         not_counted: Cosignatures that do not count, with the reason, by State.
         witnessed_at: When enough States had cosigned it, in UTC milliseconds; None if they have not.
-        stamped_at: When a service that is believed says that the checkpoint existed, in UTC milliseconds; None if none
+        stamped_at: When a trusted service says that the checkpoint existed, in UTC milliseconds; None if none
             does.
+        opened: The item that a decision was about, decoded: exactly that content was decided on; None if the file does
+            not show it.
     """
 
     proof: EntryProof
@@ -132,6 +148,7 @@ class CheckedEntry:
     not_counted: Mapping[str, str]
     witnessed_at: int | None
     stamped_at: int | None
+    opened: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 def is_entry_proof(data: bytes) -> bool:
@@ -154,34 +171,48 @@ def read_entry_proof(data: bytes) -> EntryProof:
         if first != FIRST_LINE or not second.startswith("extra ") or match is None or int(match[1]) >= LEAVES_MAX:
             raise ValueError
         block_path = b"".join(_read_hash(line) for line in hashes)
-        extra = _Extra.model_validate(cbor2.loads(_inflate(second.removeprefix("extra "))))
+        fields = cbor2.loads(_inflate(second.removeprefix("extra ")))
+        if fields["kind"] == _KIND and fields["format"] != _FORMAT:
+            raise TrustError(TrustFault.MALFORMED, "is a proof of a form that this program does not know; update it")
+        extra = _Extra.model_validate(fields)
+        keys = {state: unpack_keys(state, packed) for state, packed in extra.keys.items()}
     except TrustError:
         raise
     except Exception:  # noqa: BLE001 the decoders raise many kinds on malformed bytes
         raise TrustError(
-            TrustFault.MALFORMED, "is no proof of an entry of an audit log, or cut off, or of another version"
+            TrustFault.MALFORMED, "is not a proof of an audit log entry, or is cut off, or has another version"
         ) from None
     return EntryProof(
         extra.entry, extra.index, extra.path, extra.head, int(match[1]), block_path, read_checkpoint(note.encode()),
-        extra.documents, extra.time_stamp,
+        keys, extra.time_stamp, extra.commitment,
+        None if extra.salt is None else Opening(extra.salt, extra.content),
     )  # fmt: skip
 
 
 def check_entry_proof(
-    proof: EntryProof, pins: Mapping[str, Pin], now: int, *, required: int, stamp_roots: Sequence[Certificate] = ()
+    proof: EntryProof,
+    pins: Mapping[str, Pin],
+    now: int,
+    *,
+    required: int,
+    stamp_roots: Sequence[Certificate] = (),
+    content: bytes | None = None,
 ) -> CheckedEntry:
-    """Return what a file proves. Nothing but pinned roots is believed.
+    """Return what a file proves. Only pinned roots are trusted.
 
     Args:
         proof: The content of the file.
         pins: The pinned roots by State: that of the State, and those of the witnesses that are to count.
         now: The reader's clock, in UTC milliseconds.
         required: How many witnesses are required.
-        stamp_roots: The roots of the time-stamping services that are believed; without any, no time stamp is looked at.
+        stamp_roots: The roots of the trusted time-stamping services; without any, no time stamp is checked.
+        content: The content that is to be compared with what was decided on, in single-object encoding; None: only what
+            the file shows.
 
     Raises:
         TrustError: A path does not lead where it should, the State has not signed the checkpoint, its keys are not
-            proved, or a time stamp is wrong; or head or entry are of no known schema.
+            proved, a time stamp is wrong, or the decision was about another content; or head or entry are of no known
+            schema.
         SettingsError: There is a time stamp to verify, and the library for that is not installed.
     """
     checkpoint = proof.checkpoint
@@ -189,12 +220,16 @@ def check_entry_proof(
     place = LogPlace(head["state"], AuditLogName(head["log"]), head["partition"])
     if place != checkpoint.place or head["number"] != proof.number:
         raise TrustError(TrustFault.CONFLICT, "is a checkpoint of another log, or of another block, than the entry")
-    if not is_included(hash_leaf(proof.entry), proof.index, head["count"], proof.path, head["root"]):
+    if len(proof.commitment) != (COMMITMENT_BYTES if head["salt_nonce"] else 0):
+        raise TrustError(TrustFault.CONFLICT, "the entry has a commitment and its block has none, or the reverse")
+    entry_leaf = hash_leaf(proof.commitment + proof.entry)
+    if not is_included(entry_leaf, proof.index, head["count"], proof.path, head["root"]):
         raise TrustError(TrustFault.CONFLICT, "the entry is not in its block: one of the two was altered")
     leaf = hash_leaf(proof.head[HEADER_LENGTH:])
     if not is_included(leaf, proof.number, checkpoint.size, proof.block_path, checkpoint.root):
         raise TrustError(TrustFault.CONFLICT, "the block is not in the log that the checkpoint states")
     fields = _decode(place.log.entry_schema, proof.entry)
+    opened = open_commitment(proof.commitment, proof.opening, content, read_entry_id(proof.entry, place.log))
     if checkpoint.signed_at > now + CLOCK_TOLERANCE_MS:
         raise TrustError(TrustFault.NOT_YET_VALID, "claims to have been signed in the future; check the clock")
     cosigned: dict[str, VerifiedCosignature] = {}
@@ -215,11 +250,22 @@ def check_entry_proof(
     times = {state: each.cosigned_at for state, each in sorted(cosigned.items())}
     stamped_at = None
     if proof.time_stamp is not None and stamp_roots:
-        stamped_at = verify_time_stamp(proof.time_stamp, checkpoint.note.text, stamp_roots)
+        stamped_at = verify_checkpoint_stamp(proof.time_stamp, checkpoint, stamp_roots, now)
     return CheckedEntry(
         proof, place, head["first"] + proof.index, to_milliseconds(head["written_at"]), fields, keys, signer.key_id,
-        times, not_counted, witnessed_at, stamped_at,
+        times, not_counted, witnessed_at, stamped_at, opened,
     )  # fmt: skip
+
+
+def find_signers(note: SignedNote, keys: TrustedKeys) -> set[str]:
+    """Return the ids of those gate keys of a State that a checkpoint names as its signers, as owner or as witness."""
+    kinds = (ED25519_SIGNATURE, TIMESTAMPED_COSIGNATURE)
+    return {
+        key.key_id
+        for key in keys.statement.list_keys(KeyRole.GATE)
+        for signature in note.signatures
+        if any(compute_key_id(signature.name, kind, key) == signature.key_id for kind in kinds)
+    }
 
 
 def _prove_keys(proof: EntryProof, pins: Mapping[str, Pin], state: str, used_at: int) -> tuple[TrustedKeys, int]:
@@ -227,21 +273,20 @@ def _prove_keys(proof: EntryProof, pins: Mapping[str, Pin], state: str, used_at:
 
     The statement in the file may be newer than the signature: then it says which keys have ended or were revoked since.
     """
-    documents, pin = proof.documents.get(state), pins.get(state)
-    if documents is None:
+    known, pin = proof.keys.get(state), pins.get(state)
+    if known is None:
         raise TrustError(TrustFault.VERSION_MISSING, f"the file has no key statement of {state}")
     if pin is None:
         raise TrustError(
             TrustFault.NOT_PINNED, f"no root of {state} is pinned; with the paper in hand: `sharing trust add`"
         )
-    issued_at = read_document(documents.statement, ObjectKind.KEYS, KeyStatement)[1].issued_at
-    as_of = max(issued_at, used_at)
-    return documents.verify(pin, as_of), as_of
+    as_of = max(known.statement.issued_at, used_at)
+    return known.verify(pin, as_of), as_of
 
 
 def _read_head(data: bytes) -> dict[str, Any]:
     """Return the fields of a head, which follows the name of its schema."""
-    return _decode("audit_block", data + encode_long(0))  # as a block without entries
+    return _decode("audit_block", data + encode_long(0) + encode_bytes(b""))  # as a block without entries
 
 
 def _decode(schema: str, data: bytes) -> dict[str, Any]:

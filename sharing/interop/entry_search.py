@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+
+from cryptography.x509 import Certificate
 
 from sharing.audit.block import AuditBlock, LogPlace, read_entry_id
 from sharing.audit.checkpoint_chain import CheckpointChain, KnownCheckpoint
@@ -12,7 +15,8 @@ from sharing.audit.compact_range import CompactRange
 from sharing.audit.origins import format_origin
 from sharing.audit.proofs import compute_inclusion_proof
 from sharing.errors import InputError
-from sharing.interop.entry_proofs import EntryProof
+from sharing.interop.entry_proofs import EntryProof, find_signers
+from sharing.interop.proved_keys import prove_keys
 from sharing.interop.witness_keys import KnownKeys
 from sharing.kafka.audit_index import LogIndex
 from sharing.kafka.audit_reader import LOG_TOPICS, AuditSource, ShowProgress, read_messages, show_nothing
@@ -21,7 +25,6 @@ from sharing.kafka.key_partition import find_partition
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
-from sharing.sign.merkle_tree import hash_leaf
 from sharing.topology.topics import CHECKPOINTS
 
 
@@ -51,11 +54,20 @@ class EntrySearch:
         now: The time, in UTC milliseconds.
         folder: The state folder, in which indexes are kept; None to read a log each time.
         show: Shows how far it is.
+        stamp_roots: The roots of the trusted time-stamping services: with them, a proof is under a checkpoint
+            that is time-stamped, if there is one.
     """
 
     def __init__(
-        self, source: AuditSource, state: str, now: int, folder: Path | None = None, show: ShowProgress = show_nothing
+        self,
+        source: AuditSource,
+        state: str,
+        now: int,
+        folder: Path | None = None,
+        show: ShowProgress = show_nothing,
+        stamp_roots: Sequence[Certificate] = (),
     ) -> None:
+        self._stamp_roots = stamp_roots
         self._source = source
         self._state = state
         self._now = now
@@ -71,7 +83,7 @@ class EntrySearch:
             which: Which of its entries, from 1; None for the last one.
 
         Raises:
-            InputError: It has not so many entries.
+            InputError: It does not have that many entries.
             InfrastructureError: No broker answers, or the log cannot be read.
         """
         topic = LOG_TOPICS[log].topic(self._state)
@@ -93,7 +105,7 @@ class EntrySearch:
     def make_proof(self, found: FoundEntry, keys: KnownKeys, required: int) -> EntryProof:
         """Return the proof of an entry, under the first checkpoint that enough States have cosigned.
 
-        If there is none, it is under the newest checkpoint, and proves less.
+        One that is time-stamped is preferred. If there is none, it is under the newest checkpoint, and proves less.
 
         Args:
             found: The entry.
@@ -110,19 +122,22 @@ class EntrySearch:
         if len(leaves) < size or CompactRange().extend(leaves).compute_root() != known.checkpoint.root:
             raise InputError(f"{format_origin(place)} contradicts its checkpoints: `sharing audit verify` says where")
         block = found.block
-        documents = {
-            state: keys.documents[state] for state in (place.state, *known.cosigned_by) if state in keys.documents
+        signers = {place.state, *known.cosigned_by} & keys.documents.keys()
+        proved = {
+            state: prove_keys(keys.documents[state], find_signers(known.checkpoint.note, keys.trusted[state]))
+            for state in sorted(signers)
         }
         return EntryProof(
             block.entries[found.index],
             found.index,
-            compute_inclusion_proof(list(map(hash_leaf, block.entries)), found.index),
+            compute_inclusion_proof(block.hash_entries(), found.index),
             get_codec("audit_block").header + block.head,
             number,
             compute_inclusion_proof(leaves, number),
             known.checkpoint,
-            documents,
-            known.time_stamp,
+            proved,
+            known.time_stamps[0] if known.stamped_at is not None else None,
+            block.get_commitment(found.index),
         )
 
     def _list_entries(self, index: LogIndex, place: LogPlace, item: str) -> list[FoundEntry]:
@@ -140,8 +155,9 @@ class EntrySearch:
         """Return the first checkpoint of an entry that is witnessed; if there is none, the newest one."""
         written_at = found.block.written_at
         known: KnownCheckpoint | None = None
+        policy = keys.make_policy(found.place.state, self._now, required, self._stamp_roots)
         for since, until in ((written_at - HOUR_MS, written_at + DAY_MS), (None, None)):
-            chain = CheckpointChain(found.place, keys.make_policy(found.place.state, self._now, required))
+            chain = CheckpointChain(found.place, policy)
             self._read_checkpoints(chain, found.place, since, until)
             known = chain.find_covering(found.block.number)
             if known is not None and known.witnessed_at is not None:

@@ -1,7 +1,7 @@
 """The agency's secret, from which the ids of items in files are derived.
 
-Whoever has it can test guesses: whether a key on the bus belongs to a certain MISP attribute or value. Another secret
-gives every item another id, so that what was published before appears to be new.
+Anyone who has it can test guesses: whether a key on the bus belongs to a certain MISP attribute or value. With another
+secret every item gets another id, so that what was published before appears to be new.
 """
 
 from __future__ import annotations

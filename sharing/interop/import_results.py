@@ -80,7 +80,7 @@ class UnpublishedEntry(NamedTuple):
     def is_refused(self) -> bool:
         """Whether its agency meant to publish it, and must correct it.
 
-        So is a faulty line of JSON lines. A file of another system has many values that are no indicators, or are
+        So is a faulty line of JSON lines. A file of another system has many values that are not indicators, or are
         wrong there; they are listed, and nobody can correct them here.
         """
         is_line = self.position.isdigit()
@@ -136,7 +136,7 @@ class DuplicateFilter:
         self._versions = DigestTable(_PLACE.size + DIGEST_BYTES)
         self._later = DigestTable(_VERSION.size)  # the highest version of each item that has one above 1
         self._files: list[str] = []
-        self._pointers: dict[int, str] = {}  # places of items that are no lines
+        self._pointers: dict[int, str] = {}  # places of items that are not lines
 
     @property
     def count(self) -> int:

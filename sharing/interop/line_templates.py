@@ -44,7 +44,7 @@ class LineForm(NamedTuple):
         constants: Texts that the publishing profile adds.
         identity: What makes the id of a line without one: the line as JSON with sorted keys, cut where texts differ.
             None if such lines have an id.
-        order: Which text stands at each cut.
+        order: Which text is at each cut.
     """
 
     template: IndicatorTemplate
@@ -58,7 +58,7 @@ class SplitLine(NamedTuple):
     """A line, cut where texts may differ from those of other lines.
 
     Attributes:
-        key: All the rest of the line: what stands before, between and after the texts.
+        key: The rest of the line: what is before, between and after the texts.
         names: Names of the texts.
         texts: The texts as they stand between the quotes.
     """
@@ -201,7 +201,7 @@ def make_identity(form: LineForm, texts: Mapping[str, str]) -> str:
 
 
 def _mark_texts(line: SplitLine) -> bytes:
-    """Return the line with a mark in the place of each text."""
+    """Return the line with a mark in place of each text."""
     parts = [line.key[0]]
     for number, rest in enumerate(line.key[1:]):
         parts += (_make_mark(number).encode(), rest)

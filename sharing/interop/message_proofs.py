@@ -148,7 +148,7 @@ def sign_proof(proof: MessageProof, key: SigningKey) -> bytes:
 def check_proof(
     data: bytes, pins: Mapping[str, Pin], now: int, *, framing: Framing = SINGLE_OBJECT_FRAMING
 ) -> CheckedProof:
-    """Return what a file proves. Nothing but the pinned roots of sender and exporter is believed.
+    """Return what a file proves. Only the pinned roots of sender and exporter are trusted.
 
     Keys are judged as of the export: they may have ended since.
 
@@ -161,7 +161,7 @@ def check_proof(
     Raises:
         SealError: The sender has not signed the message, or the key is not that of the message.
         TrustError: The file was altered, or keys are not trusted.
-        DecodeError: The content is no notice and no offer.
+        DecodeError: The content is neither a notice nor an offer.
     """
     if len(data) > PROOF_BYTES_MAX:
         raise TrustError(TrustFault.MALFORMED, f"is longer than {PROOF_BYTES_MAX:,} bytes")
@@ -198,7 +198,7 @@ def decode_proof(payload: bytes) -> MessageProof:
     except Exception:  # noqa: BLE001 the decoder raises many kinds on malformed bytes
         is_exact = False
     if not is_exact:
-        raise TrustError(TrustFault.MALFORMED, "is no proof of a message, or of another version; update this program")
+        raise TrustError(TrustFault.MALFORMED, "is not a message proof, or has another version; update this program")
     return proof
 
 

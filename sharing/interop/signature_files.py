@@ -19,8 +19,10 @@ from sharing.audit.origins import parse_witness
 from sharing.audit.signed_note import ED25519_SIGNATURE, TIMESTAMPED_COSIGNATURE, compute_key_id
 from sharing.interop.entry_proofs import CheckedEntry
 from sharing.interop.message_proofs import CheckedProof, KeyDocuments
+from sharing.interop.proved_keys import ProvedKeys
 from sharing.seal.message_proof import compute_batch_statement
-from sharing.trust.documents import read_document
+from sharing.trust.canonical import encode_canonical
+from sharing.trust.documents import build_signed_message, read_document
 from sharing.trust.key_statement import KeyStatement, TrustedKeys
 from sharing.trust.public_keys import PublishedKey
 from sharing.trust.root import RootMetadata
@@ -60,6 +62,27 @@ class SignatureFiles:
         yield from zip(self.paths, (self.signed, self.signature, pem), strict=True)
 
 
+@dataclass(frozen=True, slots=True)
+class DigestFile:
+    """A file whose SHA-256 is known: of a root, by the fingerprint on paper; of a key, by what root keys signed.
+
+    Attributes:
+        name: Name of the file.
+        content: Its content.
+    """
+
+    name: str
+    content: bytes
+
+    def format_command(self, folder: Path) -> str:
+        """Return the command that shows its SHA-256."""
+        return f"openssl dgst -sha256 {shlex.quote(str(folder / self.name))}"
+
+    def list_contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield name and content of the file."""
+        yield self.name, self.content
+
+
 def list_signatures(checked: CheckedProof) -> list[SignatureFiles]:
     """Return every signature on which a proof rests: roots, key statements, the batch, and the file itself."""
     proof = checked.proof
@@ -85,12 +108,16 @@ def list_signatures(checked: CheckedProof) -> list[SignatureFiles]:
     return signatures
 
 
-def list_entry_signatures(checked: CheckedEntry) -> list[SignatureFiles]:
-    """Return every signature on which a proof of an entry rests: roots, key statements, checkpoint and cosignatures."""
+def list_entry_signatures(checked: CheckedEntry) -> list[SignatureFiles | DigestFile]:
+    """Return everything on which a proof of an entry rests.
+
+    Key statements, checkpoint, cosignatures and later roots by their signatures; the first root, and the gate keys as
+    they stand in the statements, by SHA-256.
+    """
     proof = checked.proof
     text = proof.checkpoint.note.text
     counted = (checked.place.state, *checked.cosigned_by)
-    signatures = [each for state in counted for each in _list_document_signatures(state, proof.documents[state])]
+    signatures = [each for state in counted for each in _list_proved_keys(state, proof.keys[state])]
     for signature in proof.checkpoint.note.signatures:
         if signature.name == proof.checkpoint.origin:
             state, seconds = checked.place.state, None
@@ -99,8 +126,7 @@ def list_entry_signatures(checked: CheckedEntry) -> list[SignatureFiles]:
         if state not in counted:
             continue
         kind = ED25519_SIGNATURE if seconds is None else TIMESTAMPED_COSIGNATURE
-        _, statement = read_document(proof.documents[state].statement, ObjectKind.KEYS, KeyStatement)
-        for key in statement.keys:
+        for key in proof.keys[state].statement.shown:
             if compute_key_id(signature.name, kind, key) != signature.key_id:
                 continue
             name = f"{state.lower()}-{'checkpoint' if seconds is None else 'cosignature'}"
@@ -109,15 +135,34 @@ def list_entry_signatures(checked: CheckedEntry) -> list[SignatureFiles]:
     return signatures
 
 
+def _list_proved_keys(state: str, keys: ProvedKeys) -> Iterator[SignatureFiles | DigestFile]:
+    """Yield what proves the gate keys of a State."""
+    root, statement, prefix = keys.root, keys.statement, state.lower()
+    content = build_message(ObjectKind.ROOT, state, encode_canonical(root.model_dump(mode="json")))
+    yield DigestFile(f"{prefix}-root-{root.version}", content)
+    known = {key.key_id: key for key in root.keys}
+    for data in keys.later_roots:
+        yield from _list_root_signatures(state, data, known)
+    folded = statement.fold(state)
+    signed = ((each.key, each.signature) for each in statement.signatures)
+    yield from _list_signatures(state, f"keys-{statement.version}", ObjectKind.KEYS, folded, signed, known)
+    for key in statement.shown:
+        yield DigestFile(f"{prefix}-gate-{key.key_id[:8]}", encode_canonical(key.model_dump(mode="json")))
+
+
+def _list_root_signatures(state: str, data: bytes, known: dict[str, PublishedKey]) -> Iterator[SignatureFiles]:
+    """Yield the signatures on a root, and add its keys to those that are known."""
+    document, root = read_document(data, ObjectKind.ROOT, RootMetadata)
+    known |= {key.key_id: key for key in root.keys}
+    signed = ((item.key, item.signature) for item in document.signatures)
+    yield from _list_signatures(state, f"root-{root.version}", ObjectKind.ROOT, document.payload, signed, known)
+
+
 def _list_document_signatures(state: str, documents: KeyDocuments) -> Iterator[SignatureFiles]:
     """Yield the signatures of root keys on the roots and on the key statement of a State."""
     known: dict[str, PublishedKey] = {}
     for data in documents.roots:
-        document, root = read_document(data, ObjectKind.ROOT, RootMetadata)
-        known |= {key.key_id: key for key in root.keys}
-        yield from _list_signatures(state, f"root-{root.version}", ObjectKind.ROOT, document.payload, (
-            (item.key, item.signature) for item in document.signatures
-        ), known)  # fmt: skip
+        yield from _list_root_signatures(state, data, known)
     document, statement = read_document(documents.statement, ObjectKind.KEYS, KeyStatement)
     yield from _list_signatures(state, f"keys-{statement.version}", ObjectKind.KEYS, document.payload, (
         (item.key, item.signature) for item in document.signatures
@@ -136,7 +181,7 @@ def _list_signatures(
         if key_id in known:
             yield SignatureFiles(
                 f"{state.lower()}-{name}-{key_id[:8]}",
-                build_message(kind, state, payload),
+                build_signed_message(kind, state, payload),
                 bytes.fromhex(signature),
                 known[key_id],
             )

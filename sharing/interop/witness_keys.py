@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from cryptography.x509 import Certificate
 
 from sharing.audit.checkpoint_chain import CheckpointPolicy
 from sharing.errors import SharingError
@@ -30,10 +32,12 @@ class KnownKeys:
     trusted: Mapping[str, TrustedKeys]
     documents: Mapping[str, KeyDocuments]
 
-    def make_policy(self, state: str, now: int, required: int) -> CheckpointPolicy:
+    def make_policy(
+        self, state: str, now: int, required: int, stamp_roots: Sequence[Certificate] = ()
+    ) -> CheckpointPolicy:
         """Return whose signatures count for a State's logs."""
         witnesses = {other: keys for other, keys in self.trusted.items() if other != state}
-        return CheckpointPolicy(self.trusted[state], witnesses, now, required)
+        return CheckpointPolicy(self.trusted[state], witnesses, now, required, stamp_roots)
 
 
 def read_known_keys(source: AuditSource, state: str, pins: Mapping[str, Pin], now: int) -> KnownKeys:

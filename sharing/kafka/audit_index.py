@@ -107,10 +107,10 @@ class LogIndex:
             self._add(first, number, b"".join(entries), bytes(rows))
 
     def read_block(self, source: AuditSource, number: int) -> AuditBlock | None:
-        """Return a block; None if another one stands in its place now.
+        """Return a block; None if another one is in its place now.
 
         Raises:
-            InfrastructureError: No broker answers, or it is not there.
+            InfrastructureError: No broker answers, or it does not exist.
         """
         row = self._rows[number * _ROW_BYTES :][:_ROW_BYTES]
         offset = int.from_bytes(row[HASH_BYTES:], "big")
@@ -140,7 +140,7 @@ class LogIndex:
                     ) from None
 
     def _add(self, first: int, end: int, entries: bytes, rows: bytes) -> None:
-        """Add a segment. The file of blocks is written last: what it does not name is not there."""
+        """Add a segment. The file of blocks is written last: what it does not name does not exist."""
         self._rows += rows
         kept: dict[tuple[int, int], bytes | mmap.mmap] = {**self._segments, (first, end): entries}
         if len(kept) > SEGMENTS_MAX:

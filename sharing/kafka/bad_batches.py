@@ -3,7 +3,7 @@
 A broker's size limit counts compressed bytes: 12 kB may inflate to more than librdkafka takes
 (`receive.message.max.bytes`). librdkafka then reports an error at the first offset of the batch, keeps its position,
 and reports it again, without end. So the consumer must seek past the batch. The error does not say where it ends, and
-records behind it must not be skipped. This module finds the end: the last offset at which the same batch is fetched.
+records after it must not be skipped. This module finds the end: the last offset at which the same batch is fetched.
 
 Protocol, in the thread that polls the consumer, for each `message` with an `error()`:
 
@@ -19,7 +19,7 @@ partition; a repeated error that the same `consume` call has returned already mu
 A call is bounded, because the records of other partitions wait for it. A search that a slow broker interrupts continues
 where it was when the error comes again; in between, the caller has at least as much time for its other partitions.
 
-zstd and data that is no valid compression end here. What librdkafka inflates from gzip, lz4 and snappy has no limit, so
+zstd and invalid compressed data end here. What librdkafka inflates from gzip, lz4 and snappy has no limit, so
 such a batch is read. `BOUNDED_FETCH` limits how many of them are in memory at once.
 """
 
@@ -60,7 +60,7 @@ BOUNDED_FETCH: Final[Mapping[str, int]] = {
     "fetch.message.max.bytes": 1_000_000,
     "receive.message.max.bytes": INFLATED_BYTES_MAX,
 }
-"""librdkafka properties of a consumer with bounded memory. A broker returns at most so many compressed bytes for all
+"""librdkafka properties of a consumer with bounded memory. A broker returns at most this many compressed bytes for all
 partitions together, or one batch that is larger."""
 
 _FIND_SECONDS_MAX = 5.0
@@ -88,23 +88,23 @@ class BatchEndSearch:
     Attributes:
         first: The first offset of the batch.
         inside: The last offset that is known to be in the batch.
-        behind: The first offset that is known to be behind it.
+        beyond: The first offset that is known to be after it.
     """
 
     first: int
     inside: int
-    behind: int
+    beyond: int
     _step: int = 1
 
     @property
     def is_finished(self) -> bool:
         """Whether `inside` is the last offset of the batch."""
-        return self.behind - self.inside <= 1
+        return self.beyond - self.inside <= 1
 
     def choose_offset(self) -> int:
         """Return the offset to try next."""
         far = self.inside + self._step
-        return far if far < self.behind else (self.inside + self.behind) // 2
+        return far if far < self.beyond else (self.inside + self.beyond) // 2
 
     def note(self, offset: int, *, is_inside: bool) -> None:
         """Note whether a fetch at an offset returns the batch."""
@@ -112,7 +112,7 @@ class BatchEndSearch:
             self.inside = offset
             self._step *= 2
         else:
-            self.behind = offset
+            self.beyond = offset
 
 
 class BadBatchFinder:
@@ -231,7 +231,7 @@ def _is_in_batch(consumer: Consumer, first: TopicPartition, offset: int) -> bool
             return False
         if error.code() in BAD_BATCH_ERRORS:
             return message.offset() == first.offset
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 librdkafka's own code: behind the log's end
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 librdkafka's own code: beyond the log's end
             return False
         if not error.retriable():
             raise KafkaException(error)

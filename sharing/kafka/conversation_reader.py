@@ -68,7 +68,7 @@ class EntryTable(Generic[Shown]):
         """Read the topic, or one partition of it, to the end that it has when the call begins.
 
         Raises:
-            DecodeError: A record is no entry, or of a schema that this release does not know.
+            DecodeError: A record is not an entry, or of a schema that this release does not know.
             InfrastructureError: No broker answers, or a part of the topic cannot be read: the list would not be
                 complete.
         """
@@ -104,6 +104,11 @@ class EntryTable(Generic[Shown]):
             self._follower = TopicFollower(self._bootstrap, self._group, self._positions, self._properties)
         changes = [self._take(message) for message in self._follower.poll(seconds)]
         return any(changes)
+
+    @property
+    def positions(self) -> Mapping[Place, int]:
+        """The offset of the next record, by partition."""
+        return self._positions if self._follower is None else self._follower.positions
 
     def close(self) -> None:
         """Stop following."""

@@ -93,7 +93,7 @@ def query_cluster(
         timeout_s: How long to wait for each answer, in seconds.
         partitions_like: The topic whose number of partitions the topics of a receiving State must have, because outputs
             go to the partition of their input; "" if any number will do.
-        states: The States whose topics of the directory are looked at.
+        states: The States whose directory topics are read.
 
     Raises:
         KafkaException: No broker answers.

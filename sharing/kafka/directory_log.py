@@ -79,7 +79,7 @@ class DirectoryLog:
         return self.stall or self._defect
 
     def read_record(self, message: Message, framing: Framing) -> None:
-        """Take over a record, and believe it."""
+        """Store a record without verification."""
         self.pass_record(message)
         key = message.key()
         if key is not None and (key == KEYS_KEY.encode() or key.startswith(ROOT_KEY.encode())):

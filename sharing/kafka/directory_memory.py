@@ -25,7 +25,7 @@ class DirectoryMemory:
     """Remembers what was accepted of each State.
 
     Args:
-        folder: The state folder. It is made if it is not there.
+        folder: The state folder. It is created if it does not exist.
 
     Raises:
         SettingsError: The folder cannot be used.

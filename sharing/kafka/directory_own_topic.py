@@ -1,4 +1,4 @@
-"""The directory topic of the own State: read to its end, and written in one batch, so that readers see it together."""
+"""A State's own directory topic: read to its end, and written in one batch, so that readers see it together."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sharing.kafka.bad_batches import BAD_BATCH_ERRORS
 from sharing.kafka.clients import client_properties, fetch_topics, look_up_topics, make_producer, require_topics
 from sharing.kafka.directory_cluster import make_directory_consumer
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
+from sharing.kafka.watermarks import query_watermarks
 from sharing.serialization.framing import Framing
 from sharing.topology.topics import DIRECTORY, TopicKind
 from sharing.trust.documents import PUBLISHED_BYTES_MAX
@@ -65,7 +66,7 @@ class OwnTopic:
     def _read(
         self, consumer: Consumer, partition: TopicPartition, receive: Callable[[str, bytes | None], object]
     ) -> None:
-        _, end = consumer.get_watermark_offsets(partition, timeout=READ_SECONDS_MAX)
+        _, end = query_watermarks(consumer, partition, READ_SECONDS_MAX)
         consumer.assign([partition])
         position, deadline = 0, time.monotonic() + READ_SECONDS_MAX
         while position < end:
@@ -80,7 +81,7 @@ class OwnTopic:
                 self._take(message, receive)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
                 position = max(position, message.offset() or 0)
-                end = position  # what stands behind it is not committed
+                end = position  # what follows it is not committed
             elif error.code() in BAD_BATCH_ERRORS:
                 position = end - 1 if end - 1 > position else end  # as every reader: the newest record counts
                 consumer.seek(TopicPartition(partition.topic, _PARTITION, position))

@@ -9,9 +9,9 @@ from sharing.trust.root import Pin
 
 
 def read_directory_pins(settings: Settings) -> dict[str, Pin] | None:
-    """Return the pinned roots by State; None if no trust file is set: then the topics are believed.
+    """Return the pinned roots by State; None if no trust file is set: then the topics are trusted.
 
-    Nobody has to pin the root of the own State: the first root in the key folder counts as pinned.
+    The State's own root need not be pinned: the first root in the key folder counts as pinned.
 
     Raises:
         InputError: The trust file is not one, or the key folder has no root.

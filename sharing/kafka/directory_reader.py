@@ -6,7 +6,7 @@ the new topic. So is a topic that ends before the position, and one that was las
 tombstone may have gone since. A snapshot is as old as the last check that it agrees with, and a user that must not act
 on an old one (a gate that was frozen, or cut off) waits for the next.
 
-**With pins, nothing is believed that is not signed.** Each State's entry is verified from its pinned root, and what was
+**With pins, only signed statements are trusted.** Each State's entry is verified from its pinned root, and what was
 verified is not forgotten with a topic (`sharing.directory.state_chain`). Without pins, what is in the topics counts.
 
 **One State does not hold up the others.** A record batch that cannot be decompressed is skipped. A topic that is not
@@ -84,9 +84,9 @@ class DirectoryReader:
         partitions_like: The topic whose number of partitions those topics must have; "" if any number will do.
         change_interval_s: At most one change of what a State announces takes effect in this interval, in seconds.
         pins: The pinned root of each State that is trusted (`sharing.kafka.directory_pins` reads them); then only what
-            these States have signed counts, and only those with a valid seal key are receiving States. None to believe
+            these States have signed counts, and only those with a valid seal key are receiving States. None to trust
             what is in the topics.
-        states: The States whose topics are read; others are not there for this reader.
+        states: The States whose topics are read; other States do not exist for this reader.
         clock: Returns the time in UTC milliseconds.
         memory: The folder in which it keeps, with pins, what it has accepted: then it accepts nothing older after a
             restart. None to forget it.

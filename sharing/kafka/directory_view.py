@@ -33,7 +33,7 @@ class DirectoryView:
     Args:
         framing: How records are framed.
         change_interval_s: At most one change of what a State announces takes effect in this interval, in seconds.
-        pins: The pinned root of each State that is trusted; None to believe what is in the topics.
+        pins: The pinned root of each State that is trusted; None to trust what is in the topics.
         memory: Keeps what was accepted, with pins; None to forget it at the end.
 
     Attributes:

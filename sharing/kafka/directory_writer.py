@@ -1,6 +1,6 @@
-"""Writes the own State's directory topic: roots, the newest key statement, and signed statements.
+"""Writes the State's own directory topic: roots, the newest key statement, and signed statements.
 
-Nothing is written before the topic was read to its end and verified from the own first root. Afterwards it is read
+Nothing is written before the topic was read to its end and verified from the State's first root. Afterwards it is read
 again: another writer may have come first, whose statement then counts. An announcement is then tried again with the
 next number. A renewal is not: the writer that came first may have announced something else.
 
@@ -108,7 +108,7 @@ class DirectoryWriter:
 
     @property
     def statement(self) -> DirectoryStatement | None:
-        """The own statement as it was last read; None if none is valid."""
+        """The State's own statement as it was last read; None if none is valid."""
         now = self._clock()
         return self._chain.statement if self._chain.get_keys(now) is not None else None
 
@@ -175,11 +175,11 @@ class DirectoryWriter:
         return (
             now - content.issued_at >= RENEWAL_MS
             or content.key_statement < keys.statement.version
-            or self._chain.has_statement_fault()  # another record stands where readers look for the newest one
+            or self._chain.has_statement_fault()  # another record is where readers look for the newest one
         )
 
     def _read(self) -> _OwnDocuments:
-        """Verify the own documents and the topic."""
+        """Verify the State's own documents and the topic."""
         now = self._clock()
         documents = self._read_documents(now)
         for version, data in sorted(documents.roots.items()):

@@ -31,16 +31,7 @@ PERMANENT_READ_ERRORS: Final = AUTHORIZATION_ERRORS | {
 """A consumer that gets one of these codes, for a fetch or a commit, must stop. A retry fails in the same way."""
 
 GROUP_ERRORS: Final = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.INVALID_GROUP_ID})
-"""Those of them that concern a consumer group: of no account to a consumer that joins none and commits nothing."""
-
-MISSING_PARTITION_ERRORS: Final = frozenset(
-    {
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 librdkafka's own code
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 librdkafka's own code
-    }
-)
-"""librdkafka does not know the topic or partition. Permanent only for a partition that a consumer assigned by hand long
-after its creation: a group rebalances, and a new partition becomes known within a moment."""
+"""Those of them that concern a consumer group: irrelevant to a consumer that joins none and commits nothing."""
 
 GROUP_MEMBERSHIP_ERRORS: Final = frozenset(
     {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}

@@ -27,7 +27,7 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.errors import GROUP_MEMBERSHIP_ERRORS, describe_kafka_error, error_code, is_permanent_read_error
 
 if TYPE_CHECKING:
-    from sharing.kafka.group_consumer import PolledRecord
+    from sharing.kafka.polled_record import PolledRecord
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ its membership in the group without noticing it. A consumer that has had no assi
 therefore replaced by a new one.
 
 librdkafka never chooses a start offset: `group_offsets` does, after each assignment and when the topic is another one.
-A batch that cannot be read is returned in the place of its records (`bad_batches`).
+A batch that cannot be read is returned in place of its records (`bad_batches`).
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatchFinder
 from sharing.kafka.clients import UNASSIGNED_SESSIONS, client_properties, make_admin, make_consumer, without_callbacks
 from sharing.kafka.errors import describe_kafka_error, is_permanent_read_error
 from sharing.kafka.group_commits import GroupCommits
 from sharing.kafka.group_offsets import GroupOffsets
+from sharing.kafka.polled_record import PolledRecord
 from sharing.kafka.reset_command import ResetCommand
 
 log = logging.getLogger(__name__)
@@ -34,39 +35,13 @@ SESSION_MS = 10_000
 """How long the group keeps the partitions of a process that was killed, in milliseconds."""
 
 FETCH_MAX = 500
-"""How many records are taken from librdkafka at once. They are handed out one by one, and dropped at a rebalance."""
+"""How many records are taken from librdkafka at once. They are returned one by one, and dropped at a rebalance."""
 
 _CALLBACK_SECONDS = 0.002
 _TOPIC_CHECK_SECONDS = 30.0
 """How often a running consumer asks whether the topic is still the one that it knows."""
 
 _NO_RESPONSE_SECONDS_MAX = 0.2
-
-
-class PolledRecord(NamedTuple):
-    """What `poll` returns: a record, or a batch that cannot be read.
-
-    Attributes:
-        topic: Name of the topic.
-        partition: Number of the partition.
-        offset: Offset of the record, or of the first record of the batch.
-        next_offset: The offset that is committed when it has been handled.
-        assignment: Number of the assignment in which it was read. It cannot be committed in another one.
-        message: The record; None for a batch that cannot be read.
-        bad_batch: That batch; None for a record.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    next_offset: int
-    assignment: int
-    message: Message | None = None
-    bad_batch: BadBatch | None = None
-
-    def without_content(self) -> PolledRecord:
-        """Return where the record is, without holding it in memory."""
-        return PolledRecord(self.topic, self.partition, self.offset, self.next_offset, self.assignment)
 
 
 class GroupConsumer:
@@ -189,7 +164,7 @@ class GroupConsumer:
         self._commits.note(record, count)
 
     def serve(self) -> None:
-        """Do what is due while records that were fetched are handed out: outcomes of commits, rebalances, commits.
+        """Do what is due while fetched records are being returned: outcomes of commits, rebalances, commits.
 
         Raises:
             InfrastructureError: As `settle_commits`, if a commit has failed or is not confirmed soon.

@@ -6,7 +6,7 @@ the topic (KIP-516), and each assignment compares it:
 - no committed offset: the partition is new to the group, and is read from its beginning;
 - another topic id: the topic was deleted and created again; the new log is read from its beginning;
 - an offset before the log's beginning: its records were deleted; reading starts at what is left;
-- an offset behind the log's end: the log lost records that the group has read. Only a person can say what that means.
+- an offset beyond the log's end: the log lost records that the group has read. Only a person can say what that means.
 
 Offsets that have expired cannot be told from a new group: `offsets.retention.minutes` must exceed the retention of
 every topic. A broker without topic ids (the embedded one) is trusted to have kept the log.
@@ -67,7 +67,7 @@ class GroupOffsets:
             partitions: The partitions that are assigned to it.
 
         Raises:
-            InfrastructureError: A committed offset is behind the end of the log that the group knew.
+            InfrastructureError: A committed offset is beyond the end of the log that the group knew.
             KafkaException: A request failed, or had no answer in time.
         """
         self.topic_id = self._query_topic_id()

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
+    from sharing.kafka.group_consumer import GroupConsumer
+    from sharing.kafka.polled_record import PolledRecord
 
 POLL_SECONDS: Final = 0.05
 _IDLE_SECONDS: Final = 0.01
 """How long an urgent record waits at most while nothing arrives on the other lanes."""
 
 _SERVE_SECONDS: Final = 0.002
-"""How often commits, rebalances and the urgent lane are looked after while fetched records are handed out."""
+"""How often commits, rebalances and the urgent lane are served while fetched records are returned."""
 
 _URGENT_SECONDS_MAX: Final = 5.0
 """How long other records wait for the end of the urgent topic: one of its partitions may be unavailable."""
@@ -24,7 +25,7 @@ class Lanes:
     """The lanes of one subscriber. One thread uses them.
 
     Args:
-        urgent: Reads what is handed out first.
+        urgent: Reads what is returned first.
         others: Read the rest.
     """
 

@@ -74,7 +74,7 @@ class OfficerReader:
 
         Raises:
             SharingError: No broker answers, the topic does not exist or cannot be read to its end, or the State's own
-                keys cannot be read. Nobody may be believed then.
+                keys cannot be read. Then no officer may be trusted.
         """
         try:
             return self._read()

@@ -1,7 +1,7 @@
 """The topic of a State's officers: read from its beginning to its end, within a bounded time.
 
 It has one partition and is short. A batch that cannot be read ends the reading: a revocation may be in it, so no
-officer may be believed then.
+officer may be trusted then.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def read_officers(
 
 
 def _read_to_end(consumer: Consumer, topic: str, receive: Callable[[str, bytes | None], object]) -> None:
-    """Read what is committed. The end is where the broker says so, not where its offsets end: markers are behind it."""
+    """Read what is committed. The end is where the broker says so, not where its offsets end: markers follow it."""
     deadline = time.monotonic() + READ_SECONDS_MAX
     assign_partitions(consumer, [TopicPartition(topic, _PARTITION, OFFSET_BEGINNING)])
     position = 0
@@ -125,11 +125,11 @@ def take_message(
         receive((message.key() or b"").decode("ascii", "replace"), message.value())
         return (message.offset() or 0) + 1
     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
-        return max(position, message.offset() or 0)  # behind the markers of transactions
+        return max(position, message.offset() or 0)  # after the markers of transactions
     if error.code() in BAD_BATCH_ERRORS:
         raise InfrastructureError(
             f"{topic}: the record batch at offset {position} cannot be read ({error.name()}), so no officer "
-            "is believed; create the topic again, and add the officers again"
+            "is trusted; create the topic again, and add the officers again"
         )
     if error.code() in _FATAL_ERRORS:
         raise KafkaException(error)

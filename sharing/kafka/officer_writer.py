@@ -1,11 +1,11 @@
-"""Writes the topic of the own State's officers.
+"""Writes the topic of a State's own officers.
 
 Nothing is written that a reader would refuse. Afterwards the topic is read again: another writer may have come first,
 whose entry then counts, because it is the first with its sequence. A change that one registrar signs is then made
 again, on the new entry; what two have signed is theirs to make again.
 
-A refused record that stands last under an officer's key would be the only one that compaction keeps. So every writer
-also writes the accepted record again behind it.
+A refused record that is the last one under an officer's key would be the only one that compaction keeps. So every
+writer also writes the accepted record again after it.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class OfficerWriter:
         )
 
     def _write(self, officer_id: str, record: OfficerRecord) -> Register:
-        """Write a record, restore what stands behind refused ones, and return the register as readers see it then."""
+        """Write a record, write again what refused ones follow, and return the register as readers then see it."""
         self._publish([(officer_id, record)])
         for _ in range(ATTEMPTS_MAX):
             register = self.read()
@@ -115,7 +115,7 @@ class OfficerWriter:
                 return register
             self._publish(restored)
         raise InfrastructureError(
-            f"{OFFICERS.topic(self._keys.state)}: somebody goes on writing records that are refused; find out who has "
+            f"{OFFICERS.topic(self._keys.state)}: somebody keeps writing records that are refused; find out who has "
             f"the certificate console.{self._keys.state.lower()}"
         )
 
@@ -125,5 +125,5 @@ class OfficerWriter:
 
 
 def _list_hidden(register: Register, now: int) -> list[tuple[str, OfficerRecord]]:
-    """Return the accepted records behind which a refused one stands."""
+    """Return the accepted records that a refused one follows."""
     return [(key, record) for key, record in register.list_records(now) if key in register.hidden]

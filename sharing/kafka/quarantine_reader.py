@@ -62,7 +62,7 @@ def read_quarantine(
         properties: Further librdkafka properties, such as those of TLS.
 
     Raises:
-        DecodeError: A record is none of the quarantine.
+        DecodeError: A record is not a quarantine record.
         InfrastructureError: No broker answers, there is no such topic, or a part of it cannot be read.
     """
     topic = QUARANTINE.topic(state)

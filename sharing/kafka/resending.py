@@ -38,7 +38,7 @@ from sharing.topology.acls import Principal
 from sharing.topology.topics import FOREIGN_BATCH_BYTES_MAX, INDICATORS, Role, find_topic_kind
 
 TRANSACTION_MS_MAX: Final = 30_000
-"""A run that is killed holds its State's gate up for at most so long: a gate reads committed records only."""
+"""A run that is killed holds its State's gate up for at most this long: a gate reads committed records only."""
 
 _INIT_SECONDS_MAX: Final = 60.0
 _ABORT_SECONDS_MAX: Final = 10.0

@@ -19,6 +19,7 @@ from sharing.kafka.clients import (
     require_topics,
 )
 from sharing.kafka.errors import describe_kafka_error, is_permanent_read_error
+from sharing.kafka.watermarks import query_watermarks
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,13 @@ class TopicFollower:
         more = {**_FETCH, **(properties or {}), "group.id": group, "enable.partition.eof": True}
         self._consumer = make_consumer(client_properties(bootstrap, more))
         self._behind = set(positions)
+        self._positions = dict(positions)
         self._consumer.assign([TopicPartition(topic, number, offset) for (topic, number), offset in positions.items()])
+
+    @property
+    def positions(self) -> Mapping[Place, int]:
+        """The offset of the next record, by partition; after the markers of transactions once an end was reached."""
+        return self._positions
 
     @property
     def is_at_end(self) -> bool:
@@ -73,9 +80,11 @@ class TopicFollower:
             place, error = (message.topic() or "", message.partition() or 0), message.error()
             if error is None:
                 self._behind.add(place)
+                self._positions[place] = (message.offset() or 0) + 1
                 records.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
                 self._behind.discard(place)
+                self._positions[place] = message.offset() or 0
             elif error.code() in BAD_BATCH_ERRORS or is_permanent_read_error(error):
                 raise InfrastructureError(f"{place[0]}: cannot be read ({describe_kafka_error(error)})")
             else:  # librdkafka recovers from it
@@ -129,11 +138,8 @@ def find_ends(
 
 def _find_end(consumer: Consumer, place: TopicPartition) -> int:
     try:
-        found = consumer.get_watermark_offsets(place, timeout=LOOK_UP_SECONDS_MAX)
+        return query_watermarks(consumer, place, LOOK_UP_SECONDS_MAX)[1]
     except KafkaException as error:
         raise InfrastructureError(
             f"{place.topic}: its offsets cannot be looked up ({describe_kafka_error(error)}); run this again"
         ) from None
-    if found is None:
-        raise InfrastructureError(f"{place.topic}: its offsets cannot be looked up in time; run this again")
-    return int(found[1])

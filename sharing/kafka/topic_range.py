@@ -32,7 +32,7 @@ SILENCE_SECONDS_MAX = 60.0
 
 _BATCH = 5_000
 _POLL_SECONDS = 0.1
-"""How long records are collected before a list of them is handed out: the last list of a range waits for so long."""
+"""How long records are collected before a list of them is returned: the last list of a range waits this long."""
 
 _RETRY_SECONDS = 0.2
 

@@ -1,7 +1,7 @@
 """Records who opened which content, and when, in `national.<st>.uses` (Directive (EU) 2016/680, article 25).
 
 Uses are written in blocks: of 500, or of what was opened in a fifth of a second. So a reader that is killed loses that
-much of its record at most. If the broker does not confirm a block, the reader hands out nothing more. A record is the
+much of its record at most. If the broker does not confirm a block, the reader delivers nothing more. A record is the
 word of the program that reads: it proves nothing against a program that was changed, whose key opens the inbox anyway.
 """
 
@@ -40,7 +40,8 @@ class UseContext:
     Attributes:
         reader: The name that the reader gives itself.
         reader_key: Id of the key that opens; "" where the State's own keys do.
-        command: What opens: `subscribe`, `inbox show`, `audit subject`, `desk`, or `Subscriber` for another program.
+        command: What opens: `subscribe`, `inbox show`, `audit subject`, `audit prove`, `desk`, or `Subscriber` for
+            another program.
         purpose: Why, as a code; "" if none is set.
     """
 
@@ -102,7 +103,7 @@ class UseLog:
     Args:
         bootstrap: Kafka bootstrap servers.
         state: The State.
-        context: Who opens, by what, and why.
+        context: The reader, the program, and the purpose.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
         clock: Returns the time in UTC milliseconds.
@@ -255,8 +256,8 @@ class UseLog:
             else "run this again when the broker is back"
         )
         return InfrastructureError(
-            f"{self._topic}: who opens content must be recorded, and the broker did not confirm it ({reason}), so "
-            f"nothing more is handed out; {remedy}"
+            f"{self._topic}: each use of content must be recorded, and the broker did not confirm it ({reason}), so "
+            f"nothing more is delivered; {remedy}"
         )
 
 

@@ -36,7 +36,7 @@ _Hex16 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 class BackupHeader(StrictModel):
-    """What stands in clear in a backup.
+    """What is unencrypted in a backup.
 
     Attributes:
         kind: Always `key-backup`.
@@ -148,7 +148,7 @@ def read_backup(path: Path) -> Backup:
     """Return a backup, still encrypted.
 
     Raises:
-        InputError: The file is no backup.
+        InputError: The file is not a backup.
     """
     data = read_file(path)
     try:
@@ -162,7 +162,7 @@ def read_share(path: Path) -> BackupShare:
     """Return a share.
 
     Raises:
-        InputError: The file is no share, other users may access it, or a digit is wrong.
+        InputError: The file is not a share, other users may access it, or a digit is wrong.
     """
     data = read_private_file(path)
     try:

@@ -1,7 +1,7 @@
 """Encrypts secrets under a passphrase (scrypt) or a random secret (HKDF), with AES-256-GCM.
 
 `cryptography` writes PKCS#8 with 2,048 rounds of PBKDF2, which cannot be raised, and reads but does not write PKCS#8
-with scrypt. Guessing a passphrase would cost an attacker next to nothing. Hence a container of its own.
+with scrypt. Guessing a passphrase would cost an attacker next to nothing, so the container is defined here.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def encrypt(key: SecretBytes, plaintext: SecretBytes, header: bytes) -> Cipherte
     Args:
         key: The key.
         plaintext: The secret.
-        header: What stands beside it in clear. If it is altered, the secret cannot be decrypted.
+        header: The unencrypted part of the file. If it is altered, the secret cannot be decrypted.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
     ciphertext = AESGCM(key.get_secret_value()).encrypt(nonce, plaintext.get_secret_value(), header)

@@ -164,7 +164,7 @@ def exchange_folders(one: Path, other: Path) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Delete a file. One that is not there any more is not an error.
+    """Delete a file. It is not an error if it no longer exists.
 
     Raises:
         InfrastructureError: It cannot be deleted.
@@ -177,7 +177,7 @@ def remove_file(path: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a folder with everything in it. One that is not there is not an error.
+    """Delete a folder with everything in it. It is not an error if it does not exist.
 
     Raises:
         InfrastructureError: It cannot be deleted.

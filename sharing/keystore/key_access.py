@@ -40,7 +40,7 @@ class Token(Protocol):
         """Return a new Ed25519 key that never leaves the token.
 
         Args:
-            purpose: State and role. The token keeps it beside the key, and the key opens for nothing else.
+            purpose: State and role. The token stores it with the key, and the key opens for nothing else.
 
         Raises:
             InfrastructureError: The token does not do it.

@@ -127,7 +127,7 @@ class KeyFolder:
         """Return the newest list of readers, verified, whether or not it has expired; None if there is none.
 
         Raises:
-            InputError: It has the name of another version: an older one in the place of the newest.
+            InputError: It has the name of another version: an older one in place of the newest.
             TrustError: As `verify_readers`.
         """
         files = self._list_versions(_READERS)

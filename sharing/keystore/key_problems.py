@@ -16,7 +16,7 @@ from sharing.trust.readers import require_current_readers
 from sharing.trust.root import TrustedRoot, require_current_root
 
 EARLY_DAYS_MAX = 30
-"""What ends is reported in the last fifth of its validity, and at the earliest so many days before its end."""
+"""What ends is reported in the last fifth of its validity, and at the earliest this many days before its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,10 @@ from sharing.trust.signatures import SigningKey
 from sharing.trust.verification import get_current_key, shorten
 
 SETTLE_MS: Final = CLOCK_TOLERANCE_MS
-"""For so long after a rotation the key before still signs, until others have the statement that names the new one."""
+"""How long the previous key still signs after a rotation, until others have the statement that names the new one."""
 
 LEAVE_MS: Final = 30_000
-"""For so long before its revocation takes effect a key no longer signs, so that nothing under it is still under way."""
+"""How long before its revocation takes effect a key stops signing, so that nothing signed by it is in transit then."""
 
 _VERIFY_MS: Final = 1000
 _Marks = tuple[tuple[int, tuple[str, ...]], ...]

@@ -1,8 +1,8 @@
 """Changes the passphrase of all private keys in a folder, or of none, whenever it is interrupted.
 
-The files are written again, under the new passphrase, into a second folder beside `private`. When each of them was read
-back, the two folders change places in one step, and the one with the files under the old passphrase is deleted. What a
-killed command leaves is reported by `sharing keys show`, and deleted by the next change.
+The files are written again, under the new passphrase, into a second folder next to `private`. When each of them has
+been read back, the two folders change places in one step, and the one with the files under the old passphrase is
+deleted. `sharing keys show` reports what a killed command has left, and the next change deletes it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ def read_passphrase_file(path: Path) -> SecretStr:
     """Return the first line of a file that no other user may access.
 
     Raises:
-        InputError: The file cannot be read, other users may access it, or its first line is no passphrase.
+        InputError: The file cannot be read, other users may access it, or its first line is not a passphrase.
     """
     text = _read_first_line(path)
     try:

@@ -19,7 +19,7 @@ from sharing.yaml_source import YamlDocument, read_yaml, validate_document
 
 _HEADING = """\
 # Roots of other States. Each fingerprint was compared with paper, or by telephone, before it was entered here:
-# Anyone who can change this file decides whose notices are believed. `sharing trust add` changes it.
+# Anyone who can change this file decides whose notices are trusted. `sharing trust add` changes it.
 """
 _WIDTH = 120
 
@@ -93,7 +93,7 @@ def replace_pin(path: Path, before: PinnedRoot | None, pinned: PinnedRoot) -> No
         pinned: What to pin.
 
     Raises:
-        InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is not there.
+        InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is missing.
         InfrastructureError: The file cannot be written.
     """
     _change_pin(path, pinned.state, before, pinned)
@@ -107,7 +107,7 @@ def remove_pin(path: Path, pinned: PinnedRoot) -> None:
         pinned: What was pinned when it was decided to unpin it.
 
     Raises:
-        InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is not there.
+        InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is missing.
         InfrastructureError: The file cannot be written.
     """
     _change_pin(path, pinned.state, pinned, None)

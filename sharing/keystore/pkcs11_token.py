@@ -249,10 +249,10 @@ class Pkcs11Token:
 
 
 def load_module(path: Path) -> Any:
-    """Return the module that speaks with tokens.
+    """Return the module that communicates with tokens.
 
     Raises:
-        SettingsError: It is not there, or is none.
+        SettingsError: It does not exist, or is not such a module.
     """
     if not path.is_file():
         raise SettingsError(f"the PKCS#11 module {path} is not there; install it, or correct module-path")

@@ -44,7 +44,7 @@ class WrappingKeyName(StrictModel):
 
 
 class KeyHeader(StrictModel):
-    """What stands in clear in the file of a private key.
+    """The unencrypted part of a private key's file.
 
     Attributes:
         kind: Always `private-key`.

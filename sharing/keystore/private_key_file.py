@@ -1,6 +1,6 @@
 """One private key in one file, which only its owner can read: encrypted under a passphrase, or kept by a token.
 
-State, role and the name of the key stand in clear beside it, and are authenticated: a file that was renamed or moved to
+State, role and the name of the key are not encrypted, but authenticated: a file that was renamed or moved to
 another role does not open. The file is not a PEM file, so that no program takes it for a TLS key. A token keeps a
 signing key itself, and the file only says where; other keys are in the file, encrypted under a key in the token.
 """
@@ -97,7 +97,7 @@ def write_key_file(path: Path, content: KeyFile) -> None:
 
 
 def read_key_header(path: Path) -> KeyHeader:
-    """Return what stands in clear in a private key's file; without the passphrase, nothing proves it.
+    """Return the unencrypted part of a private key's file; without the passphrase, nothing proves it.
 
     Raises:
         InputError: It is not the file of a private key, or other users may access it.
@@ -137,7 +137,7 @@ def read_key_file(path: Path) -> KeyFile:
 
 
 def authenticate(header: KeyHeader, how: ScryptParameters | TokenPlace) -> bytes:
-    """Return what an encrypted seed is bound to: what stands in clear beside it."""
+    """Return what an encrypted seed is bound to: the unencrypted part of the file."""
     return encode_canonical([header.model_dump(mode="json"), how.model_dump(mode="json")])
 
 

@@ -26,7 +26,7 @@ class TokenAddress:
 
     Attributes:
         label: Its label.
-        module: The shared library that speaks with it.
+        module: The shared library that accesses it.
         pin_file: File with its PIN, which only its owner can read.
     """
 
@@ -64,7 +64,7 @@ def open_token(address: TokenAddress) -> Token:
     """Return a token after a login.
 
     Raises:
-        SettingsError: `python-pkcs11` is not installed, or the module is not there or is none.
+        SettingsError: `python-pkcs11` is not installed, or the module does not exist or is not one.
         InputError: The file of the PIN cannot be read, other users may access it, or the PIN is wrong.
         InfrastructureError: There is no token with this label, or it does not answer.
     """

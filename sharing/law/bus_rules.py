@@ -1,7 +1,7 @@
 """Rules of the bus itself, which no law pack can change: they withhold what the state of the bus forbids to send.
 
 They apply after the law, and only ever withhold. Unlike the common rules of all packs, they depend on what only the
-worker knows: earlier versions of an item, and the topics of the cluster. One of them is no restriction: it cites what
+worker knows: earlier versions of an item, and the topics of the cluster. One of them does not restrict: it cites what
 was accepted before it was offered (`sharing.law.standing_acceptances`).
 """
 

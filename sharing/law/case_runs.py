@@ -18,8 +18,8 @@ from sharing.law.expectation import compare_decision
 from sharing.law.facts import FACTS, NONE, Facts, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
-from sharing.law.recipients import NO_TREATY, NOT_LOOKED_UP, TreatyBasis
 from sharing.law.treaties import TreatyTable
+from sharing.law.treaty_basis import NO_TREATY, NOT_LOOKED_UP, TreatyBasis
 from sharing.model.decision import Reason, RecipientDecision
 from sharing.model.times import to_milliseconds, to_utc_day
 from sharing.model.validation_errors import suggest_nearest

@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sharing.law.pack import Rule
-from sharing.law.recipients import TreatyBasis
+from sharing.law.treaty_basis import TreatyBasis
 from sharing.model.decision import (
     Condition,
     Reason,

@@ -9,8 +9,7 @@ Values that no undecided rule distinguishes are tried once.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import assert_never
@@ -20,10 +19,11 @@ from sharing.law.constraints import FactTest
 from sharing.law.facts import FACTS, FactKind, FactValue
 from sharing.law.filter import DisclosureFilter, RecipientProfile
 from sharing.law.pack import Rule
-from sharing.law.recipients import TreatyBasis
 from sharing.law.rulebook import evaluate_rule
+from sharing.law.search.fact_sets import CODES, DETERMINED_BY, FactMasks, FactNames, FactSetSearch, StepLimit
+from sharing.law.treaty_basis import TreatyBasis
 from sharing.model.decision import RecipientDecision
-from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
+from sharing.model.effects import FORBIDDING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.vocabulary import Outcome
 
 COUNTERFACTUALS_MAX = 500
@@ -32,22 +32,6 @@ COUNTERFACTUALS_MAX = 500
 STEPS_MAX = 20_000
 """The search stops after this many steps (sets and values tried), with the results so far: about 0.3 seconds."""
 
-_CODES = "offence.codes"
-
-_DETERMINED_BY: Mapping[str, tuple[str, ...]] = {
-    "recipient.dual_criminality": (_CODES,),
-    "recipient.capital_offence": (_CODES,),
-    "recipient.authority": (_CODES, "source.authority"),
-}
-"""Facts about a recipient that may become known through facts of the item."""
-
-_ANY_FACT = -1
-"""The mask of all facts."""
-
-_IMPOSSIBLE = sys.maxsize
-"""Number of facts still needed if no further fact suffices."""
-
-FactNames = tuple[str, ...]
 ValueClass = tuple[object, ...]
 """The answers of the tests on one fact: no undecided rule distinguishes values of the same class."""
 
@@ -99,9 +83,9 @@ def _find_smallest_sets(
     """Yield the counterfactuals of the smallest size at which there are any."""
     undecided = list(filter(_is_open, results))
     values = _list_possible_values(disclosure_filter, undecided)
-    masks = _FactMasks(tuple(values), undecided)
-    steps = _StepLimit()
-    search = _FactSetSearch(masks, facts, results, steps)
+    masks = FactMasks(tuple(values), undecided)
+    steps = StepLimit(STEPS_MAX)
+    search = FactSetSearch(masks, facts, results, steps)
     trial = _ValueTrial(disclosure_filter, facts, results, decision, values, masks, steps)
     for size in range(1, len(masks.names) + 1):
         found = False
@@ -113,130 +97,12 @@ def _find_smallest_sets(
             return
 
 
-class _StepLimit:
-    """Limits the steps of a search: the sets of facts and the values that are tried."""
-
-    def __init__(self) -> None:
-        self._steps = 0
-
-    def take_step(self) -> bool:
-        """Count a step. Return False if the limit is exceeded."""
-        self._steps += 1
-        return self._steps <= STEPS_MAX
-
-
-class _FactMasks:
-    """Represents sets of missing facts as bit masks.
-
-    Attributes:
-        names: The facts that can be tried, sorted; bit `i` of a mask stands for `names[i]`.
-        bits: The mask of each single fact.
-        deciding: For the id of each undecided rule, the facts that could decide it.
-    """
-
-    def __init__(self, names: FactNames, undecided: Sequence[RuleResult]) -> None:
-        self.names = names
-        self.bits = {name: 1 << index for index, name in enumerate(names)}
-        self.deciding = {
-            result.rule.id: _ANY_FACT if _evaluation_failed(result) else self.to_mask(result.missing)
-            for result in undecided
-        }
-
-    def to_mask(self, names: Iterable[str]) -> int:
-        """Return the facts through which these facts become known; facts that cannot be tried are ignored."""
-        mask = 0
-        for name in names:
-            mask |= self.bits.get(name, 0)
-            for determining in _DETERMINED_BY.get(name, ()):
-                mask |= self.bits.get(determining, 0)
-        return mask
-
-    def to_names(self, mask: int) -> FactNames:
-        """Return the names of the facts in a mask, in order."""
-        return tuple([name for name, bit in self.bits.items() if mask & bit])
-
-
-class _FactSetSearch:
-    """Finds the sets of missing facts that could change the outcome; the values of the facts are not considered."""
-
-    def __init__(
-        self, masks: _FactMasks, facts: Mapping[str, FactValue], results: Sequence[RuleResult], steps: _StepLimit
-    ) -> None:
-        self._masks = masks
-        self._facts = facts
-        self._steps = steps
-        self._requirements = self._list_requirements(results)
-
-    def iter_sets(self, size: int) -> Iterator[FactNames]:
-        """Yield, in order, the sets of this size that could change the outcome."""
-        for chosen in self._extend_set(size, 0, 0):
-            yield self._masks.to_names(chosen)
-
-    def _extend_set(self, size: int, start: int, chosen: int) -> Iterator[int]:
-        """Yield, in order, the sets that add `size` facts, from number `start` on, to the chosen ones."""
-        if size == 0:
-            yield chosen
-            return
-        for index in range(start, len(self._masks.names) - size + 1):
-            if not self._steps.take_step():
-                return
-            extended = chosen | 1 << index
-            later_facts = -1 << (index + 1)
-            if self._count_needed(extended, extended | later_facts) < size:
-                yield from self._extend_set(size - 1, index + 1, extended)
-
-    def _count_needed(self, chosen: int, allowed: int) -> int:
-        """Return a lower bound of the facts still needed, or `_IMPOSSIBLE` if the allowed ones cannot suffice."""
-        return min(
-            (self._count_needed_for(masks, chosen, allowed) for masks in self._requirements), default=_IMPOSSIBLE
-        )
-
-    @staticmethod
-    def _count_needed_for(masks: Sequence[int], chosen: int, allowed: int) -> int:
-        used, count = 0, 0
-        for mask in masks:
-            if mask & chosen:
-                continue
-            if not mask & allowed:
-                return _IMPOSSIBLE
-            if not mask & used:  # masks without a common fact need one fact each
-                used |= mask
-                count += 1
-        return count
-
-    def _list_requirements(self, results: Sequence[RuleResult]) -> list[list[int]]:
-        """Return alternatives, each a list of masks.
-
-        The outcome can change only if, for at least one alternative, a fact from every mask becomes known.
-        """
-        undecided = [result for result in results if result.effect is None]
-        restrictions = [
-            self._masks.deciding[result.rule.id] for result in undecided if result.rule.effect in RESTRICTING_EFFECTS
-        ]
-        permitted = any(result.effect in PERMITTING_EFFECTS for result in results)
-        if permitted and not restrictions:  # the item is held
-            return [[self._masks.deciding[result.rule.id]] for result in results if result.lifted is None]
-        if permitted:
-            permissions: list[list[int]] = [[]]  # no further permission is needed
-        else:
-            permits = (result for result in undecided if result.rule.effect in PERMITTING_EFFECTS)
-            permissions = [self._list_part_masks(result) for result in permits]
-        return [sorted([*restrictions, *masks], key=int.bit_count) for masks in permissions]
-
-    def _list_part_masks(self, result: RuleResult) -> list[int]:
-        """Return one mask for each undecided part of a rule: the part can hold only if a fact of its mask is known."""
-        if _evaluation_failed(result):
-            return []  # it is not known which fact would make the evaluation succeed
-        parts = (part for part in result.rule.when.parts if part.evaluate(self._facts) is None)
-        return [self._masks.to_mask(part.missing_facts(self._facts)) for part in parts]
-
-
 class _ValueTrial:
     """Tries the values of a set of missing facts, one value of each class."""
 
     def __init__(
         self, disclosure_filter: DisclosureFilter, facts: Mapping[str, FactValue], results: Sequence[RuleResult],
-        decision: RecipientDecision, values: Mapping[str, Sequence[FactValue]], masks: _FactMasks, steps: _StepLimit,
+        decision: RecipientDecision, values: Mapping[str, Sequence[FactValue]], masks: FactMasks, steps: StepLimit,
     ) -> None:  # fmt: skip
         self._disclosure_filter = disclosure_filter
         self._facts = facts
@@ -332,13 +198,13 @@ class _ValueTrial:
         answers = tuple(_answer_test(test, value) for test in scope_tests)
         if name == "source.authority":
             return (value,)
-        if name != _CODES:
+        if name != CODES:
             return answers
         facts = self._profile_recipient({name: value}).facts
         codes = value if isinstance(value, frozenset) else frozenset()
         authorities = self._disclosure_filter.authorities.get(self._state, ())
         competent = tuple(not codes.isdisjoint(authority.competence.offences) for authority in authorities)
-        return (*answers, *competent, *(facts[determined] for determined in _DETERMINED_BY))
+        return (*answers, *competent, *(facts[determined] for determined in DETERMINED_BY))
 
     def _changes_recipient(self, known: Mapping[str, FactValue]) -> bool:
         return not self._disclosure_filter.recipient_inputs.isdisjoint(known)
@@ -381,10 +247,6 @@ def format_fact_value(value: FactValue) -> str:
     if isinstance(value, frozenset):
         return ", ".join(sorted(value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _evaluation_failed(result: RuleResult) -> bool:
-    return not FACTS.keys() >= set(result.missing)
 
 
 def _is_open(result: RuleResult) -> bool:

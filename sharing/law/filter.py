@@ -16,9 +16,10 @@ from sharing.law.combine import RuleResult, combine_terms
 from sharing.law.constraints import FactTest
 from sharing.law.facts import FACTS, NONE, Fact, Facts, FactScope, FactValue
 from sharing.law.pack import Pack, Rule
-from sharing.law.recipients import ItemContext, RecipientFactSource, TreatyBasis
+from sharing.law.recipients import ItemContext, RecipientFactSource
 from sharing.law.rulebook import Answers, ItemRules, RuleBook
 from sharing.law.treaties import TreatyTable
+from sharing.law.treaty_basis import TreatyBasis
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Reason, RecipientDecision, RecipientTerms, Verdict, find_most_permissive
 from sharing.model.indicator_record import WireRecord

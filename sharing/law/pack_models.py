@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from sharing.errors import InputError
 from sharing.law.lint_codes import LintCode
-from sharing.law.treaties import AuthoritiesModel, PeriodModel
+from sharing.law.treaty_reader import AuthoritiesModel, PeriodModel
 from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
 from sharing.model.pack_code import TEMPLATES, normalise_pack_code
 from sharing.model.strict_model import StrictModel

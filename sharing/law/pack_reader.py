@@ -26,7 +26,8 @@ from sharing.law.pack_models import (
     names_rule,
 )
 from sharing.law.rule_reader import RuleContext, check_relations, list_role_names, read_rules
-from sharing.law.treaties import TreatyTable, read_coverage
+from sharing.law.treaties import TreatyTable
+from sharing.law.treaty_reader import read_coverage
 from sharing.model.pack_code import TEMPLATES
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import OffenceCode
@@ -79,7 +80,7 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
     faults = DocumentFaults(document)
     model = faults.validate(PackModel)
     bilateral = _read_bilateral(faults, None if model is None else model.state)
-    # Also the agreements that are not valid: a rule may name them, which is no further fault.
+    # Also the agreements that are not valid: a rule may name them, which is not another fault.
     instruments = [*treaties.instruments, *_list_bilateral_names(document)]
     _check_preference(faults, document, instruments)
     located = read_rules(faults, RuleContext(instruments, list_role_names(document.data, common.approvers)))

@@ -12,25 +12,24 @@ Both numbers are exact. The work is bounded (`STEPS_MAX`); if a search is cut sh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from sharing.law.fact_questions import QUESTIONS
-from sharing.law.facts import FACTS, NONE, FactKind, Facts
+from sharing.law.facts import FACTS, NONE, Facts
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
+from sharing.law.question_sources import find_sources
+from sharing.law.search.answers import STATED_BY_OFFICERS, AnswerCubes
 from sharing.law.search.authority_choice import cover_chosen_authority
 from sharing.law.search.cheapest import CheapestSearch, SearchLimitError
 from sharing.law.search.cubes import Cover, Cube, intersect_covers
-from sharing.law.search.dimensions import AUTHORITY, CODES, NAMED, RECIPIENT_DIMENSION, ItemSpace, Point
+from sharing.law.search.dimensions import AUTHORITY, CODES, NAMED, RECIPIENT_DIMENSION, ItemSpace
 from sharing.law.search.law_covers import LawCovers, list_space_tests
 from sharing.law.search.recipients import RecipientViews, list_recipient_points
 from sharing.law.search.regions import compute_regions
 from sharing.law.search.ternary import complement, restrict, simplify
-from sharing.law.treaties import Instrument
-from sharing.model.countries import country_name
-from sharing.model.vocabulary import Collection as CollectionWay
 from sharing.model.vocabulary import Outcome
 
 STEPS_MAX = 200_000
@@ -40,10 +39,7 @@ CITATIONS_MAX = 3
 """A question names at most this many articles; `Question.rules` has all rules."""
 
 _FROM_OPEN_TO_CLOSED = (Outcome.DISCLOSE, Outcome.OFFER, Outcome.HOLD)
-_SENDER, _TREATIES = "source.authority", "recipient.treaties"
-_ORIGIN_STATE, _COLLECTION = "origin.state", "collection"
-_GRADING = frozenset({"grading.source", "grading.information"})
-_SUPPOSED = frozenset({CODES, _SENDER})
+_SUPPOSED = frozenset({CODES, "source.authority"})
 """Without these nothing leaves: an item without offences or sender is withheld."""
 
 
@@ -200,6 +196,7 @@ class _Inquiry:
         laws = [(law.pack, law.treaties)]
         self._points = list_recipient_points(laws, states, [law.day], merge=any_authority and not named)
         self._space = ItemSpace(list_space_tests(*laws[0]), law.pack.state, len(self._points), known)
+        self._answers = AnswerCubes(self._space, known)
         self._base = self._space.locate(_without_derived({**known, **dict.fromkeys(self._unanswerable)}, self._space))
         views = [point.views[0] for point in self._points]
         self._covers = LawCovers(*laws[0], self._space, views, self._base)
@@ -262,13 +259,13 @@ class _Inquiry:
 
     def _make_question(self, name: str) -> Question | None:
         """Return the question for a fact, or None if its answer never matters."""
-        unanswered, answered = self._locate_unanswered(name), self._locate_answers(name)
+        unanswered, answered = self._answers.locate_unanswered(name), self._answers.locate_answers(name)
         if not answered or unanswered is None:
             return None
         needs = self._count_needed(name, unanswered, list(answered.values()))
         if needs is None:
             return None
-        rules, citations = self._find_sources(name)
+        rules, citations = find_sources(name, self._law, self._points, self._may_apply)
         hidden = len(citations) - CITATIONS_MAX
         return Question(
             fact=name,
@@ -278,62 +275,6 @@ class _Inquiry:
             rules=rules,
             needs=needs,
         )
-
-    # --- Answers ---
-
-    def _locate_unanswered(self, name: str) -> Cube | None:
-        """Return where a fact is unknown; None if the others that are known exclude that."""
-        if self._space.list_elements(name):
-            return self._space.locate_set(name, None)
-
-        def is_unanswered(point: Point) -> bool:
-            if not self._fits_known(point) or point[name] is not None:
-                return False
-            if name == _ORIGIN_STATE:
-                return point[_COLLECTION] == CollectionWay.FOREIGN_STATE
-            return name != _COLLECTION or _ORIGIN_STATE in self._known or point[_ORIGIN_STATE] is None
-
-        cube = self._space.select_combinations(name, is_unanswered)
-        return cube if all(cube.values()) else None
-
-    def _locate_answers(self, name: str) -> dict[str, Cube]:
-        """Return each answer to a question, with where the fact has it."""
-        fact = FACTS[name]
-        elements = self._space.list_elements(name)
-        if elements:
-            sets = {value: self._space.locate_set(name, frozenset({value})) for value in elements}
-            return sets if name == CODES else {"none": self._space.locate_set(name, frozenset()), **sets}
-        combinations = [point for point in self._space.list_combinations(name) if self._is_answer(name, point)]
-        values = list(dict.fromkeys(point[name] for point in combinations))
-        if fact.kind is FactKind.NUMBER:
-            values.sort(key=lambda value: value if isinstance(value, float) else 0.0)
-            labels = _label_intervals([value for value in values if isinstance(value, float)])
-        else:
-            values.sort(key=str)
-            labels = [str(value) for value in values]
-        return {
-            label: self._space.select_combinations(
-                name,
-                lambda point, value=value: self._is_answer(name, point) and point[name] == value,  # type: ignore[misc]
-            )
-            for label, value in zip(labels, values, strict=True)
-        }
-
-    def _is_answer(self, name: str, point: Point) -> bool:
-        if not self._fits_known(point) or point[name] is None:
-            return False
-        if name == _ORIGIN_STATE:
-            return point[_COLLECTION] == CollectionWay.FOREIGN_STATE
-        if name == _COLLECTION:
-            return _ORIGIN_STATE in self._known or point[_ORIGIN_STATE] in {None, NONE}
-        return True
-
-    def _fits_known(self, point: Point) -> bool:
-        return all(
-            self._known.get(name, value) == value for name, value in point.items() if name in _STATED_BY_OFFICERS
-        )
-
-    # --- Searches ---
 
     def _find(self, cubes: Cover, covering: Cover) -> Cube | None:
         """Return the cheapest combination of some cubes outside of others; any of them if the search is cut short."""
@@ -391,51 +332,14 @@ class _Inquiry:
     def _count_stated(self, cube: Cube, own: frozenset[int]) -> int:
         return self._search.bound.of_cube({number: points for number, points in cube.items() if number not in own})
 
-    # --- Sources ---
-
-    def _find_sources(self, name: str) -> tuple[tuple[str, ...], list[str]]:
-        """Return the rules that ask for a fact and may apply, and the articles; instruments only if no rule asks."""
-        rules = [rule for rule in self._law.rules if name in _list_asked_facts(rule) and self._may_apply(rule)]
-        own_first = sorted(rules, key=lambda rule: rule.approval_rank)
-        citations = list(dict.fromkeys(rule.citation for rule in own_first)) or list(self._cite_instruments(name))
-        return tuple(rule.id for rule in own_first), citations
-
-    def _cite_instruments(self, name: str) -> Iterator[str]:
-        """Yield the instruments and agreements whose scope asks for a fact, in the pack's order of preference."""
-        pack = self._law.pack
-        binding = {instrument for point in self._points for instrument in point.views[0].instruments}
-        for instrument in dict.fromkeys((*pack.treaty_preference, *sorted(pack.list_tested_values(_TREATIES)))):
-            if instrument in binding:
-                entry = pack.get_instrument(instrument, self._law.treaties)
-                if name not in entry.coverage.scope.list_fact_names():
-                    continue
-                if isinstance(entry, Instrument):
-                    yield f"{entry.title}, {entry.article}"
-                else:
-                    yield f"agreement with {country_name(entry.state)} ({instrument})"
-
     def _may_apply(self, rule: Rule) -> bool:
         number = self._law.pack.rules.index(rule)
         return bool(restrict(self._covers.cover_rule(number).possible, self._base))
 
 
-_STATED_BY_OFFICERS = frozenset(FACTS) - {"origin.foreign"}
-
-
 def _without_derived(known: Facts, space: ItemSpace) -> Facts:
     """Return the known facts that the space has, without those that follow from others."""
-    return {name: value for name, value in known.items() if name in space.fact_names and name in _STATED_BY_OFFICERS}
-
-
-def _list_asked_facts(rule: Rule) -> frozenset[str]:
-    """Return the facts that a rule asks an officer for.
-
-    Who states the origin also says whether it is foreign, and a grading has both its parts or none.
-    """
-    names = rule.list_fact_names()
-    if "origin.foreign" in names:
-        names |= {_ORIGIN_STATE, _COLLECTION}
-    return names if _GRADING.isdisjoint(names) else names | _GRADING
+    return {name: value for name, value in known.items() if name in space.fact_names and name in STATED_BY_OFFICERS}
 
 
 def _join_answers(answers: list[Cube]) -> Cover:
@@ -455,12 +359,3 @@ def _project(cover: Cover, dimensions: frozenset[int]) -> Cover:
 def _depending(cover: Cover, dimensions: frozenset[int]) -> Cover:
     """Return the cubes of a cover that some dimensions restrict."""
     return [cube for cube in cover if not dimensions.isdisjoint(cube)]
-
-
-def _label_intervals(bounds: list[float]) -> list[str]:
-    """Return words for the intervals that begin at some bounds, the first of which is 0."""
-    labels = []
-    for index, bound in enumerate(bounds):
-        below = f"below {bounds[index + 1]:g}" if index + 1 < len(bounds) else ""
-        labels.append(" and ".join(part for part in (f"at least {bound:g}" if bound else "", below) if part) or "any")
-    return labels

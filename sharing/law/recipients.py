@@ -8,40 +8,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sharing.law.authorities import AuthoritiesByState, find_authority_kind
-from sharing.law.facts import ASSESSED_FACTS, NONE, Facts, FactValue, PartialValue
+from sharing.law.facts import ASSESSED_FACTS, Facts, FactValue, PartialValue
 from sharing.law.pack import BilateralAgreement, Pack
 from sharing.law.treaties import Instrument, TreatyTable
+from sharing.law.treaty_basis import CoverageAnswer, TreatyBasis, add_receiver, choose_basis, collect_instruments
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.countries import STATES
 from sharing.model.decision import EVALUATION_FAILED
-from sharing.model.vocabulary import ConditionModel
 
 _ANSWER = {True: "YES", False: "NO"}
-
-
-class TreatyBasis(NamedTuple):
-    """The instrument chosen for a recipient.
-
-    Attributes:
-        name: NONE if no instrument covers the item; None if it is unknown which one does.
-        condition_model: None if the treaties were not looked up. If it is unknown which instrument covers the item, the
-            stricter model of those that may.
-        exculpatory_exception: Whether the instrument lets what clears an accused be disclosed, after notice.
-    """
-
-    name: str | None
-    condition_model: ConditionModel | None
-    exculpatory_exception: bool = False
-
-    @classmethod
-    def of(cls, instrument: Instrument | BilateralAgreement) -> TreatyBasis:
-        """Return the basis that an instrument is."""
-        return cls(instrument.name, instrument.condition_model, instrument.exculpatory_exception)
-
-    @property
-    def instrument(self) -> str | None:
-        """The instrument, or None if there is none or it is unknown."""
-        return None if self.name == NONE else self.name
 
 
 DECISIVE_ANSWERS: Mapping[str, str] = {"recipient.dual_criminality": "NO", "recipient.capital_offence": "YES"}
@@ -54,14 +29,6 @@ class OffenceAnswers(NamedTuple):
     dual_criminality: str | None
     capital_offence: str | None
 
-
-NO_TREATY = TreatyBasis(NONE, ConditionModel.PRE_ACCEPT)
-"""Without a treaty nothing makes conditions bind on receipt, so the recipient must accept them first."""
-
-NOT_LOOKED_UP = TreatyBasis(None, None)
-
-CoverageAnswer = bool | tuple[str, ...]
-"""Whether an instrument covers an item; the missing facts if that is undecided."""
 
 OpenCoverage = Mapping[str, bool | None]
 """For each instrument that matters, whether it covers an item that is left open; None if that is undecided."""
@@ -192,7 +159,7 @@ class RecipientFactSource:
             known = self._facts_by_state.put(state, self._look_up_state_facts(state))
         authority = find_authority_kind(self._authorities.get(state), context.codes, context.sender)
         answers = {
-            name: _add_receiver(context.coverage[name], instrument, authority)
+            name: add_receiver(context.coverage[name], instrument, authority)
             for name, instrument in known.binding.items()
         }
         basis, basis_fact, model_fact = self._choose_basis(known, answers)
@@ -200,7 +167,7 @@ class RecipientFactSource:
         return {
             **known.facts,
             "recipient.authority": authority,
-            "recipient.treaties": _collect_instruments(answers) if known.is_looked_up else None,
+            "recipient.treaties": collect_instruments(answers) if known.is_looked_up else None,
             "recipient.named": _ANSWER[named],
             "recipient.dual_criminality": offences.dual_criminality,
             "recipient.capital_offence": offences.capital_offence,
@@ -226,7 +193,7 @@ class RecipientFactSource:
                 name: _UNDECIDED if answer is None else answer for name, answer in coverage.items()
             }
             _, basis_fact, model_fact = self._choose_basis(known, answers)
-            treaties = _collect_instruments(answers) if known.is_looked_up else None
+            treaties = collect_instruments(answers) if known.is_looked_up else None
             if isinstance(basis_fact, PartialValue) and basis_fact.is_open:
                 basis_fact = model_fact = None  # unknown, whatever would decide it
             facts = {"recipient.treaties": treaties, "treaty_basis": basis_fact, "condition_model": model_fact}
@@ -260,41 +227,13 @@ class RecipientFactSource:
     def _choose_basis(
         self, known: _StateFacts, answers: Mapping[str, CoverageAnswer]
     ) -> tuple[TreatyBasis, FactValue, FactValue]:
-        """Choose the treaty basis for a recipient, in the pack's order of preference.
-
-        An instrument of which it is not known whether it covers the item leaves the basis undecided between it and the
-        next one that is known to: more facts can then decide the basis, but never change it.
-
-        Returns:
-            The basis, and the facts `treaty_basis` and `condition_model`.
-        """
-        candidates: list[TreatyBasis] = []
-        undecided: list[tuple[str, tuple[str, ...]]] = []
-        for name in self._pack.treaty_preference:
-            answer = answers.get(name, False)
-            if answer is False:
-                continue
-            candidates.append(TreatyBasis.of(known.binding[name]))
-            if answer is True:
-                break
-            undecided.append((name, answer))
-        else:
-            if not known.is_looked_up:
-                missing = PartialValue(_NOTHING, _NOTHING, tuple(undecided), is_open=True) if undecided else None
-                return NOT_LOOKED_UP, missing, missing
-            candidates.append(NO_TREATY)
-        if not undecided:
-            basis = candidates[0]
-            return basis, basis.name, basis.condition_model
-        return _combine_candidates(candidates, tuple(undecided))
+        return choose_basis(self._pack.treaty_preference, known.binding, answers, is_looked_up=known.is_looked_up)
 
     def assess_offences(self, state: str, codes: Collection[str]) -> dict[str, OffenceAnswers]:
         """Return what the pack's assessments answer for each of some offences in a State."""
         dual, capital = self._dual_criminality.get(state, {}), self._capital_offence.get(state, {})
         return {code: OffenceAnswers(dual.get(code), capital.get(code)) for code in codes}
 
-
-_NOTHING: frozenset[str] = frozenset()
 
 _UNDECIDED = ("source.authority",)
 """In place of the facts that would decide whether an instrument covers an item."""
@@ -318,39 +257,3 @@ def _combine_answers(answers: Collection[str | None], fact: str) -> str | None:
     if decisive in answers:
         return decisive
     return next(iter(answers)) if len(answers) == 1 else None
-
-
-def _add_receiver(
-    answer: CoverageAnswer, instrument: Instrument | BilateralAgreement, receiver: str | None
-) -> CoverageAnswer:
-    """Return whether an instrument also covers the receiving authority."""
-    if answer is False or (receiver is not None and receiver not in instrument.coverage.receivers):
-        return False
-    missing = (*(() if answer is True else answer), *(("recipient.authority",) if receiver is None else ()))
-    return missing or True
-
-
-def _collect_instruments(answers: Mapping[str, CoverageAnswer]) -> FactValue:
-    known = frozenset(name for name, answer in answers.items() if answer is True)
-    missing = tuple((name, answer) for name, answer in answers.items() if not isinstance(answer, bool))
-    if not missing:
-        return known
-    return PartialValue(known, known | {name for name, _ in missing}, missing)
-
-
-def _combine_candidates(
-    candidates: list[TreatyBasis], undecided: tuple[tuple[str, tuple[str, ...]], ...]
-) -> tuple[TreatyBasis, FactValue, FactValue]:
-    """Return a basis of which only the candidates are known, with the stricter terms of theirs."""
-    models = frozenset(str(model) for model in _iter_models(candidates))
-    strictest = ConditionModel.PRE_ACCEPT if ConditionModel.PRE_ACCEPT in models else ConditionModel.ATTACHED_BINDING
-    basis = TreatyBasis(None, strictest, all(candidate.exculpatory_exception for candidate in candidates))
-    names = frozenset(candidate.name for candidate in candidates if candidate.name is not None)
-    model_fact: FactValue = PartialValue(_NOTHING, models, undecided) if len(models) > 1 else strictest
-    return basis, PartialValue(_NOTHING, names, undecided), model_fact
-
-
-def _iter_models(candidates: list[TreatyBasis]) -> Iterator[ConditionModel]:
-    for candidate in candidates:
-        if candidate.condition_model is not None:
-            yield candidate.condition_model

@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, assert_never
 
-from sharing.law.constraints import Conjunction, ConstraintError, FactTest, read_conjunction
+from sharing.law.constraint_reader import ConstraintError, read_conjunction
+from sharing.law.constraints import Conjunction, FactTest
 from sharing.law.fact_groups import is_absolute
 from sharing.law.pack import Rule, RuleException
 from sharing.law.pack_models import ExceptionModel, RuleModel

@@ -25,7 +25,7 @@ class BadBatch:
 
     @property
     def next_offset(self) -> int:
-        """The offset behind the batch, at which reading continues."""
+        """The offset after the batch, at which reading continues."""
         return self.last_offset + 1
 
     def __str__(self) -> str:

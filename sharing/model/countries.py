@@ -19,6 +19,7 @@ import difflib
 import pycountry
 
 from sharing.errors import InputError
+from sharing.sentences import say
 
 TEST_STATES: dict[str, str] = {"XA": "Test State A", "XB": "Test State B", "XC": "Test State C"}
 """Test States: user-assigned codes (ISO 3166-1, 8.1.3) and their names."""
@@ -52,7 +53,9 @@ def normalise_country(code: str) -> str:
     upper = COUNTRY_ALIASES.get(text.upper(), text.upper())
     if text.isascii() and upper in STATES:  # upper() turns some non-ASCII letters into ASCII
         return upper
-    raise InputError(f"must be an ISO 3166-1 alpha-2 country code such as CH or GB{_suggest_country(upper)}")
+    raise InputError(
+        say("must be an ISO 3166-1 alpha-2 country code such as CH or GB%(hint)s", hint=_suggest_country(upper))
+    )
 
 
 def country_name(code: str) -> str:
@@ -67,11 +70,11 @@ def country_name(code: str) -> str:
 def _suggest_country(upper: str) -> str:
     """Return a suggestion of the nearest country, or why the code is not valid; empty if there is neither."""
     if upper in _USER_ASSIGNED:
-        return "; that code is user-assigned and not part of the standard"
+        return say("; that code is user-assigned and not part of the standard")
     # Longer input is likely to be an alpha-3 code or a name.
     candidates = _BY_OTHER_NAME if len(upper) > len("GB") else COUNTRIES
     matches = difflib.get_close_matches(upper[:80], candidates, n=1)
     if not matches:
         return ""
     nearest = _BY_OTHER_NAME.get(matches[0], matches[0])
-    return f"; did you mean {nearest} ({_NAMES[nearest]})?"
+    return say("; did you mean %(code)s (%(name)s)?", code=nearest, name=_NAMES[nearest])

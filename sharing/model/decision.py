@@ -118,7 +118,7 @@ class Reason:
 
     @property
     def permanent_detail(self) -> str:
-        """The part of the detail that may be kept for ever: codes, but no words of an agency and no part of a value."""
+        """The part of the detail that may be kept forever: codes, but no words of an agency and no part of a value."""
         match self.kind:
             case RelevanceKind.NEXUS_STATED | RelevanceKind.MATCH:
                 return ""
@@ -296,7 +296,7 @@ class Decision:
     def to_record(self) -> dict[str, Any]:
         """Return the record described by the Avro schema `Decision`. Recipients with the same terms share objects.
 
-        Decisions are kept for ever, so the record holds kinds and codes only: no words of an agency and no value.
+        Decisions are kept forever, so the record holds kinds and codes only: no words of an agency and no value.
         """
         distinct_terms = {id(recipient.terms): recipient.terms for recipient in self.recipients}
         term_records = {identity: asdict(terms) for identity, terms in distinct_terms.items()}

@@ -1,4 +1,4 @@
-"""What a subscriber remembers of the notices that it handed out: their digests by id, and the last version by item."""
+"""What a subscriber remembers of the notices that it delivered: their digests by id, and the last version by item."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from sharing.model.notice import Notice
 
 UNKNOWN_DIGEST = b""
-"""Stands for the digest of a notice that another version of this program has handled: any content is that of the id."""
+"""Digest of a notice that another version of this program has handled: it matches any content."""
 
 
 class Repetition(StrEnum):
-    """How a notice relates to those that were handed out before it.
+    """How a notice relates to those delivered before it.
 
     Attributes:
         NONE: It is new.
         SAME: One with its id and its content was handled.
         DIFFERENT: One with its id was handled, and had another content.
-        OLDER: A later version of its item was handed out, or a later amendment of the version.
+        OLDER: A later version of its item was delivered, or a later amendment of the version.
     """
 
     NONE = "NONE"
@@ -31,7 +31,7 @@ class Repetition(StrEnum):
 
 
 class DeliveryHistory:
-    """Recognises notices that are repeated, changed under the same id, or older than what was handed out.
+    """Recognises notices that are repeated, changed under the same id, or older than what was delivered.
 
     Args:
         entries_max: How many ids, and how many items, are remembered: those seen last.
@@ -39,7 +39,7 @@ class DeliveryHistory:
 
     def __init__(self, entries_max: int) -> None:
         self._handled: RecentMap[str, bytes] = RecentMap(entries_max)
-        self._open: dict[str, bytes] = {}  # handed out, and not handled yet
+        self._open: dict[str, bytes] = {}  # delivered, and not handled yet
         self._revisions: RecentMap[tuple[str, str], tuple[int, int]] = RecentMap(entries_max)
 
     def compare(self, notice: Notice, digest: bytes) -> Repetition:
@@ -57,8 +57,8 @@ class DeliveryHistory:
         last = self._revisions.get((notice.from_state, notice.item_id))
         return Repetition.OLDER if last is not None and (notice.version, notice.amendment) < last else Repetition.NONE
 
-    def hand_out(self, notice: Notice, digest: bytes) -> None:
-        """Remember that a notice is given to the program: nothing older about its item follows."""
+    def note_delivered(self, notice: Notice, digest: bytes) -> None:
+        """Remember that a notice is delivered to the program: nothing older about its item follows."""
         self._open[notice.id] = digest
         self.restore_revision(notice.from_state, notice.item_id, (notice.version, notice.amendment))
 
@@ -72,9 +72,9 @@ class DeliveryHistory:
         return self._handled.get(notice_id) is not None
 
     def take_back(self) -> None:
-        """Forget that notices were handed out that the program has not handled: they are delivered again."""
+        """Forget the delivered notices that the program has not handled: they are delivered again."""
         self._open.clear()
 
     def restore_revision(self, from_state: str, item_id: str, revision: tuple[int, int]) -> None:
-        """Remember the last version and amendment of an item that was handed out."""
+        """Remember the last version and amendment of an item that was delivered."""
         self._revisions.put((from_state, item_id), revision)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 from sharing.errors import InputError
 from sharing.model.countries import normalise_country
 from sharing.model.validation_errors import suggest_nearest
+from sharing.sentences import get_sentence, say
 
 
 def enum_validator(kind: type[StrEnum], when_null: StrEnum | None = None) -> BeforeValidator:
@@ -30,7 +31,7 @@ def enum_validator(kind: type[StrEnum], when_null: StrEnum | None = None) -> Bef
         hint = ""
         if isinstance(value, str):
             hint = suggest_nearest(value.upper(), names) or suggest_nearest(value, names)
-        raise ValueError(f"must be one of {', '.join(names)}{hint}")
+        raise ValueError(say("must be one of %(names)s%(hint)s", names=", ".join(names), hint=hint))
 
     return BeforeValidator(convert)
 
@@ -41,7 +42,7 @@ def pattern_validator(pattern: str, message: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value):
-            raise ValueError(message)
+            raise ValueError(say(message))
         return value
 
     return AfterValidator(check)
@@ -49,11 +50,11 @@ def pattern_validator(pattern: str, message: str) -> AfterValidator:
 
 def _read_country_code(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be a country code, as text")  # noqa: TRY004 for pydantic
+        raise ValueError(say("must be a country code, as text"))  # noqa: TRY004 for pydantic
     try:
         return normalise_country(value)
     except InputError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(get_sentence(error)) from None
 
 
 CountryCode = Annotated[str, BeforeValidator(_read_country_code)]

@@ -49,6 +49,7 @@ from sharing.model.vocabulary import (
     Tristate,
     Urgency,
 )
+from sharing.sentences import get_sentence, say
 
 _TRISTATE = {True: Tristate.YES, False: Tristate.NO, None: Tristate.UNKNOWN}
 
@@ -63,14 +64,14 @@ def _check_rfc_3339(value: Any) -> Any:
     # pydantic would read a bare number, even as text, as seconds since 1970.
     if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
         return value
-    raise ValueError("must be an RFC 3339 time with a time zone, such as 2026-03-01T12:00:00Z")
+    raise ValueError(say("must be an RFC 3339 time with a time zone, such as 2026-03-01T12:00:00Z"))
 
 
 def _truncate_to_utc_milliseconds(value: datetime) -> datetime:
     try:
         utc = value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("must be in the years 1 to 9999 in UTC") from None
+        raise ValueError(say("must be in the years 1 to 9999 in UTC")) from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
@@ -78,7 +79,7 @@ def _normalise_uuid(value: str) -> str:
     try:
         return str(uuid.UUID(value))
     except ValueError:
-        raise ValueError("must be a UUID, such as 018f3c1e-7b1a-7c3d-8e2f-0123456789ab") from None
+        raise ValueError(say("must be a UUID, such as 018f3c1e-7b1a-7c3d-8e2f-0123456789ab")) from None
 
 
 def _check_known_type(name: str) -> str:
@@ -86,7 +87,7 @@ def _check_known_type(name: str) -> str:
         try:
             normalise_value(name, "")
         except InputError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(get_sentence(error)) from None
     return name
 
 
@@ -144,7 +145,7 @@ class Grading(RecordModel):
     @model_validator(mode="after")
     def _check_both_or_neither(self) -> Self:
         if (self.source is None) != (self.information is None):
-            raise ValueError("source and information must be graded together, or not at all")
+            raise ValueError(say("source and information must be graded together, or not at all"))
         return self
 
 
@@ -166,7 +167,9 @@ class Nexus(RecordModel):
 def _check_known_findings(findings: dict[str, Tristate]) -> dict[str, Tristate]:
     for name in findings:
         if name not in FINDINGS:
-            raise ValueError(f"unknown finding {name!r}{suggest_nearest(name, FINDINGS)}")
+            raise ValueError(
+                say("unknown finding %(name)s%(hint)s", name=repr(name), hint=suggest_nearest(name, FINDINGS))
+            )
     return findings
 
 
@@ -218,16 +221,16 @@ class Indicator(RecordModel):
         try:
             return normalise_value(info.data["type"], value)
         except InputError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(get_sentence(error)) from None
 
     @model_validator(mode="after")
     def _check_dependent_fields(self) -> Self:
         if self.action is Action.WITHDRAW and self.reason is None:
-            raise FieldError("reason", "is missing, and is required for a withdrawal")
+            raise FieldError("reason", say("is missing, and is required for a withdrawal"))
         if Handling.H3 in self.handling and self.handling_text is None:
-            raise FieldError("handling_text", "is missing, and is required with handling code H3")
+            raise FieldError("handling_text", say("is missing, and is required with handling code H3"))
         if self.action is not Action.PUBLISH and self.version == 1:
-            raise FieldError("version", "must be above 1 for a supersede or withdraw")
+            raise FieldError("version", say("must be above 1 for a supersede or withdraw"))
         return self
 
     @classmethod

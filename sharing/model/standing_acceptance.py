@@ -52,7 +52,7 @@ class AcceptedCondition(RecordModel):
 class StandingAcceptance(RecordModel):
     """What an officer of a State accepts beforehand from one providing State. Empty lists are refused: none means all.
 
-    Nothing but the directory statement that contains it is to be believed by other States; the own State also checks
+    Other States trust only the directory statement that contains it; the State itself also checks
     the officer's signature (`sharing.officers.standing_acceptance`).
 
     Attributes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from sharing.errors import InputError
+from sharing.sentences import get_sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,24 +20,24 @@ if TYPE_CHECKING:
 
 
 _MESSAGES = {
-    "model_type": "must be a mapping of fields",
-    "dict_type": "must be a mapping",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "string_too_long": "must not have more than {max_length} characters",
-    "too_long": "must not have more than {max_length} entries",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "date_type": "must be a day such as 2026-01-31, without quotes",
-    "datetime_from_date_parsing": "must be a valid RFC 3339 time, such as 2026-03-01T12:00:00Z",
-    "datetime_parsing": "must be a valid RFC 3339 time, such as 2026-03-01T12:00:00Z",
-    "timezone_aware": "must have a time zone, such as 2026-03-01T12:00:00Z",
+    "model_type": say("must be a mapping of fields"),
+    "dict_type": say("must be a mapping"),
+    "tuple_type": say("must be a list"),
+    "list_type": say("must be a list"),
+    "bool_type": say("must be true or false"),
+    "string_type": say("must be text"),
+    "string_too_long": say("must not have more than %(max_length)s characters"),
+    "too_long": say("must not have more than %(max_length)s entries"),
+    "int_type": say("must be a whole number"),
+    "int_parsing": say("must be a whole number"),
+    "float_type": say("must be a number"),
+    "finite_number": say("must be a finite number"),
+    "greater_than_equal": say("must be at least %(ge)s"),
+    "less_than_equal": say("must be at most %(le)s"),
+    "date_type": say("must be a day such as 2026-01-31, without quotes"),
+    "datetime_from_date_parsing": say("must be a valid RFC 3339 time, such as 2026-03-01T12:00:00Z"),
+    "datetime_parsing": say("must be a valid RFC 3339 time, such as 2026-03-01T12:00:00Z"),
+    "timezone_aware": say("must have a time zone, such as 2026-03-01T12:00:00Z"),
 }
 """Messages by type of error. Those of pydantic mention Python types and classes of this project."""
 
@@ -58,7 +59,7 @@ def suggest_nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     # difflib compares letters by case, so a name in the wrong case would not match.
     matches = [other for other in names if other.upper() == name.upper()] or difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    return say("; did you mean %(name)s?", name=repr(matches[0])) if matches else ""
 
 
 def format_field_path(loc: Sequence[int | str]) -> str:
@@ -100,16 +101,17 @@ def describe_error(details: Mapping[str, Any], model: type[BaseModel]) -> tuple[
     field = format_field_path(loc)
     match details["type"]:
         case "extra_forbidden":
-            return field, f"unknown field{suggest_nearest(str(loc[-1]), find_field_names(model, loc[:-1]))}"
+            hint = suggest_nearest(str(loc[-1]), find_field_names(model, loc[:-1]))
+            return field, say("unknown field%(hint)s", hint=hint)
         case "missing":
-            return field, "is missing, and is required"
+            return field, say("is missing, and is required")
         case "value_error":
             error = details["ctx"]["error"]
-            return getattr(error, "field", field), str(error)
+            return getattr(error, "field", field), get_sentence(error)
         case "string_too_short" | "too_short" if details["ctx"]["min_length"] == 1:
-            return field, "must not be empty"
+            return field, say("must not be empty")
         case kind if kind in _MESSAGES:
-            return field, _MESSAGES[kind].format_map(details.get("ctx", {}))
+            return field, say(_MESSAGES[kind], **details.get("ctx", {}))
         case _:
             return field, str(details["msg"])
 
@@ -120,5 +122,8 @@ def to_input_error(error: ValidationError, model: type[BaseModel], *, location: 
         describe_error(details, model)
         for details in error.errors(include_url=False)  # they contain the inputs, which must not leave this function
     ]
-    text = "; ".join(f"{field}: {message}" if field else message for field, message in described)
+    text = ""
+    for field, message in described:
+        part = say("%(field)s: %(what)s", field=field, what=message) if field else message
+        text = say("%(first)s; %(second)s", first=text, second=part) if text else part
     return InputError(text, field=described[0][0], location=location)

@@ -54,7 +54,7 @@ class OfficerEntry(StrictModel):
         kind: Always `officer`.
         format: Version of this format.
         state: The State.
-        id: Opaque id of the officer: it is the key of the record, and stands in audit logs.
+        id: Opaque id of the officer: it is the key of the record, and appears in audit logs.
         sequence: Higher than in every earlier entry of this officer.
         issued_at: When it was made. A signing key must have been valid then.
         name: Name of the officer.

@@ -132,7 +132,7 @@ def verify_invitation(keys: TrustedKeys, data: bytes, now: int) -> VerifiedInvit
             now.
     """
     if len(data) > INVITATION_BYTES_MAX:
-        raise TrustError(TrustFault.MALFORMED, f"is longer than {INVITATION_BYTES_MAX:,} bytes: it is no invitation")
+        raise TrustError(TrustFault.MALFORMED, f"has more than {INVITATION_BYTES_MAX:,} bytes: it is not an invitation")
     document, invitation = read_document(data, _KIND, Invitation)
     if invitation.state != keys.state:
         raise TrustError(TrustFault.WRONG_STATE, f"is an invitation of {invitation.state}, not of {keys.state}")

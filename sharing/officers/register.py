@@ -69,7 +69,7 @@ class Register:
             TrustError: It is older, or changes what it must not change.
         """
         if keys.state != self.state:
-            raise InputError(f"the keys of {keys.state} are no keys of {self.state}")
+            raise InputError(f"the keys of {keys.state} are not those of {self.state}")
         require_permitted_change(self._keys, keys)
         self._keys = keys
 

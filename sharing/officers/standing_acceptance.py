@@ -1,6 +1,6 @@
 """A standing acceptance is signed by an officer, and his or her own State checks that before it states it to others.
 
-Other States do not know the register of officers: they believe the directory statement. So the own State states only
+Other States do not know the register of officers: they trust the directory statement. So the State itself states only
 what an officer has signed who is in its register now, under a key that the register names: when it is announced, and at
 each renewal. An officer who is revoked or expires takes the acceptances along; they are signed again by another one.
 """
@@ -108,7 +108,7 @@ def find_refusal(acceptance: StandingAcceptance, state: str, find_officer: FindO
         return f"{what} was signed later than now: check the clock on which it was signed, and sign it again"
     officer = find_officer(acceptance.officer, now_ms)
     if officer is None:
-        return f"{what} is signed by {acceptance.officer}, who is no officer in force; another officer signs it again"
+        return f"{what} is signed by {acceptance.officer}, who is not an officer in force; another officer must sign it"
     if acceptance.key not in {key.key_id for key in officer.keys}:
         return f"{what} is signed with a key that the register does not name for {acceptance.officer}; sign it again"
     signature = Signature(key=acceptance.key, signature=acceptance.signature)

@@ -151,7 +151,7 @@ def check_within_grant(entry: OfficerEntry, grant: OfficerEntry) -> None:
     """Refuse an entry that gives more than its grant.
 
     Raises:
-        TrustError: It does, or the grant is too old, or is no earlier entry of the same officer.
+        TrustError: It does, or the grant is too old, or is not an earlier entry of the same officer.
     """
     name = name_entry(entry)
     if (grant.id, grant.state) != (entry.id, entry.state) or grant.sequence >= entry.sequence:

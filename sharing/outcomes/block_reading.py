@@ -31,7 +31,7 @@ def read_block(value: bytes | None, framing: Framing = SINGLE_OBJECT_FRAMING) ->
         framing: The framing of records.
 
     Raises:
-        DecodeError: It is no such block, or one of a release that this one does not know; update this reader then.
+        DecodeError: It is not such a block, or one of a release that this one does not know; update this reader then.
     """
     fields = get_codec(SCHEMA).decode(framing.to_single_object(value))
     try:

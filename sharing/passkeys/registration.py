@@ -69,9 +69,10 @@ def verify_registration(registration: Registration, challenge: bytes, origin: st
     """
     check_client_data(registration.client_data, Ceremony.CREATE, challenge, origin)
     attestation = _parse_attestation(registration.attestation_object)
-    told = attestation.auth_data
-    check_user(told.rp_id_hash, get_host(origin), is_present=told.flags.up, is_verified=told.flags.uv)
-    credential = told.attested_credential_data
+    authenticator = attestation.auth_data
+    flags = authenticator.flags
+    check_user(authenticator.rp_id_hash, get_host(origin), is_present=flags.up, is_verified=flags.uv)
+    credential = authenticator.attested_credential_data
     if credential is None:
         raise PasskeyError(PasskeyFault.MALFORMED)
     if credential.credential_id != registration.credential_id:

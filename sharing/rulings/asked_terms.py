@@ -27,8 +27,8 @@ class AskedTerms:
         basis: The treaty basis; None if there is none.
         is_obligatory: Whether a rule obliges the State to provide the item.
         is_known: Whether the decision, or the offer, was found.
-        category: Of an offer, the group of the indicator's type, such as FINANCE; None of an item of the State's own:
-            only its draft says it.
+        category: The group of the indicator's type, such as FINANCE; None if it is not known. An offer says it; of an
+            item of the State's own only the draft does, so that who needs it opens that.
     """
 
     rules: tuple[RuleReference, ...] = ()

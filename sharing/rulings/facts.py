@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from sharing.law.facts import FACTS, Fact, FactKind, FactScope
 from sharing.model.strict_model import StrictModel
 from sharing.model.validation_errors import suggest_nearest
+from sharing.sentences import say
 
 FACT_NAMES: Final = frozenset(name for name, fact in FACTS.items() if fact.scope is FactScope.INDICATOR)
 """Every fact of an item. What may be stated of them, and when, the amendment of the item decides."""
@@ -34,25 +35,31 @@ class RuledFact(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.name not in FACT_NAMES:
-            raise ValueError(f"is no fact of an item{suggest_nearest(self.name, FACT_NAMES)}")
+            raise ValueError(say("is no fact of an item%(hint)s", hint=suggest_nearest(self.name, FACT_NAMES)))
         fact = FACTS[self.name]
         if len(set(self.values)) < len(self.values):
-            raise ValueError(f"{self.name}: has a value twice")
+            raise ValueError(say("%(fact)s: has a value twice", fact=self.name))
         if fact.kind is not FactKind.SET and len(self.values) != 1:
-            raise ValueError(f"{self.name}: has exactly one value")
+            raise ValueError(say("%(fact)s: has exactly one value", fact=self.name))
         for value in self.values:
             _check_value(fact, value)
         return self
 
 
 def _check_value(fact: Fact, value: str) -> None:
-    """Refuse a value that is none of the fact's.
+    """Refuse a value that the fact cannot have.
 
     Raises:
         ValueError: It is none. The message has the nearest known word, and never the value.
     """
     if fact.kind is FactKind.NUMBER:
         if not _NUMBER.fullmatch(value):
-            raise ValueError(f"{fact.name}: must be a number such as 4 or 2.5, below 10,000")
+            raise ValueError(say("%(fact)s: must be a number such as 4 or 2.5, below 10,000", fact=fact.name))
     elif value not in fact.values:
-        raise ValueError(f"{fact.name}: has a value that is not in its list{suggest_nearest(value, fact.values)}")
+        raise ValueError(
+            say(
+                "%(fact)s: has a value that is not in its list%(hint)s",
+                fact=fact.name,
+                hint=suggest_nearest(value, fact.values),
+            )
+        )

@@ -1,7 +1,7 @@
 """What two workers tell each other about an Ask, or an audit log: a record that is sealed and signed as notices are.
 
 An answer gets exactly one result. Results, receipts and withdrawals are never answered, so nothing goes back and forth
-for ever; nor are cosignatures. A reply names an authority's kind and no person, and has no text.
+forever; nor are cosignatures. A reply names an authority's kind and no person, and has no text.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class ReplyMessage:
             record: What `sharing.seal.message_content.decode_content` returned.
 
         Raises:
-            InputError: It is no reply that this version knows, or its parts do not fit together.
+            InputError: It is not a reply that this version knows, or its parts do not fit together.
         """
         reply = cls(
             kind=_read_code(record, "kind", ReplyKind),

@@ -95,7 +95,7 @@ class Answering(StrictModel):
         conditions_hash: Hash of the conditions that the officer has read (`compute_conditions_hash`).
         answer: The answer.
         grounds: For a refusal, its grounds.
-        own_rule: Id of the rule of one's own law, for the ground OWN_LAW.
+        own_rule: Id of the rule of this State's law, for the ground OWN_LAW.
         relaxed: For RELAX, codes of the conditions under which the item is offered again.
         facts: For SUPPLIED, the facts.
         covers_until: Until when it also answers Asks that are put later and are alike; None if it does not. If it names

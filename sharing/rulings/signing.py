@@ -1,6 +1,6 @@
 """The signed record of a ruling: how it is made, and whether it is valid.
 
-An officer signs it with a key, or with a passkey, whose assertion is in the record beside the ruling.
+An officer signs it with a key, or with a passkey, whose assertion is in the record next to the ruling.
 
 In this order: size, form, State, time, officer, signature, partition. Nothing in a ruling is used before all of them
 hold.

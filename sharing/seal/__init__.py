@@ -2,7 +2,7 @@
 
 Pure: randomness and time are arguments (the ephemeral keys of HPKE are `cryptography`'s own).
 
-- `envelope`: what of a message stands in clear, and its bytes, which are authenticated with the content.
+- `envelope`: the unencrypted part of a message, and its bytes, which are authenticated with the content.
 - `sealed_record`: the parts of a sealed message, and their bytes (`schemas/sealed_message.avsc`).
 - `padding`: classes of lengths.
 - `hpke`: sealing a data key to a State, by named suites.

@@ -25,7 +25,7 @@ _INFO_DOMAIN: Final = "sharing/data-key/v1"
 
 
 def has_epoch_ended(epoch: int, used: int, now: int, *, more: int = 1) -> bool:
-    """Return whether a data key must not be used for so many further records.
+    """Return whether a data key must not be used for this many further records.
 
     Args:
         epoch: When the data key was made, in UTC milliseconds.
@@ -125,7 +125,7 @@ class DataKeys:
         self._by_state: dict[str, DataKey] = {}
 
     def get(self, to_state: str, key: PublishedKey, *, messages: int, now: int) -> DataKey:
-        """Return the data key for so many messages to a State; a new one if the last has ended.
+        """Return the data key for this many messages to a State; a new one if the last has ended.
 
         Raises:
             SealError: Nothing can be sealed to the recipient's key.

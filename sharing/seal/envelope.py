@@ -1,4 +1,4 @@
-"""The envelope: what of a sealed message stands in clear, because it routes.
+"""The envelope: the unencrypted part of a sealed message, which routes it.
 
 Its Avro bytes, exactly as they stand in the record, are authenticated with the content and are part of what is signed.
 """

@@ -149,7 +149,7 @@ def wrap(state: str, key: PublishedKey, secret: bytes, info: bytes) -> bytes:
         info: Context without which it does not open.
 
     Raises:
-        SealError: Nothing can be sealed to this key. A State may have published bytes that are no key.
+        SealError: Nothing can be sealed to this key. A State may have published bytes that are not a key.
     """
     suite = _HPKE[find_suite(state, key)]
     try:

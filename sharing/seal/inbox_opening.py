@@ -38,7 +38,7 @@ class OpenedItem:
     """An item that was verified and opened.
 
     Attributes:
-        envelope: What stood in clear; it is authenticated.
+        envelope: The unencrypted part; it is authenticated.
         content: The complete Avro record of the notice or offer, with its framing header.
     """
 
@@ -97,8 +97,8 @@ class InboxOpener:
                 was revoked only afterwards, it is opened. None: it arrives now.
 
         Raises:
-            SealError: It is no item of this inbox, this reader is not in the list under which it was sealed, the gate
-                of this State did not sign its data key, or something was altered.
+            SealError: It is not an item of this inbox, this reader is not in the list under which it was sealed, the
+                gate of this State did not sign its data key, or something was altered.
         """
         record = self._decoder.decode(value)
         if record.envelope.to_state != self._state:

@@ -32,7 +32,7 @@ _KIND_INDEXES: Final = {kind: encode_long(index) for index, kind in enumerate(Me
 
 
 class ItemEnvelope(NamedTuple):
-    """What of an item stands in clear.
+    """The unencrypted part of an item.
 
     Attributes:
         id: Id of the notice or offer.
@@ -109,7 +109,7 @@ class ItemRecord:
     """An item as it was read. Nothing in it is verified.
 
     Attributes:
-        envelope: What stands in clear.
+        envelope: The unencrypted part.
         ciphertext: The encrypted content.
         slots: For each reader its slot, and the item's key wrapped for it.
         envelope_bytes: The Avro bytes of the envelope.
@@ -178,7 +178,7 @@ def decode_item(value: bytes | None) -> ItemRecord:
         raise SealError(fault, str(error)) from None
     except (ValueError, OverflowError):
         raise SealError(
-            SealFault.MALFORMED, "the record is no item of an inbox of this version; update this program"
+            SealFault.MALFORMED, "the record is not an inbox item of this version; update this program"
         ) from None
     if envelope.kind is MessageKind.UNKNOWN:
         raise SealError(SealFault.MALFORMED, "the item is of a kind that this version does not know; update it")

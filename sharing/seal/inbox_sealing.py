@@ -76,7 +76,7 @@ class _ReaderDataKey:
         self.items = 0
 
     def has_ended(self, signer: str, now: int, items: int) -> bool:
-        """Return whether so many further items need a new data key."""
+        """Return whether this many further items need a new data key."""
         return has_epoch_ended(self.epoch, self.items, now, more=items) or self.signer != signer
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ _HASH_DOMAIN: Final = b"sharing/sealed-indicator/v1\x00"
 
 
 class IndicatorHead(NamedTuple):
-    """What stands before the nonce in a record; `schemas/sealed_indicator.avsc` describes the fields.
+    """What precedes the nonce in a record; `schemas/sealed_indicator.avsc` describes the fields.
 
     `end` is where the nonce begins. The epoch is in UTC milliseconds.
     """

@@ -7,7 +7,7 @@ keys; it uses each for a minute or 2²⁰ records at most, and counts from 1. A 
 counter cannot go back. (Do not fork a process that has one; `Publisher` refuses to go on in the child.)
 
 The bytes before the nonce are the same in all records under a data key, and name it. Their hash and the key of the
-record are authenticated with the content: a record does not open in the place of another, or under another id.
+record are authenticated with the content: a record does not open in place of another, or under another id.
 
 There is no signature. Which agency may write to a topic is up to the brokers, and the gate compares the agency in the
 content with the topic. What is gained is that brokers and operators read nothing, and can alter nothing unnoticed.
@@ -47,7 +47,7 @@ DATA_KEYS_MAX: Final = 4096
 """How many opened data keys are remembered: those of an hour of sixty publishers."""
 
 _NAME: Final = slice(HEADER_LENGTH, HEADER_LENGTH + 2 + 32)
-"""Where the name of the data key stands in a record: the length of the wrapped key, and its first bytes."""
+"""Where the name of the data key is in a record: the length of the wrapped key, and its first bytes."""
 
 _MARK: Final = b"\x80"
 _ZEROS: Final = bytes(INDICATOR_BYTES_MAX)
@@ -235,7 +235,7 @@ class _Layout(NamedTuple):
     Attributes:
         length: Encoded length of the ciphertext.
         start: Where the ciphertext begins.
-        shorter: The next shorter class of lengths: the content has at least so many bytes.
+        shorter: The next shorter class of lengths: the content has at least this many bytes.
     """
 
     length: bytes
@@ -254,7 +254,7 @@ class _OpenedDataKey:
 
         Args:
             secret: 32 bytes.
-            head: What stands before the nonce in each record, with the header.
+            head: What precedes the nonce in each record, with the header.
         """
         self.head = head
         self._decrypt = AESGCM(secret).decrypt

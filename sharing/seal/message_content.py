@@ -38,7 +38,7 @@ def decode_content(envelope: Envelope, content: bytes, *, framing: Framing = SIN
         framing: The headers of records.
 
     Raises:
-        DecodeError: The content is no record of the kind that the envelope names.
+        DecodeError: The content is not a record of the kind that the envelope names.
         SealError: Envelope and content name another id, sender, recipient, urgency or time.
     """
     record = decode_record(MessageKind(envelope.kind).schema_name, framing.to_single_object(content))

@@ -69,7 +69,7 @@ def compute_batch_statement(value: bytes) -> tuple[bytes, BatchPart]:
         value: The record as it arrived.
 
     Raises:
-        SealError: It is no sealed message, or its path leads nowhere.
+        SealError: It is not a sealed message, or its path does not lead to a root.
     """
     record = decode_record(value)
     wrapped_digest = hashlib.sha256(record.wrapped_key).digest()

@@ -5,7 +5,7 @@ RFC 3394) and no public key is needed. As in a message to another State, each re
 the data key and from random bytes in the record, so the nonce of AES-256-GCM may be constant.
 
 These records are not signed: a gate trusts what it can open, because only holders of its wrapping key can seal so. A
-client that can write to the topic can delete a record, or put an old one in the place of a new one.
+client that can write to the topic can delete a record, or put an old one in place of a new one.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from sharing.seal.padding import pad_content, remove_padding
 from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.sign.content_commitment import derive_item_salt
 from sharing.trust.public_keys import KeyId
 
 SCHEMA_NAME: Final = "own_record"
@@ -71,19 +72,35 @@ class OwnRecordSealer:
         Raises:
             SealError: One is too long, or no batch was begun at this time.
         """
+        return self._seal(schema, records, now)[0]
+
+    def seal_with_salts(
+        self, schema: str, records: Sequence[tuple[bytes, bytes]], now: int
+    ) -> tuple[list[bytes], list[bytes]]:
+        """Return the sealed records, and for each the salt of commitments to what is in it.
+
+        Arguments and faults as of `seal_records`. `open_with_salt` gives the salt again, as long as the record is kept.
+        """
+        sealed, message_keys = self._seal(schema, records, now)
+        return sealed, list(map(derive_item_salt, message_keys))
+
+    def _seal(self, schema: str, records: Sequence[tuple[bytes, bytes]], now: int) -> tuple[list[bytes], list[bytes]]:
+        """Return the sealed records, and their keys."""
         if self._message_keys is None or not 0 <= now - self._epoch < EPOCH_MS_MAX:
             raise SealError(SealFault.NOT_SEALABLE, f"{self._state}: no data key was chosen for this time")
         self._records += len(records)
         derive_key, header, wrapped = self._message_keys.derive, self._header, self._wrapped
         shared_head = encode_string(schema) + self._shared_head
         salts = self._random(SALT_BYTES * len(records))
-        sealed = []
+        sealed, message_keys = [], []
         for start, (key, value) in zip(range(0, len(salts), SALT_BYTES), records, strict=True):
             salt = salts[start : start + SALT_BYTES]
             head = b"".join((encode_bytes(key), shared_head, salt))
-            ciphertext = encrypt_once(derive_key(salt), pad_content(value), head)
+            message_key = derive_key(salt)
+            ciphertext = encrypt_once(message_key, pad_content(value), head)
             sealed.append(b"".join((header, head, wrapped, encode_long(len(ciphertext)), ciphertext)))
-        return sealed
+            message_keys.append(message_key)
+        return sealed, message_keys
 
     def begin_batch(self, key_id: KeyId, wrapping_key: SecretBytes, now: int) -> None:
         """Choose the data key of the records that follow; make one if the last has ended.
@@ -128,6 +145,16 @@ def open_own_record(
     Raises:
         SealError: It is not such a record, or does not open.
     """
+    return open_with_salt(value, key, schema, state, find_wrapping_key)[0]
+
+
+def open_with_salt(
+    value: bytes, key: bytes, schema: str, state: str, find_wrapping_key: Callable[[KeyId], SecretBytes | None]
+) -> tuple[bytes, bytes]:
+    """Return the record that a State has sealed for itself, and the salt of commitments to what is in it.
+
+    Arguments and faults as of `open_own_record`.
+    """
     fields, head = decode_own_record(value)
     if (fields["id"], fields["schema"], fields["state"]) != (key.decode("ascii", "replace"), schema, state):
         raise SealError(SealFault.CONTENT_MISMATCH, f"the record is not the {schema} of {state} with this key")
@@ -137,12 +164,12 @@ def open_own_record(
             SealFault.UNKNOWN_SEAL_KEY,
             f"{state}: the wrapping key of the record is not in the key folder; restore it from the backup",
         )
-    data_key, padded = unwrap_data_key(wrapping_key, fields["wrapped_key"]), None
-    if data_key is not None:
-        padded = decrypt(derive_message_key(data_key, fields["salt"]), fields["ciphertext"], head)
+    data_key = unwrap_data_key(wrapping_key, fields["wrapped_key"])
+    message_key = b"" if data_key is None else derive_message_key(data_key, fields["salt"])
+    padded = decrypt(message_key, fields["ciphertext"], head) if message_key else None
     if padded is None:
         raise SealError(SealFault.NOT_OPENED, f"{state}: the {schema} does not open; it was altered")
-    return remove_padding(padded)
+    return remove_padding(padded), derive_item_salt(message_key)
 
 
 def unwrap_data_key(wrapping_key: SecretBytes, wrapped: bytes) -> bytes | None:
@@ -158,7 +185,7 @@ def read_own_record_key(value: bytes) -> bytes:
     """Return the key on the topic that a sealed record says it has. Nothing is verified.
 
     Raises:
-        SealError: It is no such record.
+        SealError: It is not such a record.
     """
     return str(decode_own_record(value)[0]["id"]).encode()
 
@@ -167,7 +194,7 @@ def decode_own_record(value: bytes) -> tuple[Mapping[str, Any], bytes]:
     """Return the fields of a sealed record, and the bytes of its head. Nothing is verified.
 
     Raises:
-        SealError: It is no such record.
+        SealError: It is not such a record.
     """
     header = get_codec(SCHEMA_NAME).header
     if not value.startswith(header):

@@ -20,7 +20,7 @@ CONTENT_BYTES_MAX: Final = LENGTH_CLASSES[-1] - 1
 """Longer contents are not sealed."""
 
 SEALED_OVERHEAD_BYTES_MAX: Final = 6_000
-"""What a sealed record has beside its padded content: envelope, wrapped key, proof and signature; about 3,000 at most.
+"""A sealed record without its padded content: envelope, wrapped key, proof and signature; about 3,000 at most.
 
 If it were 8,000, the longest indicator would no longer fit, padded and sealed, into what topics accept. The gate would
 then not know of any item without its length whether it fits, and would process all of them one by one.
@@ -44,7 +44,7 @@ def find_length_class(length: int) -> int:
 
 
 def find_content_bytes_max(record_bytes_max: int) -> int:
-    """Return the length of the longest content whose sealed record has at most so many bytes; 0 if there is none."""
+    """Return the length of the longest content whose sealed record has at most this many bytes; 0 if there is none."""
     fitting = [length for length in LENGTH_CLASSES if length + SEALED_OVERHEAD_BYTES_MAX <= record_bytes_max]
     return max(fitting, default=1) - 1
 

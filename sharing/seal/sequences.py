@@ -3,7 +3,7 @@
 A sender numbers the messages of each stream from 1, in the state store of its exactly-once loop, and so in the same
 transaction as the messages. A recipient stores for each sender and stream the last number that it has seen, in the
 transaction in which it handles the message. What arrives is then one of five things (`Arrival`). None of them is a
-reason to refuse a message: its sender is proved, and a number that seems wrong has causes that are no attack. An
+reason to refuse a message: its sender is proved, and a number that seems wrong has causes other than an attack. An
 aborted transaction leaves signed messages in the log, whose numbers the next transaction gives to other messages.
 """
 

@@ -11,6 +11,10 @@ from typing import Final
 LONG_MIN: Final = -(2**63)
 LONG_MAX: Final = 2**63 - 1
 _LONG_BITS: Final = 63
+_CONTINUES: Final = 0x80
+"""The bit that says that more bytes of a number follow."""
+SECOND_BRANCH: Final = 2
+"""The first byte of a union that has its second branch."""
 
 
 @lru_cache(maxsize=8192)
@@ -86,7 +90,7 @@ def read_natural(data: bytes, position: int) -> tuple[int, int]:
 
 
 def read_bytes(data: bytes, position: int) -> tuple[bytes, int]:
-    """Return bytes whose number stands before them in its shortest form, and the position after them.
+    """Return bytes that follow their number in its shortest form, and the position after them.
 
     Raises:
         IndexError: The bytes end too early.
@@ -97,3 +101,58 @@ def read_bytes(data: bytes, position: int) -> tuple[bytes, int]:
     if end > len(data):
         raise ValueError
     return data[start:end], end
+
+
+def read_long(data: bytes, position: int) -> tuple[int, int]:
+    """Return an integer in its shortest form, and the position after it.
+
+    Raises:
+        IndexError: The bytes end too early.
+        ValueError: It is longer than needed, or does not fit into 64 bits with its sign.
+    """
+    byte = data[position]
+    position += 1
+    if byte < _CONTINUES:
+        return (byte >> 1) ^ -(byte & 1), position
+    number, shift = byte & 0x7F, 7
+    while True:
+        byte = data[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        if byte < _CONTINUES:
+            break
+        shift += 7
+        if shift > _LONG_BITS:
+            raise ValueError
+    if byte == 0 or number >> 64:
+        raise ValueError
+    return (number >> 1) ^ -(number & 1), position
+
+
+def read_string(data: bytes, position: int) -> tuple[str, int]:
+    """Return a text, and the position after it.
+
+    Raises:
+        IndexError: The bytes end too early.
+        ValueError: They end too early, are not UTF-8, or their number is not one in its shortest form.
+    """
+    length, start = read_long(data, position)
+    end = start + length
+    if length < 0 or end > len(data):
+        raise ValueError
+    return data[start:end].decode(), end
+
+
+def read_optional_string(data: bytes, position: int) -> tuple[str | None, int]:
+    """Return the text of a union of null and string, in this order, and the position after it; None for null.
+
+    Raises:
+        IndexError: As `read_string`.
+        ValueError: As `read_string`; or the branch of the union is none of these.
+    """
+    byte = data[position]
+    if byte == 0:
+        return None, position + 1
+    if byte != SECOND_BRANCH:
+        raise ValueError
+    return read_string(data, position + 1)

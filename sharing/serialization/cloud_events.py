@@ -61,11 +61,6 @@ class InstantHeaderBuilder:
         return [*self._shared, ("ce_id", event_id), ("ce_subject", subject), (TRACEPARENT, traceparent)]
 
 
-def replace_type(headers: Headers, event_type: str) -> list[Header]:
-    """Return headers with another type of event, as of a sealed record."""
-    return [(name, event_type if name == "ce_type" else value) for name, value in _list_headers(headers)]
-
-
 def _list_headers(headers: Headers) -> list[Header]:
     return list(headers.items() if isinstance(headers, Mapping) else headers or ())
 

@@ -1,6 +1,6 @@
 """Indicators as they are published: valid, and encoded.
 
-An encoded indicator is the concatenation of its fields. Between the summary and the time of observation stands what the
+An encoded indicator is the concatenation of its fields. Between the summary and the time of observation is what the
 items of one investigation have in common, so a reader can decode that part once for all of them.
 """
 

@@ -38,8 +38,8 @@ class SharedTailDecoder(Generic[Made]):
 
     def __init__(self, name: str, first_tail_field: str, make: Callable[[Fields], Made]) -> None:
         self._codec = get_codec(name)
-        head, tail = get_split_codecs(name, first_tail_field)
-        self._head_schema, self._tail_schema = head.schema, tail.schema
+        head, _ = get_split_codecs(name, first_tail_field)
+        self._head_schema = head.schema
         self._head_fields = [field["name"] for field in head.schema["fields"]]
         self._make = make
         self._made: BoundedCache[bytes, Made] = BoundedCache(TAILS_MAX, TAIL_BYTES_MAX, lambda encoded, _: len(encoded))

@@ -4,15 +4,15 @@ A node is the SHA-256 of 0x01 and its two children; a leaf is the SHA-256 of 0x0
 presented as a node. A tree of n leaves has on its left side the largest complete tree with fewer than n leaves; in
 other words, from each level to the next, neighbours are paired, and a last node without a neighbour moves up unchanged.
 
-An inclusion path is the concatenation of the hashes beside the way from a leaf to the root, the lowest first. Count and
-path together do not prove how many leaves a tree has: trees of 5 and of 8 leaves give paths of the same length. A
+An inclusion path is the concatenation of the sibling hashes on the way from a leaf to the root, the lowest first. Count
+and path together do not prove how many leaves a tree has: trees of 5 and of 8 leaves give paths of the same length. A
 signer of a root must sign the count with it, or bind it otherwise.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 HASH_BYTES: Final = 32
@@ -26,6 +26,20 @@ _sha256 = hashlib.sha256
 def hash_leaf(data: bytes) -> bytes:
     """Return the hash of a leaf."""
     return _sha256(_LEAF + data).digest()
+
+
+def hash_leaves(leaves: Iterable[bytes]) -> list[bytes]:
+    """Return the hashes of leaves."""
+    return [_sha256(_LEAF + data).digest() for data in leaves]
+
+
+def hash_prefixed_leaves(prefixes: Iterable[bytes], leaves: Iterable[bytes]) -> list[bytes]:
+    """Return the hashes of leaves whose data is a prefix and what follows it.
+
+    Raises:
+        ValueError: There are not as many prefixes as leaves.
+    """
+    return [_sha256(_LEAF + prefix + data).digest() for prefix, data in zip(prefixes, leaves, strict=True)]
 
 
 def hash_children(left: bytes, right: bytes) -> bytes:

@@ -64,7 +64,7 @@ class SubscriberMetrics:
         hidden_records: Gauge `sharing_subscriber_hidden_records`, by topic and partition: records between the last
             stable offset and the end, which are in an open transaction or behind one.
         hidden_seconds: Gauge `sharing_subscriber_hidden_seconds`, by topic and partition: seconds for which the last
-            stable offset has not moved although records wait behind it; 0 if none do.
+            stable offset has not moved although records wait after it; 0 if none do.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -101,7 +101,7 @@ class SubscriberMetrics:
         )
         self.hidden_seconds = Gauge(
             "sharing_subscriber_hidden_seconds",
-            "Seconds for which a partition's last stable offset has not moved although records wait behind it; 0 if "
+            "Seconds for which a partition's last stable offset has not moved although records wait after it; 0 if "
             "none do.",
             ["topic", "partition"],
             registry=registry,

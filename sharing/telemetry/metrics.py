@@ -238,6 +238,18 @@ AUDIT_COSIGNATURE_AWAITED = Gauge(
     ["witness"],
     registry=REGISTRY,
 )
+AUDIT_TIME_STAMPS = Counter(
+    "sharing_audit_time_stamps",
+    "Time stamps of own checkpoints. WRITTEN: it is in the State's topic of checkpoints. UNREACHABLE: the service did "
+    "not answer with one. INVALID: what it answered does not count. Both are tried again.",
+    ["result"],
+    registry=REGISTRY,
+)
+AUDIT_UNSTAMPED = Gauge(
+    "sharing_audit_unstamped_timestamp_seconds",
+    "Unix time since which a time stamp of an own checkpoint is awaited; 0 if none is, or no service is configured.",
+    registry=REGISTRY,
+)
 
 # Latency and lag.
 NOTICE_LATENCY = BulkHistogram(
@@ -417,6 +429,12 @@ def prepare_audit(witnesses: Iterable[str], owners: Iterable[str]) -> None:
         AUDIT_FORKED.labels(owner).set(0)
         for sighting in AUDIT_SIGHTING_CODES:
             AUDIT_SIGHTINGS.labels(owner, sighting)
+
+
+def prepare_time_stamps() -> None:
+    """Show the series of time stamps at 0, before a service is asked."""
+    for result in ("WRITTEN", "UNREACHABLE", "INVALID"):
+        AUDIT_TIME_STAMPS.labels(result)
 
 
 _labelled_agencies: set[str] = set()

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.watermarks import query_watermarks
 
 _REQUEST_SECONDS_MAX = 10.0
 _POLL_SECONDS = 0.1
@@ -34,7 +35,7 @@ class TopicReader:
             known = self._consumer.list_topics(timeout=_REQUEST_SECONDS_MAX).topics
             positions = [TopicPartition(topic, number) for topic in topics for number in known[topic].partitions]
             for position in positions:
-                position.offset = self._consumer.get_watermark_offsets(position, timeout=_REQUEST_SECONDS_MAX)[1]
+                position.offset = query_watermarks(self._consumer, position, _REQUEST_SECONDS_MAX)[1]
             self._consumer.assign(positions)
         except (KafkaException, KeyError) as error:
             self._consumer.close()

@@ -132,7 +132,7 @@ def _list_channels() -> dict[str, TopicKind]:
 
 
 def _list_messages(kind: TopicKind) -> tuple[TopicKind, ...]:
-    """Return the kinds of topics whose messages are on a topic: urgent offers and replies are beside urgent notices."""
+    """Return the kinds whose messages are on a topic: urgent offers and replies are with the urgent notices."""
     return (URGENT, OFFERS, REPLIES) if kind is URGENT else (kind,)
 
 

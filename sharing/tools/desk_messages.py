@@ -9,6 +9,7 @@ translate when they show them.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,12 @@ DESK: Final = Path(sharing.desk.__file__).parent
 SHELL: Final = "layout"
 """The file of the messages that belong to no package of pages."""
 
+SAID: Final = "said"
+"""The file of the sentences that other packages of the project say: `sharing.sentences`."""
+
+SAYING: Final = ("console", "model", "rulings")
+"""Those packages, as far as an officer can meet their sentences at the desk."""
+
 PAGES: Final = frozenset({"asks", "rulings", "items", "intake", "followups", "supervision", "enrolment"})
 
 _METHODS: Final = [
@@ -38,19 +45,21 @@ _KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
     "_": None,
     "translate": None,
     "mark_message": None,
+    "say": None,
     "ngettext": (1, 2),
     "translate_plural": (1, 2),
 }
+_PLACEHOLDER: Final = re.compile(r"%\(\w+\)s")
 _WIDTH: Final = 120
 
 MessageId = str | tuple[str, str]
 
 
 class MessagePlace(NamedTuple):
-    """Where a message stands.
+    """Where a message is.
 
     Attributes:
-        file: The file, in the folder of the desk.
+        file: The file, seen from the folder of the desk.
         line: The line, from 1.
     """
 
@@ -61,19 +70,32 @@ class MessagePlace(NamedTuple):
     def package(self) -> str:
         """The package of pages that it belongs to, or the shell."""
         parts = Path(self.file).parts
+        if parts[0] == "..":
+            return SAID
         name = parts[1] if parts[0] == "templates" else parts[0]
         return name if name in PAGES else SHELL
 
 
 def find_messages() -> dict[MessageId, list[MessagePlace]]:
-    """Return every message of the desk's code and templates, with its places."""
+    """Return every message of the desk's code and templates, and each sentence that others say, with its places."""
     found: dict[MessageId, list[MessagePlace]] = {}
     for file, line, message, _comments, _context in extract_from_dir(
         DESK, _METHODS, options_map={"templates/**": {"trimmed": "true", "silent": "false"}}, keywords=_KEYWORDS
     ):
         key: MessageId = (str(message[0]), str(message[1])) if isinstance(message, (tuple, list)) else str(message)
         found.setdefault(key, []).append(MessagePlace(file, line))
+    for package in SAYING:
+        for file, line, said, _comments, _context in extract_from_dir(
+            DESK.parent / package, [("**.py", "python")], keywords={"say": None}
+        ):
+            if _has_words(str(said)):
+                found.setdefault(str(said), []).append(MessagePlace(f"../{package}/{file}", line))
     return found
+
+
+def _has_words(template: str) -> bool:
+    """Return whether a template has anything to translate apart from its values."""
+    return any(character.isalpha() for character in _PLACEHOLDER.sub("", template))
 
 
 def find_untranslated(language: str) -> dict[MessageId, list[MessagePlace]]:
@@ -92,7 +114,7 @@ def add_missing(language: str, package: str) -> int:
 
     Args:
         language: The language.
-        package: A package of pages, or `layout` for the shell.
+        package: A package of pages, `layout` for the shell, or `said` for what others say.
     """
     path = DESK / "messages" / language / f"{package}.po"
     catalogue = _read(path, language)
@@ -112,7 +134,7 @@ def add_missing(language: str, package: str) -> int:
 def _choose_package(places: list[MessagePlace]) -> str:
     """Return the package in whose file a message of several is: so it is translated once."""
     packages = {place.package for place in places}
-    return SHELL if SHELL in packages else min(packages)
+    return next((name for name in (SHELL, SAID) if name in packages), min(packages))
 
 
 def _read(path: Path, language: str) -> Catalog:
@@ -139,9 +161,9 @@ def main(arguments: list[str]) -> int:
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return int(bool(lines))
     for package in arguments:
-        if package not in PAGES | {SHELL}:
+        if package not in PAGES | {SHELL, SAID}:
             sys.stderr.write(
-                f"error: {package} is no package of pages; use one of {', '.join(sorted(PAGES | {SHELL}))}\n"
+                f"error: {package} is no package of pages; use one of {', '.join(sorted(PAGES | {SHELL, SAID}))}\n"
             )
             return 2
         for language in languages:

@@ -61,11 +61,13 @@ class Partner(StrictModel):
         workers: Number of workers of its gate.
         witnesses: The States that cosign the checkpoints of its audit logs; None for the next two in alphabetical
             order.
+        desk_agency: The agency, one of `agencies`, under which its duty desk publishes; None if that publishes nothing.
     """
 
     agencies: list[Annotated[str, Field(pattern=AGENCY_PATTERN)]] = Field(default_factory=list)
     workers: int = Field(default=1, ge=1, le=100)
     witnesses: list[CountryCode] | None = None
+    desk_agency: str | None = None
 
 
 class Partners(StrictModel):
@@ -127,6 +129,8 @@ def parse_partners(text: str, source: str) -> Partners:
     for state, partner in partners.states.items():
         if len(set(partner.agencies)) < len(partner.agencies):
             raise document.error("an agency is listed twice", ("states", state, "agencies"))
+        if partner.desk_agency is not None and partner.desk_agency not in partner.agencies:
+            raise document.error("is not one of the agencies of this State", ("states", state, "desk_agency"))
         unknown = sorted(set(partner.witnesses or ()) - partners.states.keys())
         if unknown or state in (partner.witnesses or ()):
             raise document.error("a witness is another State of this file", ("states", state, "witnesses"))

@@ -105,6 +105,7 @@ class TopicKind:
         readers: Roles that may read.
         retention_ms: How long records are kept, in milliseconds; FOREVER for the audit log.
         compacted: Whether only the last record of each key is kept, so that a tombstone deletes a record.
+        erases: Whether a record is gone within a day after its tombstone, although others are kept forever.
         single_partition: Whether the topic has one partition, whatever the number of the other topics.
         by_agency: Whether each agency has a separate topic, in States that list agencies.
         max_message_bytes: Size limit of a record batch as it is stored, compressed, in bytes.
@@ -120,6 +121,7 @@ class TopicKind:
     readers: frozenset[Role]
     retention_ms: int
     compacted: bool = False
+    erases: bool = False
     single_partition: bool = False
     by_agency: bool = False
     max_message_bytes: int = OUTPUT_BATCH_BYTES_MAX
@@ -144,7 +146,7 @@ class TopicKind:
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(self.max_message_bytes),
         }
-        if len(policies) > 1:
+        if len(policies) > 1 or self.erases:
             config["max.compaction.lag.ms"] = str(COMPACTION_LAG_MAX_MS)
         return config
 
@@ -201,15 +203,17 @@ AMENDMENTS = TopicKind(
     "amendments", TopicScope.NATIONAL, "amendment", "indicator id", "conversation", "gate", _GATE, _GATE, 30 * DAY_MS
 )
 # What became of an agency's items: it may read neither the decisions nor the conversations. As long as the indicators
-# themselves: what became of any that is still there can be found, and what must be kept for ever is in the audit log.
+# themselves: what became of any that is still there can be found, and what must be kept forever is in the audit log.
 OUTCOMES = TopicKind(
     "outcomes", TopicScope.NATIONAL, "outcome_block", "none", "gate, conversation", "that agency", _GATE,
     frozenset({Role.AGENCY}), 30 * DAY_MS, by_agency=True,
 )  # fmt: skip
 # The gate's state store: items with a version above 1 or withdrawn, and how far each input partition was processed.
+# Also the secrets of the commitments in the audit log, wrapped: officers need them to show what a decision was about,
+# and they must be gone when they are deleted.
 GATE_STATE = TopicKind(
-    "gate_state", TopicScope.NATIONAL, "gate_state", "indicator id, or input topic", "gate", "gate", _GATE, _GATE,
-    FOREVER, compacted=True,
+    "gate_state", TopicScope.NATIONAL, "gate_state", "indicator id, or input topic", "gate", "gate, officers", _GATE,
+    _OFFICERS | _GATE, FOREVER, compacted=True, erases=True,
 )  # fmt: skip
 # What other States sent, verified, opened, and sealed again for the State's own readers. The key names the message, and
 # the partition is that of the message, so that a tombstone finds it and the versions of an item stay in order.
@@ -239,14 +243,14 @@ RULINGS = TopicKind(
     "rulings", TopicScope.NATIONAL, "ruling", "item id", "officers", "gate, officers", _OFFICERS, _OFFICERS | _GATE,
     365 * DAY_MS, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
 )  # fmt: skip
-# The audit log of the conversation: what was done after the decision, and by whom. Kept for ever, so it has no text, no
+# The audit log of the conversation: what was done after the decision, and by whom. Kept forever, so it has no text, no
 # value and no name of a person.
 ACTS = TopicKind(
     "acts", TopicScope.NATIONAL, "audit_block", "none", "conversation", "supervisors, auditors", _GATE, _OFFICERS,
     FOREVER,
 )  # fmt: skip
 # Who opened which content, and when (LED, article 25). Written by the programs that open it, read by supervisors. It
-# has ids and no content. It is about the State's own people, so it is not kept for ever.
+# has ids and no content. It is about the State's own people, so it is not kept forever.
 USES = TopicKind(
     "uses", TopicScope.NATIONAL, "uses", "reader", "readers of the inbox", "supervisors", _RECEIVERS, _OFFICERS,
     365 * DAY_MS, max_message_bytes=USES_BATCH_BYTES_MAX,
@@ -258,7 +262,7 @@ DESK = TopicKind(
     compacted=True, single_partition=True, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
 )  # fmt: skip
 # Signed checkpoints of the State's audit logs. They are public, so that no State can be shown another history than the
-# others. Kept for ever and never compacted, as the logs are: a witness misses none, and old entries can be proved.
+# others. Kept forever and never compacted, as the logs are: a witness misses none, and old entries can be proved.
 CHECKPOINTS = TopicKind(
     "checkpoints", TopicScope.CHECKPOINTS, "checkpoint", "origin of the log", "the State's gate", "everyone", _GATE,
     ALL_ROLES, FOREVER, max_message_bytes=CHECKPOINT_BATCH_BYTES_MAX,

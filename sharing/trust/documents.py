@@ -104,13 +104,49 @@ class SignedDocument:
 
     def find_signers(self, state: str, keys: Iterable[PublishedKey]) -> frozenset[KeyId]:
         """Return the ids of those keys that have signed this document for this State."""
-        message = build_message(self.kind, state, self.payload)
+        message = build_signed_message(self.kind, state, self.payload)
         by_key = {item.key: bytes.fromhex(item.signature) for item in self.signatures}
         return frozenset(
             key.key_id
             for key in keys
             if key.key_id in by_key and is_signature_by(key, by_key[key.key_id], message)
         )  # fmt: skip
+
+
+def build_signed_message(kind: ObjectKind, state: str, payload: bytes) -> bytes:
+    """Return the bytes that are signed of a document: of a key statement, its folded form.
+
+    Args:
+        kind: Kind of the document.
+        state: Code of the State that signs.
+        payload: Its content in canonical form.
+    """
+    return build_message(kind, state, fold_keys(payload) if kind is ObjectKind.KEYS else payload)
+
+
+def fold_keys(payload: bytes) -> bytes:
+    """Return the form of a key statement that is signed: with SHA-256 values in place of its keys.
+
+    Each gate key has its own, and its place in the list; all other keys together have one. So a single gate key can be
+    shown to be signed without the others (`folded_statement`). What is folded already stays as it is.
+    """
+    content = decode_canonical(payload)
+    keys = content.pop("keys", None)
+    if not isinstance(keys, list):
+        return payload
+    gates = [(place, key) for place, key in enumerate(keys) if _is_gate_key(key)]
+    content["gate_keys"] = [_hash_canonical(key) for _, key in gates]
+    content["gate_places"] = [place for place, _ in gates]
+    content["other_keys"] = _hash_canonical([key for key in keys if not _is_gate_key(key)])
+    return encode_canonical(content)
+
+
+def _is_gate_key(key: Any) -> bool:
+    return isinstance(key, dict) and key.get("role") == "gate"
+
+
+def _hash_canonical(value: Any) -> str:
+    return hashlib.sha256(encode_canonical(value)).hexdigest()
 
 
 def compute_digest(kind: ObjectKind, state: str, payload: bytes) -> str:
@@ -193,7 +229,7 @@ def sign_document(kind: ObjectKind, state: str, content: StrictModel, signers: I
 def add_signature(document: SignedDocument, state: str, signer: SigningKey) -> SignedDocument:
     """Return a document of a State with one more signature; one by the same key is replaced."""
     key = signer.public_key.key_id
-    made = Signature(key=key, signature=signer.sign(build_message(document.kind, state, document.payload)).hex())
+    made = Signature(key=key, signature=signer.sign(build_signed_message(document.kind, state, document.payload)).hex())
     others = [each for each in document.signatures if each.key != key]
     return replace(document, signatures=tuple(sorted([*others, made], key=lambda each: each.key)))
 

@@ -4,8 +4,8 @@ Each statement replaces the one before. What a statement may change is restricte
 
 - a key is never altered; revocation ends it early;
 - a key is listed until 30 days after it has ended, so that a reader that missed statements still sees what follows it;
-  a `gate` key for a year, because it signs the inbox of its own State, which keeps items for so long; and a
-  `registrar` key, because what two registrars have granted to an officer holds for so long;
+  a `gate` key for a year, because it signs the inbox of its own State, which keeps items for that long; and a
+  `registrar` key, because what two registrars have granted to an officer holds for that long;
 - the key after a key is the one that it named as its successor, unless the revocation of one of these two was in effect
   when the key after it began;
 - a revocation is never dropped, and never moved to a later time.
@@ -218,7 +218,7 @@ def verify_key_statement(root: TrustedRoot, data: bytes, *, previous: TrustedKey
         )
     require_root_signatures(document, root.metadata, name)
     keys = TrustedKeys(statement, compute_digest(ObjectKind.KEYS, statement.state, document.payload), root)
-    _check_validity(keys, name)
+    check_validity(keys, name)
     _check_succession(statement, name)
     if previous is not None:
         require_permitted_change(previous, keys)
@@ -236,7 +236,12 @@ def require_current_statement(keys: TrustedKeys, now: int) -> None:
     check_period(name, statement.issued_at, statement.expires_at, now)
 
 
-def _check_validity(keys: TrustedKeys, name: str) -> None:
+def check_validity(keys: TrustedKeys, name: str) -> None:
+    """Refuse a statement or a key that is valid for too long, or begins too far ahead.
+
+    Raises:
+        TrustError: One is.
+    """
     longest = keys.root.metadata.online_days_max * DAY_MS
     statement = keys.statement
     root_ids = {key.key_id for key in keys.root.metadata.keys}

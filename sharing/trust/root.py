@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sharing.model.strict_model import StrictModel
+from sharing.trust.canonical import encode_canonical
 from sharing.trust.documents import (
     Instant,
     SignedDocument,
@@ -27,7 +28,6 @@ from sharing.trust.public_keys import KeyAlgorithm, PublishedKey
 from sharing.trust.signatures import ObjectKind
 
 ROOT_KEYS_MAX = 16
-FINGERPRINT_PATTERN = r"^[0-9a-f]{64}$"
 _GROUP = 4
 
 
@@ -150,6 +150,17 @@ def accept_pinned_root(pin: Pin, data: bytes) -> TrustedRoot:
             threshold of its keys.
     """
     document, metadata = read_document(data, ObjectKind.ROOT, RootMetadata)
+    trusted = accept_pinned_content(pin, metadata)
+    require_root_signatures(document, metadata, f"{_name(metadata)}, by its own keys")
+    return trusted
+
+
+def accept_pinned_content(pin: Pin, metadata: RootMetadata) -> TrustedRoot:
+    """Return the root that is pinned, from its content alone: the fingerprint covers all of it.
+
+    Raises:
+        TrustError: It is another State's, or another root than the one that is pinned.
+    """
     _check_state(metadata, pin.state)
     if metadata.version < pin.version:
         raise TrustError(
@@ -160,14 +171,13 @@ def accept_pinned_root(pin: Pin, data: bytes) -> TrustedRoot:
             TrustFault.VERSION_MISSING,
             f"{_name(metadata)} is newer than version {pin.version}, which is pinned; get those from {pin.version} on",
         )
-    fingerprint = fingerprint_of(document, metadata)
+    fingerprint = fingerprint_content(metadata)
     if fingerprint != pin.fingerprint:
         raise TrustError(
             TrustFault.NOT_PINNED,
             f"{_name(metadata)} is not the root that is pinned: its fingerprint differs. It may be forged; ask that "
             "State by telephone",
         )
-    require_root_signatures(document, metadata, f"{_name(metadata)}, by its own keys")
     return TrustedRoot(metadata, fingerprint)
 
 
@@ -209,6 +219,11 @@ def require_current_root(trusted: TrustedRoot, now: int) -> None:
 def fingerprint_of(document: SignedDocument, metadata: RootMetadata) -> str:
     """Return a root's fingerprint: 64 hexadecimal digits."""
     return compute_digest(ObjectKind.ROOT, metadata.state, document.payload)
+
+
+def fingerprint_content(metadata: RootMetadata) -> str:
+    """Return the fingerprint of the root with this content: 64 hexadecimal digits."""
+    return compute_digest(ObjectKind.ROOT, metadata.state, encode_canonical(metadata.model_dump(mode="json")))
 
 
 def format_fingerprint(fingerprint: str) -> str:

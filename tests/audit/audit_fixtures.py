@@ -5,26 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
-from sharing.audit.block import SCHEMA, LogPlace, add_blocks, read_block
+from cryptography.x509 import Certificate
+
+from sharing.audit.block import SCHEMA, Commit, LogPlace, add_blocks, read_block, read_entry_id
 from sharing.audit.checkpoint import Checkpoint, read_checkpoint
 from sharing.audit.checkpoint_chain import CheckpointChain, CheckpointPolicy, KnownCheckpoint
-from sharing.audit.checkpoint_record import CheckpointRecord, EarlierCheckpoint, make_checkpoint_record
+from sharing.audit.checkpoint_record import (
+    CheckpointRecord,
+    EarlierCheckpoint,
+    make_checkpoint_record,
+    read_checkpoint_record,
+)
 from sharing.audit.compact_range import CompactRange
 from sharing.audit.findings import AuditFinding
 from sharing.audit.log_head import EMPTY_LOG, LogHead
+from sharing.audit.origins import format_origin
 from sharing.audit.proofs import compute_inclusion_proof
 from sharing.audit.verification import LogReport, LogVerifier
 from sharing.audit.witnessing import WitnessedLog, observe_checkpoint
-from sharing.interop.entry_proofs import EntryProof
+from sharing.interop.entry_proofs import EntryProof, find_signers
 from sharing.interop.message_proofs import KeyDocuments
+from sharing.interop.proved_keys import ProvedKeys, prove_keys
+from sharing.model.indicator import Indicator
 from sharing.model.times import MINUTE_MS
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
-from sharing.sign.merkle_tree import hash_leaf
+from sharing.sign.content_commitment import compute_commitments, derive_salts
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.root import Pin
 from sharing.trust.signatures import SigningKey
+from tests.audit.clock_tsa import get_service
 from tests.kafka.topic_io import fill_defaults
 from tests.trust.trust_fixtures import NOW, make_keys, make_root, make_signer
 
@@ -38,6 +50,46 @@ TRUSTED: dict[str, TrustedKeys] = {
 GATE_KEYS = {state: make_signer(f"{state} gate 1") for state in STATES}
 
 _HEADER = get_codec(SCHEMA).header
+
+
+SECRET, NONCE = b"s" * 32, b"n" * 16
+"""The secret of the day on which the decisions were made, and the random bytes of their blocks."""
+
+
+def make_content(number: int) -> bytes:
+    """Return the item that a decision is about, in single-object encoding."""
+    source = {"state": "CH", "agency": "police", "officer": "o-1", "authority": "POLICE"}
+    fields = {"id": make_id(number), "type": "domain-name", "value": f"host{number}.example.org", "source": source}
+    return get_codec("indicator").encode(Indicator.parse(fields).to_record())
+
+
+def derive_block_salts(place: LogPlace, count: int) -> list[bytes]:
+    """Return the salts of a block's commitments."""
+    return derive_salts(SECRET, NONCE, format_origin(place), count)
+
+
+def commit_to(entries: Sequence[bytes], item_salts: Mapping[int, bytes] = MappingProxyType({})) -> Commit | None:
+    """Return what commits to the items that decisions are about; None for acts.
+
+    Args:
+        entries: The decisions or acts.
+        item_salts: The salts that belong to the keys of drafts, by the number of the item.
+    """
+    if not entries or not entries[0].startswith(get_codec("decision").header):
+        return None
+
+    def commit(place: LogPlace, start: int, stop: int) -> tuple[bytes, list[bytes]]:
+        numbers = [int(read_entry_id(entry, place.log)[-12:]) for entry in entries[start:stop]]
+        derived = zip(numbers, derive_block_salts(place, len(numbers)), strict=True)
+        salts = [item_salts.get(number, salt) for number, salt in derived]
+        return NONCE, compute_commitments(salts, map(make_content, numbers))
+
+    return commit
+
+
+def repeat_commitments(commitments: bytes) -> Commit:
+    """Return what commits as it is said."""
+    return lambda _place, start, stop: (NONCE, [commitments[32 * each : 32 * each + 32] for each in range(start, stop)])
 
 
 def make_entry(number: int) -> bytes:
@@ -80,6 +132,8 @@ class World:
         blocks: The records of the log: offset and value.
         records: The records of its checkpoints: offset and value.
         now: The clock, in UTC milliseconds.
+        stamp_roots: The roots of the time-stamping services that are believed when it is verified.
+        item_salts: The salts that belong to the keys of drafts, by the number of the item.
     """
 
     place: LogPlace = PLACE
@@ -94,6 +148,8 @@ class World:
     written: int = 0
     signers: Mapping[str, SigningKey] = field(default_factory=lambda: GATE_KEYS)
     trusted: Mapping[str, TrustedKeys] = field(default_factory=lambda: TRUSTED)
+    stamp_roots: Sequence[Certificate] = ()
+    item_salts: Mapping[int, bytes] = field(default_factory=dict)
 
     def add_batch(self, entries: int) -> None:
         """Write what a batch has decided, and let a second pass."""
@@ -101,7 +157,8 @@ class World:
         made = [make(self.written + number) for number in range(entries)]
         self.written += entries
         self.now += 1_000
-        for block, head in add_blocks(self.head, self.place, made, (), self.now):
+        commit = commit_to(made, self.item_salts)
+        for block, head in add_blocks(self.head, self.place, made, (), self.now, commit=commit):
             self.blocks.append((2 * len(self.blocks), _HEADER + block.encode_unframed()))
             self.added = self.added.append(block.leaf)
             self.head = head
@@ -155,7 +212,9 @@ class World:
     ) -> tuple[list[KnownCheckpoint], list[AuditFinding]]:
         """Return the checkpoints that count, and what is wrong with the records."""
         witnesses = {state: TRUSTED[state] for state in WITNESSES}
-        policy = CheckpointPolicy(keys or TRUSTED[self.place.state], witnesses, self.now + later, required)
+        policy = CheckpointPolicy(
+            keys or TRUSTED[self.place.state], witnesses, self.now + later, required, self.stamp_roots
+        )
         chain = CheckpointChain(self.place, policy)
         for offset, value in self.records:
             chain.receive(offset, value)
@@ -178,13 +237,40 @@ def fill_world(world: World, batches: int = 12, entries: int = 7, each: int = 3)
     return world
 
 
-def rewrite(world: World, number: int, change: Callable[[list[bytes]], list[bytes]]) -> None:
-    """Change the entries of a block, and write it and all blocks after it again, so that chain and roots fit again."""
+def stamp_checkpoints(world: World, *places: int, delay_ms: int = 2_000) -> None:
+    """Let a service stamp cosigned checkpoints, all or those at these places, some time after they were signed."""
+    service = get_service()
+    world.stamp_roots = [service.root]
+    for place, (offset, value) in enumerate(world.records):
+        record = read_checkpoint_record(value)
+        if not record.earlier or (places and place - 1 not in places):
+            continue
+        (earlier,) = record.earlier
+        checkpoint = earlier.checkpoint
+        stamp = service.stamp(checkpoint.note.text, checkpoint.signed_at + delay_ms)
+        made = replace(record, earlier=(replace(earlier, time_stamp=stamp),))
+        world.records[place] = offset, made.encode()
+
+
+def rewrite(
+    world: World, number: int, change: Callable[[list[bytes]], list[bytes]], *, commitments: bytes | None = None
+) -> None:
+    """Change the entries of a block, and write it and all blocks after it again, so that chain and roots fit again.
+
+    Args:
+        world: The log.
+        number: Number of the block.
+        change: Returns the changed entries.
+        commitments: What the changed entries commit to; None for what they are about.
+    """
     head, blocks = EMPTY_LOG, []
     for place, (offset, value) in enumerate(world.blocks):
         block = read_block(value)
         entries = change(list(block.entries)) if place == number else list(block.entries)
-        ((made, head),) = add_blocks(head, world.place, entries, block.message_roots, block.written_at)
+        ((made, head),) = add_blocks(
+            head, world.place, entries, block.message_roots, block.written_at,
+            commit=commit_to(entries) if commitments is None or place != number else repeat_commitments(commitments),
+        )  # fmt: skip
         blocks.append((offset, _HEADER + made.encode_unframed()))
     world.blocks = blocks
 
@@ -199,6 +285,11 @@ def make_pins_and_documents() -> tuple[dict[str, Pin], dict[str, KeyDocuments]]:
     return pins, documents
 
 
+def prove_all(documents: Mapping[str, KeyDocuments], checkpoint: Checkpoint) -> dict[str, ProvedKeys]:
+    """Return what proves the keys that have signed a checkpoint."""
+    return {state: prove_keys(each, find_signers(checkpoint.note, TRUSTED[state])) for state, each in documents.items()}
+
+
 def make_proof(world: World, number: int, index: int, *, checkpoint: int | None = None) -> EntryProof:
     """Return the proof of an entry, under a witnessed checkpoint."""
     block = read_block(world.blocks[number][1])
@@ -208,7 +299,7 @@ def make_proof(world: World, number: int, index: int, *, checkpoint: int | None 
     leaves = [read_block(value).leaf for _, value in world.blocks]
     newest = chosen[0 if checkpoint is None else checkpoint]
     return EntryProof(
-        block.entries[index], index, compute_inclusion_proof(list(map(hash_leaf, block.entries)), index),
+        block.entries[index], index, compute_inclusion_proof(block.hash_entries(), index),
         _HEADER + block.head, number, compute_inclusion_proof(leaves[: newest.size], number), newest,
-        make_pins_and_documents()[1],
+        prove_all(make_pins_and_documents()[1], newest), commitment=block.get_commitment(index),
     )  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sharing.audit.block import LogPlace
 from sharing.audit.checkpoint_record import read_checkpoint_record
@@ -50,8 +52,13 @@ class AuditedBus:
 
 
 def prepare_audited_bus(
-    broker: EmbeddedBroker, folder: Path, partition: int, batches: int, entries: int
-) -> AuditedBus:  # fmt: skip
+    broker: EmbeddedBroker,
+    folder: Path,
+    partition: int,
+    batches: int,
+    entries: int,
+    item_salts: Mapping[int, bytes] = MappingProxyType({}),
+) -> AuditedBus:
     """Write directory, logs and checkpoints to topics that exist, and return what was written.
 
     Args:
@@ -60,6 +67,7 @@ def prepare_audited_bus(
         partition: Partition of both logs.
         batches: Number of blocks of each.
         entries: Number of entries of a block.
+        item_salts: The salts that belong to the keys of drafts, by the number of the item.
     """
     states = {state: KeyedState(state, folder / state, KeyRole.GATE, KeyRole.DIRECTORY) for state in STATES}
     for state in states.values():
@@ -73,6 +81,7 @@ def prepare_audited_bus(
                 now=now - HOUR_MS // 2,
                 signers={state: each.get_signing_key(KeyRole.GATE, now) for state, each in keys.items()},
                 trusted={state: each.get_trusted_keys(now) for state, each in keys.items()},
+                item_salts=item_salts,
             ),
             batches,
             entries,

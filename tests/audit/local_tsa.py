@@ -41,10 +41,14 @@ class LocalTsa:
 
     Args:
         folder: An empty folder.
+
+    Attributes:
+        is_broken: Whether it answers questions over HTTP with something else.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.is_broken = False
         self.root_file = folder / "root.pem"
         (folder / "config").write_text(_CONFIG.format(folder=folder))
         (folder / "serial").write_text("01\n")
@@ -73,13 +77,16 @@ class LocalTsa:
         return (self._folder / "reply").read_bytes()
 
     @contextmanager
-    def serve(self, content_type: str = "application/timestamp-reply", status: int = 200) -> Iterator[str]:
-        """Answer requests over HTTP; yield the address."""
+    def serve(
+        self, content_type: str = "application/timestamp-reply", status: int = 200, port: int = 0
+    ) -> Iterator[str]:
+        """Answer requests over HTTP, at any free port by default; yield the address."""
         service = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 data = service.answer(self.rfile.read(int(self.headers["Content-Length"])))
+                data = b"junk" if service.is_broken else data
                 self.send_response(status)
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(data)))
@@ -89,7 +96,7 @@ class LocalTsa:
             def log_message(self, format: str, *_: object) -> None:  # noqa: A002 as the base class names it
                 del format
 
-        server = HTTPServer(("127.0.0.1", 0), Handler)
+        server = HTTPServer(("127.0.0.1", port), Handler)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

@@ -20,10 +20,11 @@ from sharing.audit.checkpoint_record import CheckpointRecord, EarlierCheckpoint,
 from sharing.audit.findings import AuditFault
 from sharing.audit.log_head import EMPTY_LOG
 from sharing.audit.verification import LogReport
-from sharing.model.times import HOUR_MS
+from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
-from tests.audit.audit_fixtures import PLACE, World, make_entry, make_world, rewrite
+from tests.audit.audit_fixtures import PLACE, World, make_entry, make_world, rewrite, stamp_checkpoints
+from tests.audit.clock_tsa import ClockTsa, get_service
 from tests.trust.trust_fixtures import make_signer
 
 LATER = 2 * HOUR_MS
@@ -150,6 +151,28 @@ def replace_content(rng: random.Random, world: World) -> int:
     return number
 
 
+def alter_commitment(rng: random.Random, world: World) -> int:
+    """Change what an entry commits to, in one block or with all roots and hashes after it, or leave commitments out."""
+    number = rng.randrange(len(world.blocks))
+    offset, value = world.blocks[number]
+    block = read_block(value)
+    place = rng.randrange(len(block.commitments))
+    commitments = bytearray(block.commitments)
+    commitments[place] ^= rng.randrange(1, 256)
+    others = (
+        replace(block, commitments=bytes(commitments)),
+        replace(block, commitments=block.commitments[32:] + block.commitments[:32]),
+        replace(block, commitments=b""),
+        replace(block, commitments=block.commitments[32:]),
+    )
+    way = rng.randrange(len(others) + 1)
+    if way < len(others):
+        world.blocks[number] = offset, _HEADER + others[way].encode_unframed()
+    else:
+        rewrite(world, number, list, commitments=bytes(commitments))
+    return number
+
+
 def restore_backup(rng: random.Random, world: World) -> int:
     """Go back to an older state of the log, and go on from there with other decisions."""
     number = rng.randrange(len(world.blocks))
@@ -220,6 +243,38 @@ def alter_cosignature(rng: random.Random, world: World) -> int:
     return len(world.blocks)
 
 
+def alter_time_stamp(rng: random.Random, world: World) -> int:
+    """Replace a time stamp of a log that has some, by an altered, an old, a future or a foreign one."""
+    stamp_checkpoints(world)
+    number = rng.randrange(1, len(world.records))
+    offset, value = world.records[number]
+    record = read_checkpoint_record(value)
+    (earlier,) = record.earlier
+    checkpoint, stamp = earlier.checkpoint, earlier.time_stamp or b""
+    text, signed_at = checkpoint.note.text, checkpoint.signed_at
+    match rng.randrange(5):
+        case 0:  # its signature, or the time, which the signature covers
+            place = rng.choice((len(stamp) - rng.randrange(1, 60), stamp.index(b"\x18\x0f20") + rng.randrange(2, 17)))
+            stamp = stamp[:place] + bytes([stamp[place] ^ rng.randrange(1, 8)]) + stamp[place + 1 :]
+        case 1:
+            stamp = get_service().stamp(text, signed_at - rng.randrange(HOUR_MS, 900 * DAY_MS))
+        case 2:
+            stamp = get_service().stamp(text, world.now + LATER + rng.randrange(HOUR_MS, 900 * DAY_MS))
+        case 3:
+            stamp = get_foreign_service().stamp(text, signed_at)
+        case _:  # of another checkpoint
+            stamp = get_service().stamp(record.checkpoint.note.text, signed_at)
+    made = replace(record, earlier=(replace(earlier, time_stamp=stamp),))
+    world.records[number] = offset, made.encode()
+    return len(world.blocks)
+
+
+@cache
+def get_foreign_service() -> ClockTsa:
+    """Return a time-stamping service that nobody believes."""
+    return ClockTsa()
+
+
 ALTERATIONS: dict[str, tuple[int, Alteration]] = {
     "bytes of a block": (8, alter_block),
     "a block removed": (2, remove_block),
@@ -230,12 +285,14 @@ ALTERATIONS: dict[str, tuple[int, Alteration]] = {
     "the tail deleted": (1, cut_tail),
     "history rewritten, all hashes recomputed": (3, rewrite_history),
     "an entry and its root replaced": (2, replace_content),
+    "a commitment altered": (2, alter_commitment),
     "a backup restored, another history after it": (2, restore_backup),
     "bytes of a checkpoint": (5, alter_checkpoint),
     "checkpoints removed": (1, remove_checkpoint),
     "checkpoints exchanged": (1, reorder_checkpoints),
     "a forged checkpoint": (1, forge_checkpoint),
     "a cosignature altered": (2, alter_cosignature),
+    "a time stamp altered, old, or of another checkpoint": (2, alter_time_stamp),
 }
 """Each kind of alteration, and how often it is chosen."""
 

@@ -19,13 +19,13 @@ def make_act(kind: ActKind, **parts: Any) -> dict[str, Any]:
 
 def test_what_came_into_an_inbox_names_the_batch_of_its_sender() -> None:
     act = make_act(ActKind.PUT_IN_INBOX, root=ROOT)
-    assert find_receipt(act) == Receipt(ROOT, "CH", "DE", ITEM, "DE")
+    assert find_receipt(act) == Receipt(ROOT, "CH", "DE", ITEM)
     assert find_receipt(make_act(ActKind.PUT_IN_INBOX)) is None
 
 
 def test_a_receipt_names_a_batch_of_ones_own() -> None:
     act = make_act(ActKind.RECEIPT_RECORDED, state="CH", states=("DE",), ask=make_id(2), root=ROOT)
-    assert find_receipt(act) == Receipt(ROOT, "CH", "DE", ITEM, "CH")
+    assert find_receipt(act) == Receipt(ROOT, "CH", "DE", ITEM)
 
 
 @pytest.mark.parametrize("kind", [ActKind.NOTICE_SENT, ActKind.BLOCKED])
@@ -34,7 +34,7 @@ def test_other_acts_are_no_receipts(kind: ActKind) -> None:
 
 
 def test_a_root_that_no_block_names_is_found() -> None:
-    receipts = [Receipt(ROOT, "CH", "DE", ITEM, "DE"), Receipt(OTHER, "CH", "FR", ITEM, "FR")]
+    receipts = [Receipt(ROOT, "CH", "DE", ITEM), Receipt(OTHER, "CH", "FR", ITEM)]
     assert find_missing_roots({ROOT, OTHER}, receipts, "CH") == []
     assert find_missing_roots({OTHER}, receipts, "CH") == receipts[:1]
     assert find_missing_roots(set(), receipts, "JP") == []

@@ -21,7 +21,17 @@ from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.avro_primitives import encode_bytes, encode_long
 from sharing.serialization.codec import HEADER_LENGTH, get_codec
-from tests.audit.audit_fixtures import GATE_KEYS, PLACE, TRUSTED, World, make_entry, make_world, rewrite
+from tests.audit.audit_fixtures import (
+    GATE_KEYS,
+    PLACE,
+    TRUSTED,
+    World,
+    make_entry,
+    make_world,
+    rewrite,
+    stamp_checkpoints,
+)
+from tests.audit.clock_tsa import ClockTsa, get_service
 from tests.audit.tampering import ALTERATIONS, LATER, Campaign, run_campaign
 from tests.audit.test_checkpoint import revoke
 
@@ -215,6 +225,79 @@ def test_old_time_stamps() -> None:
     ]
 
 
+def test_a_log_is_time_stamped_until_a_block() -> None:
+    world = make_world()
+    plain = world.verify()
+    assert (plain.stamped_blocks, plain.stamped_at, plain.stamped_since) == (0, None, None)
+    stamp_checkpoints(world, 0, 2)
+    report = world.verify()
+    first, _, third, _ = (read_checkpoint_record(value).earlier[0].checkpoint for _, value in world.records[1:])
+    assert report.findings == ()
+    assert report.stamped_blocks == third.size == 9
+    assert (report.stamped_since, report.stamped_at) == (first.signed_at + 2_000, third.signed_at + 2_000)
+    world.stamp_roots = ()  # who believes no service looks at no time stamp
+    assert world.verify().stamped_at is None
+
+
+def test_a_time_stamp_of_another_checkpoint_or_service_or_an_old_one_is_named() -> None:
+    service, foreign = get_service(), ClockTsa()
+    for make, says in (
+        (lambda each, _: foreign.stamp(each.note.text, each.signed_at), "does not count"),
+        (lambda _, other: service.stamp(other.note.text, other.signed_at), "does not count"),
+        (lambda each, _: service.stamp(each.note.text, each.signed_at - 6 * MINUTE_MS), "clocks is wrong"),
+        (lambda each, _: service.stamp(each.note.text, each.signed_at + DAY_MS), "in the future"),
+    ):
+        world = make_world()
+        stamp_checkpoints(world)
+        offset, value = world.records[2]
+        record = read_checkpoint_record(value)
+        (earlier,) = record.earlier
+        stamp = make(earlier.checkpoint, record.checkpoint)
+        world.records[2] = offset, replace(record, earlier=(replace(earlier, time_stamp=stamp),)).encode()
+        report = world.verify(later=HOUR_MS)
+        (finding,) = report.findings
+        assert (finding.fault, finding.offset, finding.in_checkpoints) == (AuditFault.TIME_STAMP_INVALID, 1, True)
+        assert says in finding.sentence
+        assert report.stamped_blocks == 12, "the others count"
+    # A second time stamp that is none is found as well, although the first one counts.
+    world = make_world()
+    stamp_checkpoints(world)
+    record = read_checkpoint_record(world.records[-1][1])
+    again = replace(record, earlier=(replace(record.earlier[0], time_stamp=b"none"),))
+    world.records.append((9, again.encode()))
+    assert [(finding.fault, finding.offset) for finding in world.verify().findings] == [
+        (AuditFault.TIME_STAMP_INVALID, 3)
+    ]
+
+
+def test_the_state_and_all_its_witnesses_write_history_anew_and_its_time_stamps_are_late() -> None:
+    """They sign everything after the first checkpoint again, under the old times; the service does not date back."""
+    world = make_world()
+    stamp_checkpoints(world, 0)
+    stamp_checkpoints(world, 1, 2, 3, delay_ms=20 * DAY_MS)
+    report = world.verify(later=21 * DAY_MS)
+    assert list_faults(report) == [AuditFault.TIME_STAMP_LATE]
+    assert report.findings[0].block == 3
+    assert "the first time stamp that covers them is of" in report.findings[0].sentence
+    world.stamp_roots = ()
+    assert world.verify(later=21 * DAY_MS).findings == (), "nothing else shows it"
+
+
+def test_blocks_without_a_time_stamp_are_named_once_a_log_has_had_some() -> None:
+    world = make_world()
+    stamp_checkpoints(world, 1)
+    assert world.verify(later=2 * DAY_MS).findings == ()
+    report = world.verify(later=4 * DAY_MS)
+    assert [(finding.fault, finding.block) for finding in report.findings] == [(AuditFault.TIME_STAMP_LATE, 6)]
+    part = LogVerifier(PLACE, world.read_checkpoints(later=4 * DAY_MS)[0], to_end=False)
+    for offset, value in world.blocks[:8]:
+        part.receive(offset, value)
+    assert part.finish(world.now + 4 * DAY_MS).findings == (), "what comes behind a part may be stamped"
+    never = make_world()
+    never.stamp_roots = [get_service().root]
+    assert never.verify(later=4 * DAY_MS).findings == ()
+
+
 def test_unreadable_records() -> None:
     world = make_world()
     verifier = LogVerifier(PLACE, world.read_checkpoints()[0])
@@ -252,6 +335,19 @@ def test_the_end_of_a_part_is_not_missed() -> None:
     assert verifier.finish(world.now).findings == ()
 
 
+def test_a_part_that_ends_between_two_checkpoints_is_covered_by_the_second() -> None:
+    world = make_world()
+    for known, faults in (
+        (world.read_checkpoints()[0], []),
+        ([each for each in world.read_checkpoints()[0] if each.checkpoint.size <= 6],
+         [AuditFault.CHECKPOINT_MISSING, AuditFault.NOT_WITNESSED]),
+    ):  # fmt: skip
+        verifier = LogVerifier(PLACE, known, to_end=False, required=2)
+        for offset, value in world.blocks[:8]:
+            verifier.receive(offset, value)
+        assert list_faults(verifier.finish(world.now + LATER)) == faults
+
+
 def test_a_log_without_keys_is_verified_by_its_chain() -> None:
     world = make_world()
     for change, faults in (
@@ -286,7 +382,7 @@ def test_a_block_in_another_byte_form_is_named() -> None:
     offset, value = world.blocks[1]
     block = read_block(value)
     parts = [encode_long(1) + encode_bytes(entry) for entry in block.entries]
-    other = value[:HEADER_LENGTH] + block.head + b"".join(parts) + encode_long(0)
+    other = value[:HEADER_LENGTH] + block.head + b"".join(parts) + encode_long(0) + encode_bytes(block.commitments)
     assert read_block(other) == block
     assert other != value
     world.blocks[1] = offset, other

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,15 @@ from cryptography.x509 import Certificate
 
 from sharing.audit.time_stamp import make_query, read_roots, verify_time_stamp
 from sharing.cli.audit.entry_words import list_not_proved, list_proved
-from sharing.cli.audit.time_stamps import fetch_time_stamp, read_time_stamp_roots
+from sharing.cli.audit.time_stamps import fetch_time_stamp
 from sharing.errors import InfrastructureError, InputError, SettingsError
 from sharing.interop.entry_proofs import check_entry_proof, read_entry_proof
+from sharing.interop.time_stamp_roots import read_time_stamp_roots
+from sharing.model.times import MINUTE_MS
 from sharing.settings import load_settings
 from sharing.trust.faults import TrustFault
 from tests.audit.audit_fixtures import make_pins_and_documents, make_proof, make_world
+from tests.audit.clock_tsa import get_service
 from tests.audit.local_tsa import LocalTsa
 from tests.trust.trust_fixtures import expect_fault
 
@@ -82,21 +86,24 @@ def test_over_http(service: LocalTsa, roots: list[Certificate]) -> None:
         fetch_time_stamp("file:///etc/passwd", TEXT, roots)
 
 
-def test_a_proof_with_a_time_stamp(service: LocalTsa, roots: list[Certificate]) -> None:
-    world, pins = make_world(batches=3), make_pins_and_documents()[0]
-    bare = make_proof(world, 0, 0)
-    stamp = service.answer(make_query(bare.checkpoint.note.text).data)
-    proof = read_entry_proof(replace(bare, time_stamp=stamp).encode())
+def test_a_proof_with_a_time_stamp() -> None:
+    world, pins, clocked = make_world(batches=3), make_pins_and_documents()[0], get_service()
+    bare, roots = make_proof(world, 0, 0), [get_service().root]
+    text, signed_at = bare.checkpoint.note.text, bare.checkpoint.signed_at
+    proof = read_entry_proof(replace(bare, time_stamp=clocked.stamp(text, signed_at + 2_000)).encode())
     checked = check_entry_proof(proof, pins, world.now, required=2, stamp_roots=roots)
-    assert checked.stamped_at is not None
+    assert checked.stamped_at == signed_at + 2_000
     assert any("time-stamping service" in sentence for sentence in list_proved(checked))
     unread = check_entry_proof(proof, pins, world.now, required=2)
     assert unread.stamped_at is None
     assert any("--time-stamp-roots" in sentence for sentence in list_not_proved(unread))
-    wrong = replace(bare, time_stamp=service.answer(make_query(b"another text").data))
-    expect_fault(
-        TrustFault.BAD_SIGNATURE, lambda: check_entry_proof(wrong, pins, world.now, required=2, stamp_roots=roots)
-    )
+    for stamp, fault in (
+        (clocked.stamp(b"another text", signed_at), TrustFault.BAD_SIGNATURE),
+        (clocked.stamp(text, signed_at - 6 * MINUTE_MS), TrustFault.CONFLICT),
+        (clocked.stamp(text, world.now + 6 * MINUTE_MS), TrustFault.NOT_YET_VALID),
+    ):
+        wrong = replace(bare, time_stamp=stamp)
+        expect_fault(fault, partial(check_entry_proof, wrong, pins, world.now, required=2, stamp_roots=roots))
 
 
 def test_roots_are_read_from_a_file(service: LocalTsa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

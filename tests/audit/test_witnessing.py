@@ -25,7 +25,6 @@ from sharing.audit.witnessing import (
     Observation,
     Sighting,
     WitnessedLog,
-    compare_cosignatures,
     observe_checkpoint,
 )
 from sharing.errors import DecodeError
@@ -199,19 +198,7 @@ def test_a_witness_does_not_mix_logs_and_does_not_cosign_its_own() -> None:
     record = make_checkpoint_record(place, CompactRange(), CompactRange().extend(LEAVES[:2]), NOW, GATE_KEYS["CH"])
     with pytest.raises(ValueError, match="another log"):
         see(log, record)
-    with pytest.raises(ValueError, match="another log"):
-        compare_cosignatures(log, record.checkpoint, TRUSTED, LATER)
     assert see(None, record).cosign("CH", GATE_KEYS["CH"], LATER) is None
-
-
-def test_cosignatures_of_others_are_compared() -> None:
-    world = make_world(batches=3)
-    record = read_checkpoint_record(world.records[-1][1])
-    log = world.seen["DE"]
-    assert log is not None
-    found, faults = compare_cosignatures(log, record.earlier[0].checkpoint, {"FR": TRUSTED["FR"]}, world.now)
-    assert [each.state for each in found] == ["FR"]
-    assert faults == []
 
 
 def test_records_survive_their_bytes() -> None:

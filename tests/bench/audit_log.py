@@ -32,6 +32,7 @@ from tests.audit.audit_fixtures import (
     fill_world,
     make_id,
     make_pins_and_documents,
+    prove_all,
 )
 from tests.bench.figures import print_line
 
@@ -39,6 +40,8 @@ ENTRIES: Final = 10_000_000
 BLOCK_ENTRIES: Final = 1_000
 VERIFIED_BATCHES: Final = 200
 TURNS: Final = 20
+_NO_ENTRIES: Final = b"\x00\x00"
+"""What follows the head of a block without entries and commitments."""
 
 
 def measure_verification(batches: int = VERIFIED_BATCHES) -> dict[str, float]:
@@ -90,7 +93,8 @@ def measure_proof(entries: int = ENTRIES) -> dict[str, float]:
     proved = time.process_time()
     data = proof.encode()
     bare = len(EntryProof(
-        proof.entry, proof.index, proof.path, proof.head, proof.number, proof.block_path, proof.checkpoint, {}
+        proof.entry, proof.index, proof.path, proof.head, proof.number, proof.block_path, proof.checkpoint, {},
+        commitment=proof.commitment,
     ).encode())  # fmt: skip
     checking = time.process_time()
     check_entry_proof(read_entry_proof(data), make_pins_and_documents()[0], world.now, required=WITNESSES_DEFAULT)
@@ -114,17 +118,18 @@ def _make_proof(world: World, leaves: list[bytes], number: int, item: str, head:
     checkpoint = world.cosign(world.make_checkpoint())
     place = next(place for place, entry in enumerate(block.entries) if read_entry_id(entry, PLACE.log) == item)
     return EntryProof(
-        block.entries[place], place, compute_inclusion_proof(list(map(hash_leaf, block.entries)), place),
+        block.entries[place], place, compute_inclusion_proof(block.hash_entries(), place),
         get_codec(SCHEMA).header + _renumber(head, number), number, compute_inclusion_proof(leaves, number), checkpoint,
-        make_pins_and_documents()[1],
+        prove_all(make_pins_and_documents()[1], checkpoint), commitment=block.get_commitment(place),
     )  # fmt: skip
 
 
 def _renumber(head: bytes, number: int) -> bytes:
     """Return the head of the first block with another number, as its place in a long log requires."""
     codec = get_codec(SCHEMA)
-    fields = codec.decode(codec.header + head + b"\x00")
-    return codec.encode_unframed({**fields, "number": number, "first": number * BLOCK_ENTRIES})[:-1]
+    fields = codec.decode(codec.header + head + _NO_ENTRIES)
+    changed = codec.encode_unframed({**fields, "number": number, "first": number * BLOCK_ENTRIES})
+    return changed.removesuffix(_NO_ENTRIES)
 
 
 def _write_index(folder: Path, leaves: list[bytes], item: str, number: int, entries: int) -> None:

@@ -42,7 +42,6 @@ from tests.bench.sealed_states import SealedStates, read_now
 RECIPIENT: Final = "DE"
 OFFICER: Final = "de-bench"
 ACCEPTED_RATE: Final = 20
-TARGET_MS: Final = 200.0
 _RULING_MS: Final = 60 * 60_000
 _FIRST_S: Final = 180.0
 _LAST_S: Final = 60.0

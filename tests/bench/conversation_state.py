@@ -33,6 +33,7 @@ from sharing.conversation.terms import Terms, hash_condition
 from sharing.conversation.vocabulary import Answer
 from sharing.conversation_state.batch_entries import BatchEntries
 from sharing.conversation_state.due_index import DueIndex
+from sharing.conversation_state.due_order import DueOrder
 from sharing.conversation_state.entries import KeptConversation, decode_entry, encode_conversation
 from sharing.conversation_state.item_keys import make_own_key, read_item_key
 from sharing.ids import make_item_id
@@ -177,7 +178,7 @@ class RecordedChangelog:
 
 def open_store(folder: Path, changelog: RecordedChangelog) -> StateStore:
     """Return the state store of a loop, with RocksDB."""
-    return StateStore(changelog, RocksBackend(folder), lambda: time.time_ns() // 1_000_000)
+    return StateStore(changelog, RocksBackend(folder, DueOrder()), lambda: time.time_ns() // 1_000_000)
 
 
 def measure_million(asks: int, draft_bytes: int) -> dict[str, float]:
@@ -206,7 +207,7 @@ def run_part(folder: Path, asks: int, draft_bytes: int) -> dict[str, float]:
     opened, processor = time.perf_counter(), time.process_time() - processor
     before_index = process.memory_info().rss
     first = index.find_next_due()
-    if first is None or len(index) != asks // PARTITIONS * PARTITIONS:
+    if first is None or index.count_items() != asks // PARTITIONS * PARTITIONS:
         raise ValueError("the index is not complete")
     due = entries.take_due(first + OPENED_EVERY_MS * asks // 1_000, asks)
     if not due or any(read_item_key(item.key).from_state is not None for item in due):

@@ -28,7 +28,7 @@ from sharing.rulings.asked_terms import AskedTerms
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.settings import Settings
 from tests.bench.figures import print_line
-from tests.desk.asgi import STATE, FakeRegister, make_officer, make_services
+from tests.desk.asgi import STATE, FakeRegister, find_credential, make_officer, make_services
 from tests.desk.board.board_world import HELD_BY
 
 
@@ -56,7 +56,10 @@ def serve(bootstrap: str, port: int, desks: int) -> None:
         time.sleep(0.02)
     read_s = time.perf_counter() - started
     _, before = services.sessions.begin_anonymous(now, "en")
-    cookies = [services.sessions.begin(officer_id, b"x", now, before)[0] for officer_id in officers]
+    cookies = [
+        services.sessions.begin(officer_id, find_credential(services, officer_id), now, before)[0]
+        for officer_id in officers
+    ]
     application = build_application(services, (list_routes,))
     server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_level="error"))
     threading.Thread(target=lambda: _end_with_input(server), daemon=True).start()

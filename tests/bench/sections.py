@@ -313,7 +313,11 @@ def measure_sealed_latency(cluster: BenchCluster, plan: BenchPlan, figures: Figu
         measured = sealed_latency.measure_sealed_latency(
             cluster, states, SEALED_LATENCY_RATES, LATENCY_S, DISCLOSED_SHARE
         )
+    windows = measured.pop("warm_up")
     figures["sealed_latency_ms"] = measured
+    figures["sealed_warm_up_ms"] = windows
+    warm_up = ", ".join(f"{window['p99']:.0f}" for window in windows)
+    print_line(f"  p99 in windows of {sealed_latency.WINDOW_S:.0f} s of the warm-up: {warm_up} ms")
     _print_latency("sealed latency", measured)
 
 

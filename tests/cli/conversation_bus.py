@@ -36,7 +36,7 @@ from sharing.model.times import from_milliseconds
 from sharing.model.vocabulary import AuditLogName, Authority, ConditionKind, Outcome
 from sharing.model.vocabulary import Effect as RuleEffect
 from sharing.passkeys.passkey import Passkey
-from sharing.rulings.act import ActContext, to_act
+from sharing.rulings.effect_acts import ActContext, to_act
 from sharing.rulings.mapping import to_events
 from sharing.rulings.signing import VerifiedRuling, verify_ruling
 from sharing.rulings.vocabulary import RulingError

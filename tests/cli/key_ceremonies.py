@@ -39,7 +39,8 @@ class KeyCeremony:
 
     def init(self, *options: str) -> CommandResult:
         where = ("--state", self.state, "--folder", self.keys)
-        return self.call("keys", "init", "--threshold", "2", *where, *self.sign(1, 2, 3), *options)
+        threshold = () if "--threshold" in options else ("--threshold", "2")
+        return self.call("keys", "init", *threshold, *where, *self.sign(1, 2, 3), *options)
 
     def sign(self, *numbers: int) -> list[str | Path]:
         """Return the options that sign with these root keys."""

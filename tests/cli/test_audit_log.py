@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from sharing.audit.checkpoint_record import read_checkpoint_record
 from sharing.kafka.audit_index import LogIndex
 from sharing.kafka.audit_reader import AuditSource
 from sharing.kafka.key_partition import find_partition
 from sharing.kafka.topic_range import TopicRange
+from sharing.model.times import format_time
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS, DIRECTORY
-from tests.audit.audit_fixtures import World, make_id
+from tests.audit.audit_fixtures import World, make_id, stamp_checkpoints
 from tests.audit.audited_bus import STATES, AuditedBus, prepare_audited_bus
+from tests.audit.clock_tsa import ClockTsa, get_service
 from tests.audit.local_tsa import LocalTsa
 from tests.cli.conftest import Call
+from tests.kafka.topic_io import write_records
 
 BATCHES, ENTRIES = 6, 4
 ITEM = make_id(0)
@@ -144,7 +149,8 @@ def test_a_decision_is_proved_and_checked_on_a_machine_with_nothing_else(
     assert "Not enough other States have cosigned" in strict.out
     folder = tmp_path / "signatures"
     commands = call("audit", "check-proof", proof, "--trust-file", bus.trust_file, "--openssl", folder, "--json")
-    assert len(commands.json_document["openssl"]) == 2 * 3 + 3
+    digests = [each for each in commands.json_document["openssl"] if each.startswith("openssl dgst")]
+    assert (len(digests), len(commands.json_document["openssl"])) == (2 * 3, 2 * 3 + 3 + 3)
 
 
 def test_an_act_and_what_is_not_there(call: Call, bus: AuditedBus, tmp_path: Path) -> None:
@@ -199,3 +205,37 @@ def test_a_proof_gets_a_time_stamp_where_a_service_is_configured(
     checked = call("audit", "check-proof", proof, "--time-stamp-roots", service.root_file)
     assert "A time-stamping service" in checked.out
     assert "name the roots of the service" in call("audit", "check-proof", proof).out
+
+
+def test_time_stamps_in_the_topic_are_verified_and_go_into_proofs(
+    call: Call, bus: AuditedBus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    world, service, roots = copy(bus.acts), get_service(), tmp_path / "roots.pem"
+    roots.write_bytes(service.root.public_bytes(Encoding.PEM))
+    world.records = list(world.records)
+    stamp_checkpoints(world)
+    newest = read_checkpoint_record(world.records[-1][1])
+    write_records(
+        bus.broker, CHECKPOINTS.topic("CH"), [newest.encode()], key=newest.checkpoint.origin.encode(),
+        partition=PARTITION,
+    )  # fmt: skip
+    (stamped,) = (each.checkpoint for each in newest.earlier)
+    at = format_time((stamped.signed_at + 2_000) // 1_000 * 1_000)
+    shown = call("audit", "verify", "--time-stamp-roots", roots)
+    assert shown.code == 0, shown
+    assert f"ch.sharing/acts/{PARTITION}: time-stamped until block {BATCHES}, at {at}" in shown.out
+    assert f"ch.sharing/decisions/{PARTITION}: no checkpoint has a time stamp" in shown.out
+    monkeypatch.setenv("SHARING_TIME_STAMP_ROOTS", str(roots))
+    _, acts = call("audit", "verify", "--json").json_document["logs"]
+    assert (acts["stamped_blocks"], acts["stamped_at"], acts["stamped_since"]) == (BATCHES, at, at)
+    proof = tmp_path / "act"
+    monkeypatch.setenv("SHARING_TIME_STAMP_URL", "http://127.0.0.1:1/")  # which is not asked
+    made = call("audit", "prove", ITEM, "--of", "act", "--output", proof, "--json")
+    assert (made.code, made.json_document["stamped_at"]) == (0, at), made
+    checked = call("audit", "check-proof", proof, "--json").json_document
+    assert checked["stamped_at"] == at
+    # Another service is believed: the time stamp is no evidence, and says so.
+    roots.write_bytes(ClockTsa().root.public_bytes(Encoding.PEM))
+    refused = call("audit", "verify", "--json")
+    assert refused.code == 1
+    assert {finding["kind"] for finding in refused.json_document["findings"]} == {"TIME_STAMP_INVALID"}

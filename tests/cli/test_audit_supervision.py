@@ -84,6 +84,18 @@ def test_transfers_are_given_as_a_table_for_other_programs_and_by_year(ch: Conve
     assert ch.run("audit", "transfers", "--csv", "--json").code == 2
 
 
+def test_transfers_are_drawn_into_a_new_file(ch: ConversationBus, tmp_path: Path) -> None:
+    ch.publish(1, disclosed("FR"), withheld("IR"))
+    plot = tmp_path / "transfers.svg"
+    assert ch.run("audit", "transfers", "--plot", str(plot), "--csv").code == 0
+    assert "FR: 1 sent." in plot.read_text()
+    assert "IR" not in plot.read_text()
+    again = ch.run("audit", "transfers", "--plot", str(plot))
+    assert (again.code, "is not overwritten" in again.err) == (2, True)
+    both = ch.run("audit", "transfers", "--plot", str(tmp_path / "x"), "--yearly")
+    assert "--plot and --yearly exclude each other" in both.err
+
+
 def test_what_was_sent_later_has_the_law_of_its_decision_or_says_that_it_is_not_known(ch: ConversationBus) -> None:
     item, story = ch.publish(1, offered("DE", "c.one"))
     story.reply(Answer.ACCEPTED)

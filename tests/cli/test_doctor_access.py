@@ -48,7 +48,7 @@ def load_principal_settings(secure_kafka: SecureKafka, name: str) -> Settings:
 
 
 def open_cluster_as(secure_kafka: SecureKafka, name: str) -> Cluster:
-    return open_cluster(load_principal_settings(secure_kafka, name), ",".join(secure_kafka.partners.states))
+    return open_cluster(load_principal_settings(secure_kafka, name), list(secure_kafka.partners.states))
 
 
 def check_rights_as(secure_kafka: SecureKafka, name: str) -> list[CheckResult]:

@@ -223,3 +223,14 @@ def test_everyone_prints_groups_of_states(call: Call) -> None:
     assert "redacted  nothing" in text
     assert ITEM["value"].replace("[.]", ".") not in text
     assert call("law", "explain", file, "--state", "CH", "--everyone", "--to", "DE").code == 2
+
+
+@pytest.mark.parametrize("command", [("explain", "--state", "CH"), ("questions", "CH")])
+def test_a_misp_file_is_sent_to_the_command_that_reads_it(call: Call, command: tuple[str, ...]) -> None:
+    name, *rest = command
+    Path("event.json").write_text(json.dumps({"Event": {"Attribute": [], "info": "x"}}, indent=1))
+    refused = call("law", name, *rest, "event.json")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.error.startswith("event.json: is MISP, and this command reads JSON lines; `sharing publish event.")
+    Path("cut.json").write_text('{"Event": {')
+    assert "is MISP" not in call("law", name, *rest, "cut.json").error

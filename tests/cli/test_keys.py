@@ -124,6 +124,11 @@ def test_roles_can_be_issued_one_by_one(ch: KeyCeremony) -> None:
 def test_rotate_puts_the_successor_into_force(issued: KeyCeremony) -> None:
     before, seal = find_key(issued, "gate"), find_key(issued, "seal")
     assert issued.run("rotate", "gate", "seal", signers=(2, 3)).code == 0
+    lines = issued.run("show", signers=()).out.splitlines()
+    (old, new) = (number for number, line in enumerate(lines) if line.startswith("gate  "))
+    assert lines[old + 2].startswith("    replaced by its successor from ")
+    assert new == old + 3, "keys of one role are listed together, the present one last"
+    assert not lines[new + 2].startswith("    replaced")
     after = find_key(issued, "gate")
     assert after["key"] == before["successor"] != after["successor"]
     assert find_key(issued, "seal")["key"] == seal["successor"]

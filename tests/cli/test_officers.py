@@ -176,8 +176,8 @@ def test_an_officers_own_key_is_under_a_passphrase_that_only_the_officer_has(ch:
     [
         (("--role", "PUBLIC_PROSECUTER"), "such approver; did you mean"),
         (("--role", "PUBLIC_PROSECUTOR", "--without-roles"), "contradict each other"),
-        (("--days", "91"), "less than or equal to 90"),
-        (("--authority", "KING"), "KING"),
+        (("--days", "91"), "at most 90"),
+        (("--authority", "KING"), "--authority is given more than once"),
     ],
 )
 def test_bad_input_is_refused(ch: Registrars, options: tuple[str, ...], message: str) -> None:

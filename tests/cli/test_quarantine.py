@@ -76,6 +76,11 @@ def test_a_list_can_be_narrowed(call: Call, monkeypatch: pytest.MonkeyPatch) -> 
     assert call("quarantine", "list", "--since", "2999-01-01T00:00:00Z", "--json").out == ""
 
 
+def test_an_empty_list_says_so(call: Call, bus: EmbeddedBroker) -> None:
+    bus.create_topics([QUARANTINE.topic("CH")], 1)
+    assert call("quarantine", "list", "--state", "CH").out == "CH has no quarantined record\n"
+
+
 @pytest.mark.usefixtures("quarantine")
 def test_one_record_is_shown_with_its_remedy(call: Call) -> None:
     own = call("quarantine", "show", ITEM[:8], "--state", "CH").out

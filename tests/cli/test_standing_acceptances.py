@@ -45,12 +45,14 @@ def ch(call: Call, empty_folder: Path, broker: EmbeddedBroker, monkeypatch: pyte
     return registrars
 
 
-def accept(ch: Registrars, *options: str | Path, officer: str = "o-17", key: str = "o-17") -> CommandResult:
+def accept(
+    ch: Registrars, *options: str | Path, officer: str = "o-17", key: str = "o-17", until: str = "2027-06-01T00:00:00Z"
+) -> CommandResult:
     folder = ch.ceremony.folder
     conditions = [part for code in CODES for part in ("--condition", code)]
     return ch.call(
         "directory", "accept", "--state", "CH", "--from", "DE", *conditions, "--offence", "LAUNDERING",
-        "--urgency", "EMERGENCY", "--urgency", "URGENT", "--until", "2027-06-01T00:00:00Z", "--as", officer,
+        "--urgency", "EMERGENCY", "--urgency", "URGENT", "--until", until, "--as", officer,
         "--key", folder / f"{key}.key", "--passphrase-file", folder / f"{key}.pass", *options,
     )  # fmt: skip
 
@@ -96,7 +98,7 @@ def test_what_an_officer_accepts_is_announced_and_ends_with_the_officer(ch: Regi
     assert open_writer(ch, broker).renew(read) is RenewalResult.NOT_DUE
     assert ch.run("revoke", "o-17").code == 0
     late = announce(ch, signed)
-    assert (late.code, "signed by o-17, who is no officer in force" in late.error) == (2, True)
+    assert (late.code, "signed by o-17, who is not an officer in force" in late.error) == (2, True)
     writer = open_writer(ch, broker)
     assert writer.renew(read) is RenewalResult.RENEWED, "at once"
     statement = writer.statement
@@ -112,7 +114,7 @@ def test_who_may_not_accept_is_told_why(ch: Registrars) -> None:
         (accept(ch, key="thief"), "the register does not name the key"),
         (accept(ch, "--condition", "de.irg-61a-2-z"), "the law of DE has no condition de.irg-61a-2-z"),
         (accept(ch, "--urgency", "UNKNOWN"), "an unknown one is never accepted beforehand"),
-        (accept(ch, "--until", "2030-01-01T00:00:00Z"), "at most 366 days"),
+        (accept(ch, until="2030-01-01T00:00:00Z"), "at most 366 days"),
         (accept(ch, "--since", "yesterday"), "--since must be a time with a zone"),
     ):
         assert (result.code, result.out) == (2, ""), result

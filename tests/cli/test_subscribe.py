@@ -149,6 +149,12 @@ def test_a_redacted_value_is_marked(call: Call, bus: EmbeddedBroker) -> None:
 def test_no_notices(call: Call, bus: EmbeddedBroker) -> None:
     result = call("subscribe", "NL", "--once", "--json")
     assert (result.code, result.out, result.err) == (0, "", "")
+    result = call("subscribe", "NL", "--once")
+    assert (result.code, result.out, result.err) == (0, "", "nothing for NL that this group has not received yet\n")
+    result = call("subscribe", "NL", "--once", "--peek")
+    assert (result.code, result.out, result.err) == (0, "", "nothing for NL\n")
+    result = call("subscribe", "NL", "--once", "--from", "CH")
+    assert (result.code, result.out, result.err) == (0, "", "nothing for NL matches\n")
 
 
 def test_unreadable_records_are_reported_with_exit_code_1(call: Call, bus: EmbeddedBroker) -> None:

@@ -61,8 +61,8 @@ def test_names_are_not_wrapped_in_a_terminal(call: Call, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--states", ""), "--states is empty"),
-        (("--states", " , "), "--states is empty"),
+        (("--states", ""), "--states: a value is empty"),
+        (("--states", " , "), "--states: a value is empty"),
         (("--states", "CH,Germny"), "did you mean DE (Germany)?"),
     ],
 )

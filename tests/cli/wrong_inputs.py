@@ -88,6 +88,7 @@ WRONG: Final = (
     *_states("law explain BAD/item --state {}", "--state"),
     *_states("law explain BAD/item --state CH --to {}", "--to"),
     *_states("law questions {}", "STATE"),
+    *(row for name in ("show", "test", "lint", "mutate") for row in _states(f"law {name} {{}}", "STATE")),
     *_states(f"asks list {AWAY} --state {{}}", "--state"),
     *_states(f"items list {AWAY} --state {{}}", "--state"),
     *_states(f"inbox list {AWAY} --state {{}}", "--state"),

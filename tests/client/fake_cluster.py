@@ -1,4 +1,4 @@
-"""A cluster in memory, for tests of what a subscriber hands out and commits: logs, groups, clients that can be killed.
+"""A cluster in memory, for tests of what a subscriber delivers and commits: logs, groups, clients that can be killed.
 
 It answers when the test says so, and what it answers can be a failure. Time plays no part in it.
 """

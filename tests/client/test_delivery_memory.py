@@ -1,4 +1,4 @@
-"""`remember`: what a file keeps of what was handed out, whatever interrupts the writing of it."""
+"""`remember`: what a file keeps of what was delivered, whatever interrupts the writing of it."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_nothing_is_passed_over_while_the_keys_are_not_known(files: ReaderFiles)
         reader._directory._view.trusted_keys = {}
         with (
             Subscriber(files.broker.bootstrap, files.signed.state, reader=reader, stop_at_end=True) as subscriber,
-            pytest.raises(InfrastructureError, match="nothing of its inbox can be judged"),
+            pytest.raises(InfrastructureError, match="nothing in its inbox can be verified"),
         ):
             next(iter(subscriber))
     assert len(read(files)[0]) == 1

@@ -13,10 +13,11 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from sharing._subscriber import Subscriber, UnreadableNotice
+from sharing._notice_intake import UnreadableNotice
+from sharing._subscriber import Subscriber
 from sharing.errors import DecodeError, InfrastructureError, InputError, SettingsError
 from sharing.kafka import group_commits, lanes
-from sharing.kafka.group_consumer import PolledRecord
+from sharing.kafka.polled_record import PolledRecord
 from sharing.model.notice import Notice
 from sharing.model.offer import Offer
 from sharing.serialization.codec import get_codec
@@ -100,7 +101,7 @@ def test_an_urgent_notice_is_delivered_before_a_backlog(
             write_records(bus, URGENT.topic(state), [notice_bytes(state, "urgent.example")])
         if "urgent.example" in received:
             break
-    # The urgent notice arrives while ordinary ones are handed out, well before the end of the backlog.
+    # The urgent notice arrives while ordinary ones are delivered, well before the end of the backlog.
     assert len(received) < 20_000
 
 
@@ -139,7 +140,7 @@ def test_no_version_of_an_item_follows_a_later_one(
     assert metrics.superseded._value.get() == 2
     skipped = [record.getMessage() for record in caplog.records if "later version" in record.getMessage()]
     assert skipped == [
-        f"{NOTICES.topic(state)}/0@{offset}: skipped, a later version of the item was handed out" for offset in (0, 2)
+        f"{NOTICES.topic(state)}/0@{offset}: skipped, a later version of the item was delivered" for offset in (0, 2)
     ]
 
 
@@ -281,7 +282,7 @@ def test_a_batch_whose_handler_raised_is_delivered_again(
     subscriber.run_batches(lambda notices: batches.append([notice.content["value"] for notice in notices]), 2)
     assert batches[1] == batches[2]  # the same object begins with the batch that failed
     assert [value for batch in (batches[0], *batches[2:]) for value in batch] == [f"{n}.example" for n in range(6)]
-    with pytest.raises(InputError, match="a batch of 0 notices has nothing to handle"):
+    with pytest.raises(InputError, match="a batch of 0 notices is empty"):
         subscriber.run_batches(handle, 0)
 
 

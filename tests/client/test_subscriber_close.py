@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from sharing._subscriber import Subscriber
-from sharing.kafka.group_consumer import PolledRecord
+from sharing.kafka.polled_record import PolledRecord
 from sharing.model.notice import Notice
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import NOTICES

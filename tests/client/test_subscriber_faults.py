@@ -17,7 +17,8 @@ from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
 from sharing.kafka import group_commits, group_consumer
 from sharing.kafka.clients import make_consumer
-from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
+from sharing.kafka.group_consumer import GroupConsumer
+from sharing.kafka.polled_record import PolledRecord
 from sharing.model.notice import Notice
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker

@@ -9,11 +9,13 @@ import pytest
 from confluent_kafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from sharing._subscriber import Subscriber, UnreadableNotice
+from sharing._notice_intake import UnreadableNotice
+from sharing._subscriber import Subscriber
 from sharing.errors import InfrastructureError
 from sharing.kafka import group_consumer
 from sharing.kafka.clients import client_properties, make_admin, make_consumer
-from sharing.kafka.group_consumer import GroupConsumer, PolledRecord
+from sharing.kafka.group_consumer import GroupConsumer
+from sharing.kafka.polled_record import PolledRecord
 from sharing.kafka.topic_ids import format_offset_metadata, query_topic_ids
 from sharing.telemetry.client_metrics import SubscriberMetrics
 from sharing.topology.topics import NOTICES, URGENT, TopicKind

@@ -1,7 +1,7 @@
 """For any order of hand-outs, commits, faults and kills, a subscriber does what a naive reading of its promise says.
 
-The promise: what is committed was handled, or is passed over; nothing is lost; in one life nothing that was handled is
-handed out again, and with `remember` not in the next one either; no version of an item follows a later one.
+The promise: what is committed was handled or skipped; nothing is lost; in one life nothing that was handled is
+delivered again, and with `remember` not in the next one either; no version of an item follows a later one.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class SubscriberMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.written: dict[bytes, tuple[str, str, int]] = {}  # id, item and version, by record
         self.places: dict[str, tuple[str, int, int]] = {}  # of records whose order shows
-        self.open_now: set[str] = set()  # handed out in this batch
+        self.open_now: set[str] = set()  # delivered in this batch
         self.handled: Counter[str] = Counter()  # by id, in all lives
         self.handled_now: set[str] = set()  # in this life, or in the file
-        self.newest: dict[str, int] = {}  # version handed out last, by item, as far as this life or the file knows it
+        self.newest: dict[str, int] = {}  # version delivered last, by item, as far as this life or the file knows it
         self.newest_handled: dict[str, int] = {}
         self.handled_in_life: set[str] = set()
         self.has_moved = False  # the partitions, in this life
@@ -139,7 +139,7 @@ class SubscriberMachine(RuleBasedStateMachine):
                 self.note_handled(taken[-1])
             self.check_handed_out(notice)
             if len(taken) == count:
-                break  # handed out, and not handled
+                break  # delivered, and not handled
             taken.append(notice)
             if len(taken) == count and not handles_last:
                 break
@@ -222,7 +222,7 @@ class SubscriberMachine(RuleBasedStateMachine):
     # What a naive reader notes.
 
     def check_handed_out(self, notice: Notice) -> None:
-        assert notice.id not in self.handled_now, f"{notice.id} was handled, and is handed out again"
+        assert notice.id not in self.handled_now, f"{notice.id} was handled, and is delivered again"
         assert notice.version >= self.newest.get(notice.item_id, 0), f"{notice.id} follows a later version"
         self.newest[notice.item_id] = notice.version
         if notice.id in self.places:
@@ -230,7 +230,7 @@ class SubscriberMachine(RuleBasedStateMachine):
             for data in self.cluster.logs[topic, partition][:offset]:
                 earlier = self.written.get(data, ("",))[0]
                 is_done = earlier not in self.places or self.handled[earlier] or earlier in self.open_now
-                assert is_done, f"{notice.id} is handed out before {earlier}"
+                assert is_done, f"{notice.id} is delivered before {earlier}"
 
     def note_handled(self, notice: Notice) -> None:
         self.handled[notice.id] += 1

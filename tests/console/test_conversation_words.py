@@ -21,7 +21,8 @@ from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, Consequence, Refusal, ReplyResult
 from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from sharing.model.vocabulary import NoticeKind
-from sharing.rulings.act import ActContext, ActKind, to_act
+from sharing.rulings.act import ActKind
+from sharing.rulings.effect_acts import ActContext, to_act
 from tests.conversation.people import NOW, disclosed, held
 from tests.conversation.test_provider import Story
 

@@ -20,7 +20,7 @@ from sharing.conversation_state.covers import (
     encode_covers,
     make_covers_key,
 )
-from sharing.conversation_state.due_index import list_elements
+from sharing.conversation_state.due_order import list_elements
 from sharing.conversation_state.item_keys import is_log_key
 from sharing.errors import DecodeError
 from tests.conversation.people import NOW

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from processors.exactly_once.state_store import Overlay, StateStore
+from processors.exactly_once.state_store import StoreBackend
 from processors.exactly_once.state_store_backends import MemoryBackend
 from processors.inbox.state_entries import (
     OpenedBefore,
@@ -23,22 +23,22 @@ from processors.inbox.state_entries import (
 )
 from processors.sealing.sent_streams import SentStreams
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.events import Replied, TimePassed
+from sharing.conversation.events import Replied
 from sharing.conversation.received_events import OfferReceived, OfferWithdrawn
-from sharing.conversation.receiver import ReceivedItem, advance_received, due_received
+from sharing.conversation.receiver import ReceivedItem, advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer
 from sharing.conversation_state import due_index
-from sharing.conversation_state.batch_entries import BatchEntries
-from sharing.conversation_state.due_index import DueIndex, DueItem
+from sharing.conversation_state.due_index import DueItem
 from sharing.conversation_state.entries import KeptConversation, decode_received, encode_received
 from sharing.conversation_state.item_keys import make_own_key, make_received_key, read_item_key
 from sharing.errors import DecodeError
 from sharing.model.vocabulary import Urgency
 from sharing.seal.sequences import StreamId, StreamPosition
 from tests.conversation.people import NOW
+from tests.conversation_state.index_worker import LATER, Worker, fill, make_offer
 from tests.conversation_state.kept_states import make_item
-from tests.processors.exactly_once.state_store_fixtures import PARTITIONS, FakeChangelog
+from tests.processors.exactly_once.state_store_fixtures import PARTITIONS
 
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "100"))
 STALE_MIN = 3
@@ -47,86 +47,23 @@ LENGTHS_MS = st.sampled_from([10, 50, 500, 4_000, 200_000])
 LIMITS = st.sampled_from([1, 2, 100])
 
 
-def make_offer(item: str, number: int, lasts_ms: int, now: int) -> ReceivedItem:
-    event = OfferReceived(f"{item} {number}", Revision(number), Urgency.ORDINARY, now + lasts_ms)
-    return advance_received(ReceivedItem(item, "CH", "DE"), event, now)[0]
-
-
-class Worker:
-    """A loop with a state store, without a broker. `pending` and `current` are the two batches in progress."""
-
-    def __init__(self) -> None:
-        self.changelog = FakeChangelog()
-        self.store = StateStore(self.changelog, MemoryBackend(), lambda: self.changelog.now_ms)
-        self.index = DueIndex()
-        self.owned: set[int] = set()
-        self.pending: Overlay | None = None
-        self.view: Overlay | None = None
-        self.entries: BatchEntries | None = None
-
-    def take_partitions(self, partitions: set[int]) -> None:
-        assert self.store.restore_partitions(partitions)
-        self.owned |= partitions
-
-    def give_up_partitions(self, partitions: set[int]) -> None:
-        self.store.close_partitions(partitions)
-        self.owned -= partitions
-
-    def open_batch(self) -> BatchEntries:
-        self.view = self.store.create_overlay(self.pending)
-        self.entries = BatchEntries(self.index, self.view)
-        return self.entries
-
-    def start_commit(self) -> None:
-        assert self.view is not None
-        self.view.freeze()
-        self.pending, self.view, self.entries = self.view, None, None
-
-    def commit(self) -> None:
-        if self.pending is not None:
-            ends = {
-                partition: self.changelog.write_transaction(partition, changes.items())
-                for partition, changes in self.pending.changes.items()
-            }
-            self.store.apply_overlay(self.pending, ends)
-        self.pending = None
-
-    def abort(self) -> None:
-        """Discard both batches, close all copies and open them again, as `Transactor` does."""
-        self.pending = self.view = self.entries = None
-        owned = set(self.owned)
-        self.give_up_partitions(owned)
-        self.take_partitions(owned)
-
-    def scan(self) -> dict[DueItem, int]:
-        """Return when each item is due, read from all entries."""
-        assert self.view is not None
-        found = {}
-        for partition in self.owned:
-            for key, entry in self.view.items(partition):
-                instant = due_received(decode_received(key, entry))
-                if instant is not None:
-                    found[DueItem(partition, key)] = instant
-        return found
-
-    def advance(self, item: DueItem, now: int) -> None:
-        assert self.entries is not None
-        identity, from_state = read_item_key(item.key)
-        received = self.entries.find_received(item.partition, str(from_state), identity)
-        assert received is not None
-        self.entries.keep_received(item.partition, advance_received(received, TimePassed(), now)[0])
-
-
 class IndexMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.stale_min, due_index.STALE_MIN = due_index.STALE_MIN, STALE_MIN  # type: ignore[misc]
-        self.worker, self.now, self.number = Worker(), NOW, 0
+        self.worker, self.now, self.number = Worker(self.open_backend()), NOW, 0
         self.worker.take_partitions(set(PARTITIONS))
 
     def teardown(self) -> None:
         if hasattr(self, "stale_min"):
             due_index.STALE_MIN = self.stale_min  # type: ignore[misc]
+
+    def open_backend(self) -> StoreBackend:
+        return MemoryBackend()
+
+    def check_length(self) -> None:
+        live = len(self.worker.scan())
+        assert len(self.worker.index) <= 1.5 * live + STALE_MIN * len(PARTITIONS), "the index grows without bound"
 
     @property
     def is_idle(self) -> bool:
@@ -136,8 +73,7 @@ class IndexMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.worker.view is None)
     def open_batch(self) -> None:
         self.worker.open_batch()
-        live = len(self.worker.scan())
-        assert len(self.worker.index) <= 1.5 * live + STALE_MIN * len(PARTITIONS), "the index grows without bound"
+        self.check_length()
         self.check_counts()
 
     def check_counts(self) -> None:
@@ -266,18 +202,6 @@ def worker() -> Worker:
     worker = Worker()
     worker.take_partitions({0})
     return worker
-
-
-def fill(worker: Worker, items: int = 1) -> None:
-    entries = worker.open_batch()
-    for number in range(items):
-        entries.keep_received(0, make_offer(make_item(number), 1, 1_000, NOW))
-    worker.start_commit()
-    worker.commit()
-
-
-LATER = NOW + 500
-"""When the first escalation of these offers is due."""
 
 
 def test_what_an_aborted_batch_took_is_due_again(worker: Worker) -> None:

@@ -49,6 +49,12 @@ def of_kind(kind: str, *below: str) -> list[Manifest]:
     return [manifest for manifest in load_manifests(*below) if manifest["kind"] == kind]
 
 
+def of_workload(workload: str, kind: str, state: str) -> list[Manifest]:
+    """Return the resources of one kind that belong to a State's `gate` or `desk`."""
+    labelled = (each for each in of_kind(kind, state.lower()) if "labels" in each["metadata"])
+    return [each for each in labelled if each["metadata"]["labels"].get("app.kubernetes.io/name") == workload]
+
+
 @cache
 def custom_schemas() -> dict[tuple[str, str], dict[str, Any]]:
     """Return the schemas of custom resources by API version and kind."""

@@ -81,15 +81,19 @@ def test_a_service_has_no_privileges(name: str) -> None:
 def test_ports_are_published_only_on_the_loopback_interface(name: str) -> None:
     ports = SERVICES[name].get("ports", [])
     assert all(port.startswith("127.0.0.1:") for port in ports)
-    assert not ports or "front" in SERVICES[name]["networks"]
+    assert not ports or {"front", "officers"} & set(SERVICES[name]["networks"])
 
 
 def test_services_with_content_have_no_outbound_access() -> None:
     internal = {name for name, network in STACK["networks"].items() if (network or {}).get("internal")}
     assert internal == {"bus", "monitoring"}
     monitoring = {"prometheus", "alertmanager", "grafana"}
+    # Its ports are published, so it is not internal; without address translation nothing outside answers.
+    officers = STACK["networks"]["officers"]
+    assert officers == {"driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"}}
     for name, service in SERVICES.items():
-        assert (set(service["networks"]) <= internal) == (name not in monitoring)
+        assert ("officers" in service["networks"]) == name.startswith("desk-")
+        assert (set(service["networks"]) <= internal | {"officers"}) == (name not in monitoring)
         assert ("bus" in service["networks"]) == (name not in monitoring)
 
 
@@ -97,7 +101,7 @@ def test_services_with_content_have_no_outbound_access() -> None:
 def test_the_file_contains_no_secret(name: str) -> None:
     for key, value in SERVICES[name].get("environment", {}).items():
         if "PASSWORD" in key or "KEY" in key:
-            assert value.startswith("/run/secrets/")
+            assert value.startswith(("/run/secrets/", "/tmp/private/"))  # noqa: S108 in memory of the container
     assert all(secret["file"].startswith("./secrets/") for secret in STACK["secrets"].values())
 
 
@@ -119,12 +123,13 @@ def test_every_image_is_pinned_to_a_version_and_a_digest(name: str) -> None:
 @NAMED
 def test_the_memory_of_a_service_is_limited(name: str) -> None:
     limits = {"kafka": "2g", "registry": "768m", "prometheus": "1g", "alertmanager": "256m", "grafana": "512m"}
+    limits |= {"desk-ch": "256m", "desk-de": "256m"}
     assert SERVICES[name]["mem_limit"] == limits.get(name, "1g")
 
 
 def test_a_gate_applies_only_signed_packs_and_none_older_than_the_last() -> None:
     for name, service in SERVICES.items():
-        if name.startswith("gate-"):
+        if name.startswith(("gate-", "desk-")):
             settings, state = service["environment"], service["environment"]["SHARING_STATE"].lower()
             mounted = {f"/run/secrets/{secret['target']}" for secret in service["secrets"]}
             needed = {f"{settings['SHARING_PACKS']}/{state}.yaml{end}" for end in ("", ".sig")}
@@ -150,15 +155,16 @@ def test_every_permanent_service_has_a_health_check() -> None:
         assert ("test" in service["healthcheck"]) == (service["restart"] != "no")
 
 
-def test_prometheus_scrapes_every_gate_with_its_state_as_label() -> None:
+@pytest.mark.parametrize(("job", "setting"), [("gate", "SHARING_WEB_PORT"), ("desk", "SHARING_DESK_METRICS_PORT")])
+def test_prometheus_scrapes_every_gate_and_desk_with_its_state_as_label(job: str, setting: str) -> None:
     scrapes = yaml.safe_load((COMPOSE / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
-    static_configs = next(scrape for scrape in scrapes if scrape["job_name"] == "sharing-gate")["static_configs"]
-    gates = {
-        f"{name}:{service['environment']['SHARING_WEB_PORT']}": service["environment"]["SHARING_STATE"]
+    static_configs = next(scrape for scrape in scrapes if scrape["job_name"] == f"sharing-{job}")["static_configs"]
+    served = {
+        f"{name}:{service['environment'][setting]}": service["environment"]["SHARING_STATE"]
         for name, service in SERVICES.items()
-        if name.startswith("gate-")
+        if name.startswith(f"{job}-")
     }
-    assert {target: config["labels"]["state"] for config in static_configs for target in config["targets"]} == gates
+    assert {target: config["labels"]["state"] for config in static_configs for target in config["targets"]} == served
 
 
 def test_promtool_accepts_the_configuration_of_prometheus(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tests.deploy.deploy_files import ROOT, load_compose
 from tests.deploy.test_trial import (  # noqa: F401 the fixtures of the trial
     broker,
     clients_ca,
+    make_service_command,
     prepared,
     read_service_settings,
     secrets,
@@ -50,20 +50,18 @@ class Trial:
     def run(self, service: str, command: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in place of the one of a service."""
         return subprocess.run(
-            self._make_command(command.split()), input=text, capture_output=True, text=True, timeout=120, check=False,
-            env=self._make_environment(service), cwd=self.folder,
+            env=self._make_environment(service), args=make_service_command(service, self.folder, command.split()),
+            input=text, capture_output=True, text=True, timeout=120, check=False, cwd=self.folder,
         )  # fmt: skip
 
     def start(self, service: str) -> subprocess.Popen[bytes]:
         """Start a service with its own command."""
         with (self.folder / f"{service}.log").open("wb") as log:
             return subprocess.Popen(
-                self._make_command(load_compose()["services"][service]["command"]),
-                env=self._make_environment(service), stdout=log, stderr=log, cwd=self.folder,
+                env=self._make_environment(service),
+                args=make_service_command(service, self.folder, load_compose()["services"][service]["command"]),
+                stdout=log, stderr=log, cwd=self.folder,
             )  # fmt: skip
-
-    def _make_command(self, arguments: list[str]) -> list[str]:
-        return [sys.executable, "-m", "sharing", *arguments]  # the entry point of the image
 
     def _make_environment(self, service: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
@@ -84,7 +82,13 @@ def trial(prepared: str, secrets: Path, tmp_path: Path) -> Iterator[Trial]:  # n
 def test_the_lines_of_the_page_do_what_they_say(trial: Trial) -> None:
     """The operator checks, an officer announces, an agency publishes, and a partner receives, each with its rights."""
     inputs = {"ch.yaml": sample_directory()[0], "item.jsonl": f"{json.dumps(OWN_ITEM)}\n"}
-    assert [line["service"] for line in LINES] == ["operator", "console-ch", "agency-ch-fedpol", "partner-de"]
+    assert [line["service"] for line in LINES] == [
+        "operator",
+        "console-ch",
+        "agency-ch-fedpol",
+        "partner-de",
+        "registrar-ch",
+    ]
     assert trial.run("console-de", "directory announce /dev/stdin --state DE", inputs["ch.yaml"]).returncode == 0
     wait_until(lambda: '"partitions assigned' in (trial.folder / "gate-ch-0.log").read_text(), "the gate works")
     printed = {}

@@ -25,6 +25,7 @@ from tests.deploy.deploy_files import (
     load_manifests,
     load_partners,
     of_kind,
+    of_workload,
     validate_document,
 )
 from tests.packs.pack_fixtures import KEY
@@ -103,7 +104,10 @@ def test_the_longest_names_that_a_partners_file_allows_are_valid() -> None:
     assert SUBDOMAIN.fullmatch(f"national.ch.indicators.{agency}")
 
 
-@pytest.mark.parametrize("folder", ["", "cluster", *[state.lower() for state in STATES]])
+@pytest.mark.parametrize(
+    "folder",
+    ["", "cluster", *(f"{state.lower()}{below}" for state in STATES for below in ("", "/desk"))],
+)
 def test_a_kustomization_lists_all_files_of_its_folder(folder: str) -> None:
     directory = KUBERNETES / folder
     kustomization = yaml.safe_load((directory / "kustomization.yaml").read_text())
@@ -161,16 +165,16 @@ def state(request: pytest.FixtureRequest) -> str:
 
 
 def pod_spec(state: str) -> dict[str, Any]:
-    spec: dict[str, Any] = of_kind("StatefulSet", state.lower())[0]["spec"]
+    spec: dict[str, Any] = of_workload("gate", "StatefulSet", state)[0]["spec"]
     return spec["template"]["spec"]  # type: ignore[no-any-return]
 
 
 def test_a_gate_keeps_its_group_membership_across_restarts(state: str) -> None:
-    spec = of_kind("StatefulSet", state.lower())[0]["spec"]
+    spec = of_workload("gate", "StatefulSet", state)[0]["spec"]
     assert spec["replicas"] == load_partners().states[state].workers
     instance = {"name": "SHARING_INSTANCE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     assert pod_spec(state)["containers"][0]["env"] == [instance]
-    assert "SHARING_INSTANCE" not in of_kind("ConfigMap", state.lower())[0]["data"]
+    assert "SHARING_INSTANCE" not in of_workload("gate", "ConfigMap", state)[0]["data"]
 
 
 def test_a_gate_has_no_privileges(state: str) -> None:
@@ -198,13 +202,13 @@ def test_a_gate_has_no_privileges(state: str) -> None:
 
 
 def test_every_file_in_the_settings_is_mounted(state: str) -> None:
-    data = of_kind("ConfigMap", state.lower())[0]["data"]
+    data = of_workload("gate", "ConfigMap", state)[0]["data"]
     container = pod_spec(state)["containers"][0]
     mounts = [Path(mount["mountPath"]) for mount in container["volumeMounts"]]
     for name, value in data.items():
         if value.startswith("/"):
             assert [mount for mount in mounts if Path(value).is_relative_to(mount)], name
-    claims = of_kind("StatefulSet", state.lower())[0]["spec"]["volumeClaimTemplates"]
+    claims = of_workload("gate", "StatefulSet", state)[0]["spec"]["volumeClaimTemplates"]
     volumes = {volume["name"] for volume in pod_spec(state)["volumes"]}
     volumes |= {claim["metadata"]["name"] for claim in claims}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
@@ -216,13 +220,13 @@ def test_every_file_in_the_settings_is_mounted(state: str) -> None:
 
 
 def test_a_gate_applies_only_signed_packs_and_none_older_than_the_last(state: str) -> None:
-    settings = of_kind("ConfigMap", state.lower())[0]["data"]
+    settings = of_workload("gate", "ConfigMap", state)[0]["data"]
     mounts = {mount["mountPath"]: mount["name"] for mount in pod_spec(state)["containers"][0]["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod_spec(state)["volumes"]}
     key = Path(settings["SHARING_PACK_KEY"])
     assert volumes[mounts[str(key.parent)]] == {"name": "pack-key", "configMap": {"name": "pack-key"}}
     assert volumes[mounts[settings["SHARING_PACKS"]]]["configMap"] == {"name": "law-packs"}
-    (claim,) = of_kind("StatefulSet", state.lower())[0]["spec"]["volumeClaimTemplates"]
+    (claim,) = of_workload("gate", "StatefulSet", state)[0]["spec"]["volumeClaimTemplates"]
     assert mounts[settings["SHARING_STATE_FOLDER"]] == claim["metadata"]["name"]
 
 
@@ -246,9 +250,9 @@ def test_a_gate_uses_the_certificate_of_its_kafka_user(state: str) -> None:
 
 
 def test_a_gate_may_only_connect_to_kafka_and_dns_and_be_scraped_by_prometheus(state: str) -> None:
-    deny, gate = of_kind("NetworkPolicy", state.lower())
+    deny, gate = of_workload("gate", "NetworkPolicy", state)
     assert deny["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    labels = of_kind("StatefulSet", state.lower())[0]["spec"]["template"]["metadata"]["labels"]
+    labels = of_workload("gate", "StatefulSet", state)[0]["spec"]["template"]["metadata"]["labels"]
     assert gate["spec"]["podSelector"]["matchLabels"] == labels
     (ingress,) = gate["spec"]["ingress"]
     assert [peer["namespaceSelector"]["matchLabels"] for peer in ingress["from"]] == [
@@ -259,22 +263,22 @@ def test_a_gate_may_only_connect_to_kafka_and_dns_and_be_scraped_by_prometheus(s
     assert [port["port"] for port in brokers["ports"]] == [listener["port"]]
     assert {port["port"] for port in dns["ports"]} == {53}
     assert all(peer.get("podSelector") for rule in gate["spec"]["egress"] for peer in rule["to"])
-    bootstrap = of_kind("ConfigMap", state.lower())[0]["data"]["SHARING_BOOTSTRAP"]
+    bootstrap = of_workload("gate", "ConfigMap", state)[0]["data"]["SHARING_BOOTSTRAP"]
     assert bootstrap == f"sharing-kafka-bootstrap.sharing-kafka.svc:{listener['port']}"
 
 
 def test_all_selectors_match_the_gates(state: str) -> None:
-    labels = of_kind("StatefulSet", state.lower())[0]["spec"]["template"]["metadata"]["labels"]
+    labels = of_workload("gate", "StatefulSet", state)[0]["spec"]["template"]["metadata"]["labels"]
     selectors = [
-        of_kind("StatefulSet", state.lower())[0]["spec"]["selector"]["matchLabels"],
-        of_kind("PodDisruptionBudget", state.lower())[0]["spec"]["selector"]["matchLabels"],
-        of_kind("PodMonitor", state.lower())[0]["spec"]["selector"]["matchLabels"],
-        of_kind("Service", state.lower())[0]["spec"]["selector"],
+        of_workload("gate", "StatefulSet", state)[0]["spec"]["selector"]["matchLabels"],
+        of_workload("gate", "PodDisruptionBudget", state)[0]["spec"]["selector"]["matchLabels"],
+        of_workload("gate", "PodMonitor", state)[0]["spec"]["selector"]["matchLabels"],
+        of_workload("gate", "Service", state)[0]["spec"]["selector"],
     ]
     assert selectors == [labels] * 4
     assert (
-        of_kind("Service", state.lower())[0]["metadata"]["name"]
-        == (of_kind("StatefulSet", state.lower())[0]["spec"]["serviceName"])
+        of_workload("gate", "Service", state)[0]["metadata"]["name"]
+        == (of_workload("gate", "StatefulSet", state)[0]["spec"]["serviceName"])
     )
 
 

@@ -29,9 +29,22 @@ def test_every_resource_is_in_the_manifests() -> None:
     namespaces = set(re.findall(r"-n (sharing-\w+)", text))
     assert namespaces <= {manifest["metadata"]["name"] for manifest in of_kind("Namespace")}
     assert set(re.findall(r"wait kafka/(\w+)", text)) == {of_kind("Kafka")[0]["metadata"]["name"]}
-    projected = of_kind("StatefulSet", "ch")[0]["spec"]["template"]["spec"]["volumes"][0]["projected"]["sources"]
-    created = {name: set(re.findall(r"--from-file=(\S+)", line)) for line in COMMANDS
+    needed: dict[str, set[str]] = {}
+    for workload in of_kind("StatefulSet", "ch"):
+        for volume in workload["spec"]["template"]["spec"]["volumes"]:
+            for source in volume.get("projected", {}).get("sources", [volume]):
+                if "secret" in source:
+                    name = source["secret"].get("name") or source["secret"]["secretName"]
+                    needed[name] = {item["key"] for item in source["secret"]["items"]}
+    created = {name: set(re.findall(r"--from-file=([^\s=]+)", line)) for line in COMMANDS
             for name in re.findall(r"create secret generic (\S+)", line)}  # fmt: skip
-    assert created == {
-        source["secret"]["name"]: {item["key"] for item in source["secret"]["items"]} for source in projected
-    }
+    created |= {name: {"tls.crt", "tls.key"} for name in re.findall(r"create secret tls (\S+)", text)}
+    assert created == needed
+
+
+def test_every_config_map_that_a_pod_needs_is_created() -> None:
+    made = {each["metadata"]["name"] for each in of_kind("ConfigMap", "ch")} | {"law-packs"}  # by kustomize
+    made |= set(re.findall(r"create configmap (\S+)", "\n".join(COMMANDS)))
+    for workload in of_kind("StatefulSet", "ch"):
+        volumes = workload["spec"]["template"]["spec"]["volumes"]
+        assert {volume["configMap"]["name"] for volume in volumes if "configMap" in volume} <= made

@@ -13,11 +13,11 @@ from sharing.cli.desk import make_desk_settings
 from sharing.desk.settings import require_protected
 from sharing.errors import SettingsError
 from sharing.settings import Settings, load_settings
-from sharing.tools.manifests.common import WEB_PORT, gate_settings
+from sharing.tools.manifests.common import DESK_METRICS_PORT, WEB_PORT, gate_settings
 from sharing.tools.manifests.kafka_metrics import DISK_JOB
 from sharing.topology.acls import Principal, parse_principal
 from sharing.topology.topics import INDICATORS, Role
-from tests.deploy.deploy_files import COMPOSE, DEPLOY, ROOT, SYSTEMD, load_compose, load_partners, of_kind
+from tests.deploy.deploy_files import COMPOSE, DEPLOY, ROOT, SYSTEMD, load_compose, load_partners, of_kind, of_workload
 
 KNOWN = {f"SHARING_{name.upper()}" for name in Settings.model_fields} | {"SHARING_CONFIG"}
 
@@ -34,7 +34,7 @@ GATES: dict[str, dict[str, str]] = {
     **{
         f"configmap {manifest['data']['SHARING_STATE']}": manifest["data"]
         for manifest in of_kind("ConfigMap")
-        if "SHARING_STATE" in manifest["data"]
+        if manifest["metadata"]["name"] == "gate-settings"
     },
     **{path.name: read_env_file(path) for path in SYSTEMD.glob("gate-*.env")},
 }
@@ -55,6 +55,19 @@ def test_the_settings_of_a_gate_load(settings: dict[str, str], monkeypatch: pyte
     assert list(loaded.agency_ids) == load_partners().states[loaded.state].agencies
     assert loaded.partitions == load_partners().partitions
     assert loaded.web_port == WEB_PORT
+
+
+@pytest.mark.parametrize("state", sorted(load_partners().states))
+def test_the_settings_of_a_desk_in_the_trial_load(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = load_compose()["services"][f"desk-{state.lower()}"]
+    for name, value in service["environment"].items():
+        monkeypatch.setenv(name, value)
+    desk = make_desk_settings(load_settings(), state)
+    require_protected(desk)
+    assert (desk.metrics_host, desk.metrics_port) == ("0.0.0.0", DESK_METRICS_PORT)  # noqa: S104
+    assert service["ports"] == [f"127.0.0.1:{desk.port}:{desk.port}"]
+    assert desk.origin == f"https://localhost:{desk.port}"
+    assert desk.agency == load_partners().states[state].desk_agency is not None
 
 
 @pytest.mark.parametrize("path", sorted(SYSTEMD.glob("desk-*.env")), ids=lambda path: path.name)
@@ -113,14 +126,14 @@ def test_probes_and_scrapes_use_endpoints_that_a_worker_serves() -> None:
     )
     assert served >= {"/metrics", "/health", "/ready"}
     used: set[str] = set()
-    for stateful in of_kind("StatefulSet"):
+    for stateful in (each for name in load_partners().states for each in of_workload("gate", "StatefulSet", name)):
         container = stateful["spec"]["template"]["spec"]["containers"][0]
         probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
         assert {probe["port"] for probe in probes} == {"web"}
         assert container["ports"] == [{"name": "web", "containerPort": WEB_PORT}]
         used |= {probe["path"] for probe in probes}
     for name in load_partners().states:
-        for monitor in of_kind("PodMonitor", name.lower()):
+        for monitor in of_workload("gate", "PodMonitor", name):
             used |= {endpoint["path"] for endpoint in monitor["spec"]["podMetricsEndpoints"]}
     for text in ((DEPLOY / "Containerfile").read_text(), (COMPOSE / "compose.yaml").read_text()):
         used |= set(re.findall(r"SHARING_WEB_PORT'\]\}(/\w+)", text))

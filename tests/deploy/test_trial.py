@@ -9,12 +9,15 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -39,6 +42,7 @@ from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.process import find_free_port
 from sharing.tools.manifests import kafka_node
 from sharing.tools.manifests.common import PACK_KEY_FILE, STATE_FOLDER, TLS_PORT
+from sharing.tools.manifests.compose_desk import PRIVATE_FOLDER
 from sharing.tools.manifests.registry import PORT as REGISTRY_PORT
 from sharing.tools.manifests.registry import PROPERTIES_FILE as REGISTRY_FILE
 from sharing.tools.manifests.registry import SECRETS
@@ -97,7 +101,19 @@ def test_exactly_the_secrets_of_the_compose_file_are_generated(secrets: Path) ->
 def test_only_the_owner_can_open_the_folder_of_secrets(secrets: Path) -> None:
     assert secrets.stat().st_mode & 0o777 == 0o700
     keys = {path.read_bytes() for path in secrets.glob("*.key")}
-    assert len(keys) == len(list_principals(read_partners(PARTNERS))) + 2  # and those of the broker and the registry
+    partners = read_partners(PARTNERS)
+    # Also of the broker and the registry, and of each State a reader's and that of its desk's pages.
+    assert len(keys) == len(list_principals(partners)) + 2 + 2 * len(partners.states)
+
+
+@pytest.mark.parametrize("state", sorted(read_partners(PARTNERS).states))
+def test_a_desk_gets_no_signing_key_and_a_registrar_no_other(secrets: Path, state: str) -> None:
+    for name, role in ((f"desk.{state.lower()}.tar", "wrap"), (f"registrar.{state.lower()}.tar", "registrar")):
+        with tarfile.open(secrets / name) as archive:
+            private = [each.name for each in archive if each.name.startswith("private/")]
+            documents = {each.name for each in archive} - set(private)
+        assert [re.fullmatch(rf"private/{role}\.[0-9a-f]+\.key", each) is not None for each in private] == [True]
+        assert documents == {"root.1.json", "keys.1.json", "keys.2.json", "readers.1.json"}
 
 
 @pytest.mark.parametrize("state", sorted(read_partners(PARTNERS).states))
@@ -291,16 +307,51 @@ def read_service_settings(service: str, bootstrap: str, secrets: Path, folder: P
         **tls_environment(secrets, files["tls.key"].removesuffix(".key")),
         "SHARING_BOOTSTRAP": bootstrap,
     }
-    if "SHARING_WEB_PORT" in settings:
-        settings |= {"SHARING_WEB_PORT": str(find_free_port()), "SHARING_WEB_BIND": "127.0.0.1"}
+    for port in ("SHARING_WEB_PORT", "SHARING_DESK_PORT", "SHARING_DESK_METRICS_PORT"):
+        if port in settings:
+            settings[port] = str(find_free_port())
+    if "SHARING_WEB_BIND" in settings:
+        settings["SHARING_WEB_BIND"] = "127.0.0.1"
     for config in document.get("configs", ()):
         local = str(COMPOSE / load_compose()["configs"][config["source"]]["file"])
         settings = {name: value.replace(config["target"], local) for name, value in settings.items()}
-    return {
-        name: value.replace(SECRETS, str(secrets)).replace(STATE_FOLDER, str(folder / "state"))
-        for name, value in settings.items()
-        if not name.startswith("SHARING_REGISTRY")
-    }
+    mounted = mount_secrets(document, secrets, folder / "mounted" / service)
+    folders = {SECRETS: mounted, STATE_FOLDER: folder / "state", PRIVATE_FOLDER: folder / "private" / service}
+    for name in list(settings):
+        for inside, outside in folders.items():
+            settings[name] = settings[name].replace(inside, str(outside))
+    return {name: value for name, value in settings.items() if not name.startswith("SHARING_REGISTRY")}
+
+
+def mount_secrets(document: dict[str, Any], secrets: Path, folder: Path) -> Path:
+    """Return a folder with the secrets of a service under the names that its container sees."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for secret in document["secrets"]:
+        link = folder / secret["target"]
+        if not link.exists():
+            link.symlink_to(secrets / secret["source"])
+    return folder
+
+
+def make_service_command(service: str, folder: Path, arguments: list[str]) -> list[str]:
+    """Return the command line of a service without its container, with other arguments for the program.
+
+    `read_service_settings` has made the folders before.
+    """
+    document = load_compose()["services"][service]
+    if "entrypoint" not in document:
+        return [sys.executable, "-m", "sharing", *arguments]  # the entry point of the image
+    shell, options, script, *rest = document["entrypoint"]
+    program = f"{sys.executable} -m sharing"
+    for inside, outside in {
+        SECRETS: str(folder / "mounted" / service),
+        PRIVATE_FOLDER: str(folder / "private" / service),
+        "exec sharing": f"exec {program}",
+        "$$": "$",  # as Compose replaces it
+    }.items():
+        assert inside in script
+        script = script.replace(inside, outside)
+    return [shell, options, script, *rest, *arguments]
 
 
 @pytest.mark.kafka
@@ -357,3 +408,41 @@ def test_a_certificate_request_as_on_the_page_gives_a_client_its_rights(
     assert {"national.ch.decisions", "exchange.de.notices"} <= visible
     assert not {name for name in visible if name.startswith("national.de.")}
     assert not (tmp_path / "clients-ca.key").exists()
+
+
+@pytest.mark.kafka
+def test_a_desk_with_the_settings_and_the_entry_point_of_the_compose_file_is_healthy(
+    prepared: str, secrets: Path, tmp_path: Path
+) -> None:
+    service = load_compose()["services"]["desk-ch"]
+    environment = read_service_settings("desk-ch", prepared, secrets, tmp_path)
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
+    log = tmp_path / "desk.log"
+    with log.open("wb") as output:
+        command = make_service_command("desk-ch", tmp_path, service["command"])
+        desk = subprocess.Popen(command, env={**inherited, **environment}, stdout=output, stderr=output)
+    try:
+        program, *check = service["healthcheck"]["test"][1:]
+        assert program == "python"
+        deadline = time.monotonic() + READY_S
+        while run_python(*check, **environment).returncode:
+            assert desk.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+        trusted = ssl.create_default_context(cafile=str(secrets / "ca.pem"))
+        page = f"https://localhost:{environment['SHARING_DESK_PORT']}/healthz"
+        with urllib.request.urlopen(page, timeout=10, context=trusted) as response:
+            assert response.read() == b"ok\n"
+        metrics = f"http://127.0.0.1:{environment['SHARING_DESK_METRICS_PORT']}/metrics"
+        while "register of officers was read to its end" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        while True:  # until each of its threads has reached the broker with the certificate of the desk
+            with urllib.request.urlopen(metrics, timeout=10) as response:
+                text = response.read().decode()
+            if "sharing_desk_broker_away_seconds 0.0" in text:
+                break
+            assert time.monotonic() < deadline, f"{text}\n{log.read_text()}"
+            time.sleep(0.1)
+    finally:
+        desk.terminate()
+        assert desk.wait(60) == 0, log.read_text()

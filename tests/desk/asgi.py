@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk
 from sharing.desk.application import build_application
+from sharing.desk.board.asked_law import AskedLaw
 from sharing.desk.board.board_view import BoardView
 from sharing.desk.services import DeskServices
 from sharing.desk.settings import DeskSettings
@@ -147,10 +148,16 @@ def make_services(clock: Clock | None = None, **changes: Any) -> DeskServices:
         law=find_law(settings.state),
         sessions=SessionStore(settings.state),
         rulings=absent,
-        asked_law=absent,
+        asked_law=AskedLaw(lambda _asks: {}),
         decisions=absent,
     )
     return replace(made, **changes)
+
+
+def find_credential(services: DeskServices, officer_id: str) -> bytes:
+    """Return the id of an officer's first passkey; another one if the register names none."""
+    officer = services.register.find(officer_id, services.read_clock())
+    return bytes.fromhex(officer.passkeys[0].credential_id) if officer is not None and officer.passkeys else b"none"
 
 
 @dataclass
@@ -194,7 +201,8 @@ class Desk:
         """Sign an officer in without a passkey: what signing in leaves behind."""
         services, now = self.services, self.services.read_clock()
         _, before = services.sessions.begin_anonymous(now, services.settings.language)
-        session_id, self.session = services.sessions.begin(officer_id, b"credential", now, before)
+        credential_id = find_credential(services, officer_id)
+        session_id, self.session = services.sessions.begin(officer_id, credential_id, now, before)
         self.client.cookies.clear()
         self.client.cookies.set(COOKIE, session_id)
         return self.session

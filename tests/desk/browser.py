@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
@@ -34,8 +35,6 @@ DEVICES = {DESKTOP: "desktop", PHONE: "phone"}
 TIME_ZONE = "Europe/Berlin"
 LIMIT_S = 90.0
 SCHEMES = ("light", "dark")
-CHOOSE_DAY = """const [field, day] = arguments; field.value = day;
-field.dispatchEvent(new Event("change", {bubbles: true}));"""
 
 
 @dataclass
@@ -158,6 +157,25 @@ class DeskBrowser:
             assert element.get_attribute("value") == day.isoformat()
 
         self._do(f"a field {name!r} for a day", write)
+
+    def attach(self, name: str, file: Path, within: str = "body") -> None:
+        """Choose a file of this machine."""
+        self._do(f"a field {name!r} for a file", lambda: self._find_field(name, within).send_keys(str(file)))
+
+    def download(self, selector: str, folder: Path) -> Path:
+        """Click on what gives a file, and return the file once it is there. The page stays."""
+        before = set(folder.iterdir())
+        settings = {"behavior": "allow", "downloadPath": str(folder)}
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", settings)
+        self.click_on(selector)
+        arrived: list[Path] = []
+
+        def is_there() -> bool:
+            arrived[:] = [file for file in set(folder.iterdir()) - before if file.suffix != ".crdownload"]
+            return bool(arrived) and not any(file.suffix == ".crdownload" for file in folder.iterdir())
+
+        wait_until(is_there, f"a file by {selector}", LIMIT_S)
+        return arrived[0]
 
     def choose(self, name: str, value: str, within: str = "body") -> None:
         """Choose a value: of a list, of a group of radio buttons, or a checkbox."""

@@ -9,6 +9,7 @@ import pytest
 from sharing.testing.broker.kafka import KafkaBroker
 from tests.desk.axe import read_axe
 from tests.desk.chromium import Chromium, find_chromium
+from tests.desk.spoken import record_untranslated
 from tests.desk.world import DeskWorld, run_world
 
 
@@ -25,3 +26,11 @@ def world(chromium: Chromium, kafka: KafkaBroker, tmp_path_factory: pytest.TempP
     del kafka
     with run_world(tmp_path_factory.mktemp("desk_world"), chromium) as world:
         yield world
+
+
+@pytest.fixture(autouse=True)
+def untranslated(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """Find messages without a translation, whatever a test shows: in English they would stand on French pages, too."""
+    with record_untranslated(monkeypatch) as missing:
+        yield missing
+    assert missing == set(), "add their translations to sharing/desk/messages"

@@ -52,12 +52,6 @@ class PublishedItem:
         source = self.indicator.source
         return make_item_id(source.state, source.agency, str(self.indicator.id))
 
-    def revise(self, **changes: Any) -> PublishedItem:
-        """Return the next version of it."""
-        fields = self.indicator.model_dump(mode="json", exclude_none=True)
-        version = self.indicator.version + 1
-        return PublishedItem(Indicator.parse({**fields, "version": version, **changes}))
-
 
 def make_item(case: str, officer: str | None = None, **changes: Any) -> PublishedItem:
     """Return a new item like one of the demo.

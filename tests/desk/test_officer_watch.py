@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sharing.desk.broker_state import BrokerState
-from sharing.desk.officer_watch import STALE_MAX_MS, OfficerWatch, make_key_source
+from sharing.desk.officer_watch import RETRY_SECONDS, STALE_MAX_MS, OfficerWatch, make_key_source
 from sharing.errors import InfrastructureError, InputError
 from sharing.officers.entry import OfficerEntry
 from tests.desk.asgi import NOW, Clock, make_officer
@@ -161,16 +161,58 @@ def test_keys_are_read_again_after_some_time_and_never_guessed(monkeypatch: pyte
         make_key_source(lambda: None, "DE")()
 
 
+def test_while_keys_cannot_be_read_one_waits_for_them_and_the_others_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may ask for them by an invitation: the threads of all pages must not wait for a broker that is away."""
+    now = [0.0]
+    monkeypatch.setattr("sharing.desk.officer_watch.time.monotonic", lambda: now[0])
+    began, may_end, reads = threading.Event(), threading.Event(), list[int]()
+    told: list[str] = []
+
+    def read() -> Any:
+        reads.append(1)
+        began.set()
+        assert may_end.wait(5)
+        raise InfrastructureError("no broker answers")
+
+    get_keys = make_key_source(read, "DE")
+
+    def ask() -> None:
+        try:
+            get_keys()
+        except InfrastructureError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert began.wait(5)
+    may_end.set()
+    for thread in threads:
+        thread.join(5)
+    assert told == ["no broker answers"] * 8
+    assert len(reads) == 1, "those who have waited were told what the first has found"
+    now[0] += RETRY_SECONDS
+    may_end.clear()
+    began.clear()
+    first = threading.Thread(target=ask)
+    first.start()
+    assert began.wait(5)
+    ask()  # is told at once, while the first waits
+    assert (len(told), len(reads)) == (9, 2)
+    may_end.set()
+    first.join(5)
+
+
 def test_the_broker_is_away_since_the_first_that_misses_it() -> None:
     broker = BrokerState()
     assert broker.note_away("a", 5, "x")
     assert broker.note_away("b", 3, "y")
     assert not broker.note_away("a", 9, "z")
     assert (broker.away_since, broker.reasons) == (3, {"a": "z", "b": "y"})
-    assert broker.note_back("b")
+    assert broker.note_heard("b", 9)
     assert broker.away_since == 5
-    assert not broker.note_back("b")
-    threads = [threading.Thread(target=broker.note_back, args=("a",)) for _ in range(4)]
+    assert not broker.note_heard("b", 9)
+    threads = [threading.Thread(target=broker.note_heard, args=("a", 9)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

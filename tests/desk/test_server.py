@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -32,13 +34,13 @@ from sharing.desk.application import build_application
 from sharing.desk.server import serve
 from sharing.desk.settings import DeskSettings
 from sharing.desk.web.sessions import make_cookie
-from tests.desk.asgi import make_services
+from tests.desk.asgi import find_credential, make_services
 port, metrics_port, certificate, key = sys.argv[1:]
 settings = DeskSettings("DE", f"https://localhost:{port}", port=int(port), metrics_port=int(metrics_port),
                         tls_certificate=Path(certificate), tls_key=Path(key))
 services = make_services(settings=settings)
 _, before = services.sessions.begin_anonymous(services.read_clock(), "en")
-session_id, _ = services.sessions.begin("anna", b"c", services.read_clock(), before)
+session_id, _ = services.sessions.begin("anna", find_credential(services, "anna"), services.read_clock(), before)
 class Stuck:
     # A part that waits for a broker which does not answer.
     def start(self):
@@ -57,6 +59,10 @@ def find_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def limit_files() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
 class Process:
     def __init__(self, folder: Path) -> None:
         self.authority = trustme.CA()
@@ -71,6 +77,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=limit_files,  # noqa: PLW1509 a system does so by default; this process has one thread here
             env={name: value for name, value in os.environ.items() if not name.startswith("SHARING_")},
         )
         assert self.process.stdout is not None
@@ -121,12 +128,23 @@ def test_sigterm_ends_the_process_within_five_seconds_although_pages_listen(proc
         process.process.wait(timeout=10)
         seconds = time.monotonic() - began
     assert seconds < 5
+    assert process.process.returncode == 0
     for stream in streams:
         stream.read()  # each has ended in order
     for listener in listeners:
         listener.close()
     _, told = process.process.communicate()
     assert "Traceback" not in told
+
+
+def test_clients_that_say_nothing_do_not_take_all_files_of_the_process(process: Process) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.create_connection(("127.0.0.1", process.port), timeout=5))
+        connection = process.connect()
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b"ok\n"
+        connection.close()
 
 
 def test_the_pages_are_served_by_tls_only(process: Process) -> None:

@@ -112,14 +112,19 @@ class DeskWorld:
 
     def publish(self, item: PublishedItem) -> PublishedItem:
         """Publish an item, as its agency does."""
-        source = item.indicator.source
+        self.publish_all([item])
+        return item
+
+    def publish_all(self, items: Sequence[PublishedItem]) -> None:
+        """Publish items of one agency."""
+        source = items[0].indicator.source
         properties = self.cluster.client_properties(Role.AGENCY, source.state)
         pins = self.cluster.keys.pins
         with Publisher(
             self.cluster.bootstrap, source.state, source.agency, properties=properties, pins=pins
         ) as publisher:
-            publisher.publish(item.indicator)
-        return item
+            for item in items:
+                publisher.publish(item.indicator)
 
     @contextmanager
     def open_browser(self, state: str) -> Iterator[DeskBrowser]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -35,12 +35,6 @@ class Situation:
     def decide(self) -> RecipientDecision:
         """Return the gate's decision for the State."""
         return decide(self.context, self.record, self.state, self.now_ms)
-
-    def with_directory(self, directory: Directory) -> Situation:
-        """Return the same under another directory."""
-        law = self.context.disclosure_filter
-        context = DecisionContext.open(law.pack, law.treaties, directory, self.now_ms)
-        return replace(self, context=context)
 
 
 def open_directory(state: str, *kinds: str, **competence: Any) -> Directory:

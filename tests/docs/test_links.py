@@ -12,8 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from sharing.cli import COMMANDS
-from sharing.cli.lazy_group import load_command
-from sharing.desk.web.desk_metrics import DeskMetrics
+from sharing.cli.lazy_group import iterate_commands, load_command
+from sharing.desk.web.desk_metrics import DeskMetrics, DeskReadings
 from sharing.interop.import_results import UnpublishedCause
 from sharing.law.facts import FACTS
 from sharing.law.redact import CONTENT_FIELDS
@@ -45,7 +45,7 @@ _MILLISECONDS_A_DAY = 86_400_000
 LIBRARY = CollectorRegistry()
 for _kind in (PublisherMetrics, SubscriberMetrics):
     _kind(LIBRARY)
-DeskMetrics(LIBRARY).watch(lambda: 0, lambda: 0.0)
+DeskMetrics(LIBRARY).watch(DeskReadings(read_silent_seconds=lambda: {"board": 0.0}))
 OF_TESTS = ("SHARING_EXAMPLES", "SHARING_SCREENSHOTS")
 """Variables that only tests read."""
 
@@ -141,9 +141,10 @@ def test_every_label_of_a_metric_is_documented() -> None:
 def list_metrics() -> dict[str, tuple[str, ...]]:
     """Return the metrics by their names in Prometheus, with their labels."""
     suffixes = {"counter": "_total", "info": "_info"}
-    # The labels of an Info metric are part of its value.
+    # The labels of an Info metric are part of its value; those of what a desk reads when asked, of its samples.
     labels = {
         "sharing_build": ("version", "python", "librdkafka"),
+        "sharing_desk_silent_seconds": ("follower",),
         "sharing_directory": ("version",),
         "sharing_pack": ("state", "version", "sha256"),
     }
@@ -158,25 +159,27 @@ def get_label_names(name: str) -> tuple[str, ...]:
     return tuple(getattr(collectors.get(name), "_labelnames", ()))  # process metrics have none
 
 
+def list_loaded() -> list[tuple[str, Any]]:
+    """Return each command with its path."""
+    return [
+        found
+        for name, source in COMMANDS.items()
+        for found in iterate_commands(f"sharing {name}", load_command(name, source))
+    ]
+
+
 def list_commands() -> dict[str, set[str]]:
     """Return each command with its long options."""
-    options: dict[str, set[str]] = {}
-
-    def walk(command: Any, path: str) -> None:
-        for name, inner in getattr(command, "commands", {}).items():
-            walk(inner, f"{path} {name}")
-        if not hasattr(command, "commands"):
-            options[path] = {
-                option
-                for parameter in command.params
-                if parameter.param_type_name == "option"
-                for option in (*parameter.opts, *parameter.secondary_opts)
-                if option.startswith("--")
-            }
-
-    for name, source in COMMANDS.items():
-        walk(load_command(name, source), f"sharing {name}")
-    return options
+    return {
+        path: {
+            option
+            for parameter in command.params
+            if parameter.param_type_name == "option"
+            for option in (*parameter.opts, *parameter.secondary_opts)
+            if option.startswith("--")
+        }
+        for path, command in list_loaded()
+    }
 
 
 def test_every_command_and_option_is_documented_and_no_other() -> None:
@@ -193,11 +196,9 @@ def test_every_command_and_option_is_documented_and_no_other() -> None:
 def test_required_options_are_shown_without_brackets() -> None:
     """Options in brackets in the table are optional; all others are required."""
     usages = [row[0].strip("`") for row in read_table_rows("docs/cli.md") if row[0].startswith("`sharing ")]
+    commands = list_loaded()
     for usage in usages:
-        _, name, *words = usage.split()
-        command: Any = load_command(name, COMMANDS[name])
-        while hasattr(command, "commands"):
-            command = command.commands[words.pop(0)]
+        command = next(command for path, command in commands if f"{usage} ".startswith(f"{path} "))
         without_optional = re.sub(r"\[[^\]]*\]", "", usage)
         required = {
             parameter.opts[0]

@@ -96,7 +96,7 @@ def test_every_step_is_quoted() -> None:
         "sharing/law/filter.py",
         "sharing/law/combine.py",
         "processors/gate/record_writer.py",
-        "sharing/_subscriber.py",
+        "sharing/_notice_intake.py",
     ]
     assert quoted >= set(steps)
 

@@ -47,7 +47,7 @@ from tests.secure.secure_officers import enter_officers
 from tests.secure.secure_states import SecureStates, make_states
 
 POLL_S = 0.05
-RULINGS_PER_S = 3.0
+RULINGS_PER_S = 5.0
 """By the officers of one State."""
 NETWORK = "net"
 BROKER = "broker"

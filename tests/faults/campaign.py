@@ -31,7 +31,7 @@ from tests.faults.item_agencies import ItemVersion, get_agency, get_item
 from tests.faults.partner import count_new_subscribers, read_handled
 from tests.faults.records import TopicContents, read_records
 from tests.faults.schedule import BROKERS, STATES, Fault, plan_faults
-from tests.faults.sealed.check import SealedCheck, publish_again
+from tests.faults.sealed.check import SealedCheck, publish_again, send_again
 from tests.faults.sealed.kinds import plan_sealed_faults
 from tests.faults.sealed.openings import Openings
 
@@ -186,10 +186,13 @@ class Chapter:
         """Wait for the inboxes; let what they refused during a fault be published again, and wait once more."""
         bus = self.bus
         self._drain_conversations()
-        again = SealedCheck(bus).list_refused_numbers()
+        check = SealedCheck(bus)
+        again, items = check.list_refused_numbers(), check.list_refused_items()
         for state, numbers in again.items():
             publish_again(bus, state, numbers)
-        if any(again.values()):
+        for state, refused in items.items():
+            send_again(bus, state, refused)
+        if any(again.values()) or any(items.values()):
             self._drain_conversations()
 
     def _drain_conversations(self) -> None:

@@ -263,7 +263,8 @@ def find_broken_blocks(blocks: Iterable[CommittedRecord]) -> list[str]:
     for record in blocks:
         block = read_block(record.raw)
         before = expected.get(record.partition, (0, 0, bytes(32)))
-        root = compute_root([hashlib.sha256(b"\0" + entry).digest() for entry in block.entries])
+        leaves = [b"\0" + block.get_commitment(number) + entry for number, entry in enumerate(block.entries)]
+        root = compute_root([hashlib.sha256(leaf).digest() for leaf in leaves])
         if (block.number, block.first, block.previous) != before or block.root != root:
             broken.append(f"block {block.number} at {record.partition}@{record.offset}, expected number {before[0]}")
         after = hashlib.sha256(b"\0" + block.head).digest()

@@ -39,6 +39,9 @@ VARIANTS: tuple[Mapping[str, Any], ...] = (
 )
 """Facts of an item in addition to `_OPEN`, chosen by its number."""
 
+PUBLISHER = "judge"
+"""The officer who has published half of the items, and may not approve them; the rest is of an automated feed."""
+
 _CORRECTED = 8
 """Every eighth record is the second version of the item three numbers before it."""
 
@@ -59,6 +62,7 @@ def make_item(seed: int, state: str, number: int) -> Indicator:
     first = number - 3 if is_correction else number
     marker = make_marker(seed, state, first)
     others = [other for other in STATES if other != state]
+    officer = PUBLISHER if first // _CORRECTED % 2 else None
     facts = {**_OPEN, **VARIANTS[find_variant(number)]}
     change = {"version": 2, "action": "SUPERSEDE", "reason": "seen again"} if is_correction else {}
     return Indicator.parse(
@@ -68,7 +72,7 @@ def make_item(seed: int, state: str, number: int) -> Indicator:
             "type": "domain-name",
             "value": f"{marker}.example.{others[0].lower()}",
             "summary": f"Seen with {marker}.",
-            "source": {"state": state, "agency": "agency", "authority": "POLICE", "case": marker},
+            "source": {"state": state, "agency": "agency", "authority": "POLICE", "case": marker, "officer": officer},
             "nexus": [{"state": other, "reason": "infrastructure"} for other in others],
             **facts,
         }

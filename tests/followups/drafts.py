@@ -64,11 +64,6 @@ def list_golden() -> Iterator[tuple[Path, str]]:
             yield FOLDER / f"{name}.html", write_html(document)
 
 
-def find_draft(name: str) -> FollowUpDocument:
-    """Return the draft with a name."""
-    return next(document for found, document in list_drafts() if found == name)
-
-
 KINDS = tuple(FollowUpKind)
 DRAFTS = dict(list_drafts())
 

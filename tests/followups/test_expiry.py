@@ -13,7 +13,6 @@ from sharing.followups.expiry import (
     CloseReason,
     ExpiryLevel,
     Preservation,
-    compute_default_expiry,
     require_expiry,
 )
 from sharing.model.times import DAY_MS
@@ -45,10 +44,6 @@ def make_preservation(**changes: Any) -> Preservation:
 )
 def test_people_are_warned_14_and_3_days_before(left_ms: int, level: ExpiryLevel) -> None:
     assert make_preservation().judge(END - left_ms) is level
-
-
-def test_a_preservation_lasts_60_days_at_least() -> None:
-    assert compute_default_expiry(NOW) == END
 
 
 def test_a_renewal_has_a_later_date_and_keeps_the_rest() -> None:

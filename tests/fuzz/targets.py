@@ -23,7 +23,7 @@ from sharing.kafka.directory_topic import parse_entries
 from sharing.law.case_runs import run_cases
 from sharing.law.cases import parse_cases
 from sharing.law.pack_reader import parse_pack
-from sharing.law.treaties import parse_treaties
+from sharing.law.treaty_reader import parse_treaties
 from sharing.model.values import VALUE_TYPES, normalise_value
 from sharing.packs.library import load_common_rules, load_shipped_treaties
 from sharing.serialization.codec import SCHEMA_NAMES, get_codec

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 
 from sharing.audit.block import LogPlace
@@ -25,11 +26,15 @@ from sharing.interop.entry_proofs import (
     read_entry_proof,
 )
 from sharing.interop.message_proofs import KeyDocuments
-from sharing.interop.signature_files import list_entry_signatures
+from sharing.interop.proved_keys import prove_keys, unpack_keys
+from sharing.interop.signature_files import SignatureFiles, list_entry_signatures
 from sharing.model.times import DAY_MS, HOUR_MS, format_time
 from sharing.model.vocabulary import AuditLogName
-from sharing.trust.faults import TrustFault
-from sharing.trust.public_keys import KeyAlgorithm, PublishedKey
+from sharing.trust.ceremonies import make_next_root
+from sharing.trust.faults import TrustError, TrustFault
+from sharing.trust.key_statement import Revocation
+from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
+from sharing.trust.root import accept_next_root
 from tests.audit.audit_fixtures import (
     GATE_KEYS,
     make_entry,
@@ -37,13 +42,27 @@ from tests.audit.audit_fixtures import (
     make_pins_and_documents,
     make_proof,
     make_world,
+    prove_all,
 )
-from tests.trust.trust_fixtures import expect_fault, make_signer, resign
+from tests.trust.trust_fixtures import NOW as KEYS_ISSUED
+from tests.trust.trust_fixtures import (
+    ROOT_KEYS,
+    expect_fault,
+    find_fault,
+    make_keys,
+    make_public,
+    make_root,
+    make_signer,
+    resign,
+    sign_root,
+)
 
 WORLD = make_world()
 PINS, DOCUMENTS = make_pins_and_documents()
 PROOF = make_proof(WORLD, 4, 3)
 NOW = WORLD.now
+BYTES_MAX = 4_000
+"""How many bytes a proof may have in addition to the entry that it proves."""
 
 
 def check(proof: EntryProof, pins: Mapping[str, Any] = PINS, now: int = NOW, required: int = 2) -> Any:
@@ -73,11 +92,88 @@ def test_the_file_is_a_tlog_proof() -> None:
     assert read_entry_proof(PROOF.encode()) == PROOF
 
 
-def test_what_does_not_grow_with_the_keys_is_small() -> None:
-    """The keys of three States are most of a proof; without them it has about one kilobyte more than the record."""
-    bare = replace(PROOF, documents={})
-    assert len(bare.encode()) - len(PROOF.entry) < 2_000
-    assert len(PROOF.encode()) < 10_000
+def make_real_documents() -> dict[str, KeyDocuments]:
+    """Return documents as States have them: with a post-quantum seal key, and a year of gate keys for `years`."""
+    documents = {}
+    for state, given in DOCUMENTS.items():
+        seal = make_public(f"{state} long seal", KeyAlgorithm.MLKEM768_X25519)
+
+        def change(content: dict[str, Any], seal: PublishedKey = seal) -> None:
+            place = next(number for number, key in enumerate(content["keys"]) if key["role"] == "seal")
+            content["keys"][place] |= {"algorithm": str(seal.algorithm), "public": seal.public}
+
+        statement = resign(given.statement, change, state)
+        documents[state] = KeyDocuments(roots=given.roots, statement=statement)
+    return documents
+
+
+def test_the_whole_file_is_small() -> None:
+    """Root version 1 with three keys, two witnesses, one of ten million decisions: 4 kB in addition to the record."""
+    proof = replace(PROOF, keys=prove_all(make_real_documents(), PROOF.checkpoint))
+    assert check(proof).witnessed_at is not None
+    deeper = 20 - len(PROOF.block_path) // 32  # a million blocks of ten decisions
+    wider = 10 - len(PROOF.path) // 32  # or ten thousand of a thousand
+    largest = max(deeper * len(f"{base64.b64encode(bytes(32)).decode()}\n"), 10 * 45 + wider * 32 * 4 // 3)
+    assert len(proof.commitment) == 32, "as a gate with keys writes it"
+    assert len(proof.encode()) + largest - len(proof.entry) <= BYTES_MAX
+
+
+def test_only_keys_that_signed_are_shown() -> None:
+    documents = make_real_documents()
+    keys = prove_all(documents, PROOF.checkpoint)
+    for state, each in keys.items():
+        (shown,) = each.statement.shown
+        assert shown.role is KeyRole.GATE
+        assert each.verify(PINS[state], NOW).statement.keys == (shown,)
+        hidden = prove_keys(documents[state], ())
+        assert hidden.statement.fold(state) == each.statement.fold(state), "what is signed is the same"
+        assert unpack_keys(state, cbor2.loads(cbor2.dumps(each.pack()))) == each
+    nobody = replace(PROOF, keys={state: prove_keys(documents[state], ()) for state in documents})
+    expect_fault(TrustFault.UNKNOWN_KEY, lambda: check(nobody))
+
+
+def test_no_part_of_what_proves_a_key_can_be_altered() -> None:
+    ch = PROOF.keys["CH"]
+    statement, other = ch.statement, PROOF.keys["DE"].statement
+    (shown,) = statement.shown
+    forged = make_public("a thief")
+    thief = shown.model_copy(update={"public": forged.public})
+    for change in (
+        {"gate_keys": (thief,)}, {"gate_keys": (shown, thief), "gate_places": (0, 1)}, {"gate_places": (1,)},
+        {"gate_keys": ()}, {"other_keys": "0" * 64}, {"version": 2}, {"root_version": 1, "issued_at": NOW - 1},
+        {"expires_at": statement.expires_at + DAY_MS}, {"signatures": statement.signatures[:1]},
+        {"signatures": other.signatures}, {"signatures": (statement.signatures[0],) * 2},
+        {"revocations": (Revocation(key=shown.key_id, effective_at=NOW),)},
+    ):  # fmt: skip
+        altered = replace(ch, statement=statement.model_copy(update=change))
+        expect_fault(TrustFault.THRESHOLD_NOT_MET, lambda altered=altered: altered.verify(PINS["CH"], NOW))  # type: ignore[misc]
+    for name, value in (("threshold", 1), ("online_days_max", 60), ("keys", ch.root.keys[:2]), ("version", 1 + 1)):
+        other_root = replace(ch, root=ch.root.model_copy(update={name: value}))
+        fault = find_fault(lambda other=other_root: other.verify(PINS["CH"], NOW))  # type: ignore[misc]
+        assert fault is (TrustFault.VERSION_MISSING if name == "version" else TrustFault.NOT_PINNED)
+    expect_fault(TrustFault.WRONG_STATE, lambda: PROOF.keys["DE"].verify(PINS["CH"], NOW))
+
+
+def test_a_later_root_is_followed_from_the_one_that_is_pinned() -> None:
+    first, data = make_root()
+    change = make_next_root(first, days=365, now=KEYS_ISSUED)
+    later = sign_root(change, ROOT_KEYS)
+    second = accept_next_root(first, later)
+    statement = make_keys(second, prefix="CH ")[1]
+    documents = {**DOCUMENTS, "CH": KeyDocuments(roots=[data, later], statement=statement)}
+    proof = replace(PROOF, keys=prove_all(documents, PROOF.checkpoint))
+    for pin in (first.to_pin(), second.to_pin()):
+        assert check(proof, {**PINS, "CH": pin}).keys.root.metadata.version == 2
+    cut = replace(proof.keys["CH"], later_roots=())
+    assert find_fault(lambda: check(replace(proof, keys={**proof.keys, "CH": cut}))) is not None
+
+
+def test_a_proof_of_an_unknown_form_says_so() -> None:
+    extra = PROOF.encode().split(b"\n")[1].removeprefix(b"extra ")
+    fields = cbor2.loads(zlib.decompress(base64.b64decode(extra)))
+    newer = base64.b64encode(zlib.compress(cbor2.dumps({**fields, "format": 3})))
+    with pytest.raises(TrustError, match="of a form that this program does not know"):
+        read_entry_proof(PROOF.encode().replace(extra, newer))
 
 
 def test_nothing_can_be_altered() -> None:
@@ -136,7 +232,7 @@ def test_only_pinned_states_count() -> None:
     assert "no root of DE is pinned" in checked.not_counted["DE"]
     expect_fault(TrustFault.NOT_PINNED, lambda: check(PROOF, {"DE": PINS["DE"]}))
     expect_fault(TrustFault.NOT_PINNED, lambda: check(PROOF, {**PINS, "CH": replace(PINS["CH"], fingerprint="0" * 64)}))
-    expect_fault(TrustFault.VERSION_MISSING, lambda: check(replace(PROOF, documents={"DE": DOCUMENTS["DE"]})))
+    expect_fault(TrustFault.VERSION_MISSING, lambda: check(replace(PROOF, keys={"DE": PROOF.keys["DE"]})))
     one = check(PROOF, {state: PINS[state] for state in ("CH", "DE")})
     assert one.witnessed_at is None
     assert check(PROOF, {state: PINS[state] for state in ("CH", "DE")}, required=1).witnessed_at is not None
@@ -160,7 +256,7 @@ def renew(state: str, *, revoked: bool) -> EntryProof:
     documents = DOCUMENTS[state]
     statement = resign(documents.statement, change, state)
     newer = KeyDocuments(roots=documents.roots, statement=statement)
-    return replace(PROOF, documents={**DOCUMENTS, state: newer})
+    return replace(PROOF, keys=prove_all({**DOCUMENTS, state: newer}, PROOF.checkpoint))
 
 
 def test_a_newer_statement_of_keys_says_what_became_of_them() -> None:
@@ -196,15 +292,17 @@ def test_forged_signatures_do_not_count() -> None:
 def test_openssl_verifies_every_signature_without_this_program(tmp_path: Path) -> None:
     signatures = list_entry_signatures(check(PROOF))
     names = {each.name.split("-")[1] for each in signatures}
-    assert names == {"root", "keys", "checkpoint", "cosignature"}
+    assert names == {"root", "gate", "keys", "checkpoint", "cosignature"}
     assert len([each for each in signatures if each.name.endswith("cosignature")]) == 2
     for signature in signatures:
         for name, content in signature.list_contents():
             (tmp_path / name).write_bytes(content)
         done = subprocess.run(signature.format_command(tmp_path), shell=True, capture_output=True, check=False)  # noqa: S602
         assert done.returncode == 0, done
-    (tmp_path / signatures[-1].paths[0]).write_bytes(b"altered")
-    command = signatures[-1].format_command(tmp_path)
+    last = signatures[-1]
+    assert isinstance(last, SignatureFiles)
+    (tmp_path / last.paths[0]).write_bytes(b"altered")
+    command = last.format_command(tmp_path)
     assert subprocess.run(command, shell=True, capture_output=True, check=False).returncode != 0  # noqa: S602
 
 

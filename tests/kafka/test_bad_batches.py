@@ -140,7 +140,7 @@ def test_the_search_ends_at_the_last_offset_in_few_steps(size: int, records_behi
     steps = 0
     while not search.is_finished:
         offset = search.choose_offset()
-        assert search.inside < offset < search.behind
+        assert search.inside < offset < search.beyond
         search.note(offset, is_inside=offset < first + size)
         steps += 1
     assert search.inside == first + size - 1

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from sharing.errors import InfrastructureError
 from sharing.kafka import group_commits
 from sharing.kafka.group_commits import SEND_MAX, UNCONFIRMED_MAX, GroupCommits
-from sharing.kafka.group_consumer import PolledRecord
+from sharing.kafka.polled_record import PolledRecord
 
 TOPIC = "exchange.de.notices"
 TIMED_OUT = KafkaError(KafkaError._TIMED_OUT)

@@ -126,7 +126,7 @@ def statement_record(unframed: bytes) -> bytes:
 
 def _faults(reader: DirectoryReader) -> set[str]:
     trusted = reader._view._trusted
-    chain = None if trusted is None else trusted.get_chain("DE")
+    chain = None if trusted is None else trusted._chains.get("DE")
     return set() if chain is None else {str(error.fault) for error in chain._faults.values()}
 
 

@@ -16,7 +16,8 @@ from sharing.law.facts import ASSESSED_FACTS, FACTS, Fact, FactKind
 from sharing.law.pack import CommonRules
 from sharing.law.pack_reader import parse_common_rules
 from sharing.law.redact import CONTENT_FIELDS
-from sharing.law.treaties import TreatyTable, parse_treaties
+from sharing.law.treaties import TreatyTable
+from sharing.law.treaty_reader import parse_treaties
 from sharing.model.decision import Reason
 from sharing.model.directory import Competence, CompetentAuthority
 from sharing.model.findings import FINDINGS

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sharing.law.combine import RuleResult, combine_results
 from sharing.law.constraints import Conjunction
 from sharing.law.pack import Rule
-from sharing.law.recipients import TreatyBasis
 from sharing.law.treaties import Period
+from sharing.law.treaty_basis import TreatyBasis
 from sharing.model.decision import Condition, Reason, RecipientDecision, UndecidedRule
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Outcome, RelevanceKind

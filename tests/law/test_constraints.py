@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.law.constraints import AnyOf, Conjunction, ConstraintError, FactTest, Operator, read_conjunction
+from sharing.law.constraint_reader import ConstraintError, read_conjunction
+from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, FactKind
 from sharing.model.vocabulary import OffenceCode
 from tests.law.strategies import conjunctions, search_settings

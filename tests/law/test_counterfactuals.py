@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from sharing.law import counterfactuals as counterfactuals_module
 from sharing.law.authorities import list_sole_authorities
 from sharing.law.combine import combine_results
-from sharing.law.constraints import read_conjunction
+from sharing.law.constraint_reader import read_conjunction
 from sharing.law.counterfactuals import COUNTERFACTUALS_MAX, Counterfactual, find_counterfactuals, format_fact_value
 from sharing.law.facts import FACTS, FactKind, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter

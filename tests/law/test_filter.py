@@ -24,9 +24,9 @@ from sharing.law.facts import FACTS, FactValue
 from sharing.law.filter import DisclosureFilter, FactReader
 from sharing.law.pack import Pack, Rule
 from sharing.law.pack_reader import parse_pack
-from sharing.law.recipients import TreatyBasis
 from sharing.law.redact import CONTENT_FIELDS, build_content
 from sharing.law.rulebook import list_mandatory_recipients
+from sharing.law.treaty_basis import TreatyBasis
 from sharing.model.decision import Decision, PackReference, Reason, RecipientDecision, Verdict
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.model.indicator import Indicator

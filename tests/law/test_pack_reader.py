@@ -18,7 +18,7 @@ from sharing.law.cases import parse_cases
 from sharing.law.constraints import FactTest, Operator
 from sharing.law.pack import Pack
 from sharing.law.pack_reader import parse_common_rules, parse_pack
-from sharing.law.treaties import parse_treaties
+from sharing.law.treaty_reader import parse_treaties
 from sharing.model.vocabulary import ConditionModel, Effect, Nature
 from sharing.packs.library import find_law, list_pack_files, load_law
 from sharing.yaml_faults import FAULTS_MAX

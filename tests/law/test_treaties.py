@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sharing.errors import PackError
-from sharing.law.treaties import Instrument, Period, TreatyTable, parse_treaties
+from sharing.law.treaties import Instrument, Period, TreatyTable
+from sharing.law.treaty_reader import parse_treaties
 from sharing.model.countries import COUNTRIES
 from sharing.model.vocabulary import ConditionModel
 from sharing.packs.library import read_shipped_treaties_text

@@ -52,7 +52,7 @@ def test_the_weight_of_all_results_is_bounded() -> None:
 
 
 def test_a_result_that_is_too_heavy_is_kept_alone() -> None:
-    """Whoever puts it asks for it next."""
+    """The caller that puts it asks for it next."""
     cache: BoundedCache[int, bytes] = BoundedCache(100, 10, lambda _, value: len(value))
     cache.put(1, bytes(3))
     cache.put(2, bytes(50))

@@ -1,4 +1,4 @@
-"""What a subscriber hands out, for any sequence of notices, is what a naive reading of the whole past gives."""
+"""What a subscriber delivers, for any sequence of notices, is what a naive reading of the whole past gives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOTICES = [make_notice(*parts) for parts in product(("CH", "FR"), ("a", "b"), RE
 
 
 def compare_naively(past: list[tuple[ReadNotice, bool]], read: ReadNotice) -> Repetition:
-    """Return what a notice is after those that were handed out, each with whether it was handled."""
+    """Return what a notice is after those that were delivered, each with whether it was handled."""
     notice = read.notice
     for (earlier, _), handled in past:
         if handled and earlier.id == notice.id:
@@ -49,7 +49,7 @@ def test_the_history_compares_like_a_reading_of_the_whole_past(arrivals: list[tu
         expected = compare_naively(past, read)
         assert history.compare(*read) is expected
         if expected is Repetition.NONE:
-            history.hand_out(*read)
+            history.note_delivered(*read)
             assert history.compare(*read) is Repetition.SAME  # twice in one batch
             if is_handled:
                 history.complete(read.notice.id, read.digest)
@@ -62,7 +62,7 @@ def test_what_was_seen_last_is_remembered() -> None:
     first, second, other = (make_notice("CH", agency, (2, 0), "one.example") for agency in "abc")
     history = DeliveryHistory(2)
     for read in (first, second, other):
-        history.hand_out(*read)
+        history.note_delivered(*read)
         history.complete(read.notice.id, read.digest)
     assert [history.compare(*read) for read in (first, second, other)] == [
         Repetition.NONE, Repetition.SAME, Repetition.SAME

@@ -21,6 +21,9 @@ URGENT = {
     "SharingIndicatorsHidden",
     "SharingNoticesHidden",
     "SharingClockWrong",
+    "SharingDeskDown",
+    "SharingDeskSilent",
+    "SharingRulingsWait",
     "KafkaOfflinePartitions",
     "KafkaUnderMinIsr",
 }

@@ -25,56 +25,64 @@ CASES: list[dict[str, Any]] = yaml.load(
 )
 WORKER = {"job": "sharing-gate", "state": "CH", "instance": "ch-0"}
 BROKER = {"instance": "kafka-0"}
+DESK = {"job": "sharing-desk", "state": "CH", "instance": "desk-0"}
 HEALTHY: dict[str, str] = {
-    "up": "1x200",
-    "scrape_duration_seconds": "0.01x200",
-    "process_start_time_seconds": "1x200",
-    **{f'sharing_ready_check{{check="{check}"}}': "1x200" for check in READY_CHECKS},
-    'sharing_consumer_lag_records{topic="t",partition="0"}': "0x200",
-    'sharing_consumer_hidden_records{topic="t",partition="0"}': "0x200",
-    'sharing_consumer_hidden_seconds{topic="t",partition="0"}': "0x200",
-    "sharing_last_commit_timestamp_seconds": "0+15x200",
-    "sharing_indicators_read_total": "0+100x200",
-    "sharing_indicators_accounted_total": "0+100x200",
-    'sharing_indicators_total{outcome="DISCLOSE"}': "0+100x200",
-    "sharing_indicators_quarantined_total": "0x200",
-    "sharing_conservation_broken_total": "0x200",
-    "sharing_transaction_aborts_total": "0x200",
-    "sharing_clock_skewed_total": "0x200",
-    'sharing_rule_errors_total{rule="ch.imac-67a-1"}': "0x200",
-    'sharing_emergencies_stated_total{agency="Police"}': "0x200",
-    'sharing_emergencies_as_ordinary_total{agency="Police"}': "0x200",
+    "up": "1x300",
+    "scrape_duration_seconds": "0.01x300",
+    "process_start_time_seconds": "1x300",
+    **{f'sharing_ready_check{{check="{check}"}}': "1x300" for check in READY_CHECKS},
+    'sharing_consumer_lag_records{topic="t",partition="0"}': "0x300",
+    'sharing_consumer_hidden_records{topic="t",partition="0"}': "0x300",
+    'sharing_consumer_hidden_seconds{topic="t",partition="0"}': "0x300",
+    "sharing_last_commit_timestamp_seconds": "0+15x300",
+    "sharing_indicators_read_total": "0+100x300",
+    "sharing_indicators_accounted_total": "0+100x300",
+    'sharing_indicators_total{outcome="DISCLOSE"}': "0+100x300",
+    "sharing_indicators_quarantined_total": "0x300",
+    "sharing_conservation_broken_total": "0x300",
+    "sharing_transaction_aborts_total": "0x300",
+    "sharing_clock_skewed_total": "0x300",
+    'sharing_rule_errors_total{rule="ch.imac-67a-1"}': "0x300",
+    'sharing_emergencies_stated_total{agency="Police"}': "0x300",
+    'sharing_emergencies_as_ordinary_total{agency="Police"}': "0x300",
     **{
-        f'sharing_notice_latency_seconds_bucket{{lane="{lane}",le="{bound}"}}': "0+10x200"
+        f'sharing_notice_latency_seconds_bucket{{lane="{lane}",le="{bound}"}}': "0+10x300"
         for lane in ("ordinary", "urgent")
         for bound in ("0.05", "10.0", "60.0", "300.0", "+Inf")
     },
-    'sharing_pack_info{version="1",sha256="a"}': "1x200",
-    "sharing_pack_expiry_timestamp_seconds": "9000000000x200",
-    "sharing_pack_consolidated_timestamp_seconds": "0x200",
-    'sharing_directory_info{version="a"}': "1x200",
-    'sharing_directory_unreadable{entry="DE"}': "0x200",
-    'sharing_directory_unconfirmed{entry="DE"}': "0x200",
-    'sharing_directory_statement_expiry_timestamp_seconds{entry="CH"}': "9000000000x200",
-    'sharing_directory_without_topics{entry="DE"}': "0x200",
-    "sharing_directory_entries": "6x200",
-    "sharing_directory_announced_timestamp_seconds": "0x200",
-    "sharing_directory_ignored_records": "0x200",
-    "sharing_inbox_last_commit_timestamp_seconds": "0+15x200",
-    'sharing_consumer_lag_records{topic="exchange.ch.notices",partition="0"}': "0x200",
-    'sharing_inbox_records_total{outcome="REFUSED"}': "0x200",
-    'sharing_inbox_records_total{outcome="OPENED"}': "0+10x200",
-    "sharing_inbox_missing_total": "0x200",
-    'up{job="sharing-kafka"}': "1x200",
-    'kafka_controller_kafkacontroller_activecontrollercount{job="sharing-kafka"}': "1x200",
-    'kafka_controller_kafkacontroller_offlinepartitionscount{job="sharing-kafka"}': "0x200",
-    'kafka_server_replicamanager_underreplicatedpartitions{job="sharing-kafka"}': "0x200",
-    'kafka_server_replicamanager_underminisrpartitioncount{job="sharing-kafka"}': "0x200",
-    'kafka_server_replicamanager_partitionswithlatetransactionscount{job="sharing-kafka"}': "0x200",
-    'kafka_server_socket_server_metrics_failed_authentication_total{job="sharing-kafka",listener="TLS"}': "0x200",
-    'kafka_network_requestmetrics_errors_total{job="sharing-kafka",request="Fetch",error="NONE"}': "0+50x200",
-    'node_filesystem_avail_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "900x200",
-    'node_filesystem_size_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "1000x200",
+    'sharing_pack_info{version="1",sha256="a"}': "1x300",
+    "sharing_pack_expiry_timestamp_seconds": "9000000000x300",
+    "sharing_pack_consolidated_timestamp_seconds": "0x300",
+    'sharing_directory_info{version="a"}': "1x300",
+    'sharing_directory_unreadable{entry="DE"}': "0x300",
+    'sharing_directory_unconfirmed{entry="DE"}': "0x300",
+    'sharing_directory_statement_expiry_timestamp_seconds{entry="CH"}': "9000000000x300",
+    'sharing_directory_without_topics{entry="DE"}': "0x300",
+    "sharing_directory_entries": "6x300",
+    "sharing_directory_announced_timestamp_seconds": "0x300",
+    "sharing_directory_ignored_records": "0x300",
+    "sharing_inbox_last_commit_timestamp_seconds": "0+15x300",
+    'sharing_consumer_lag_records{topic="exchange.ch.notices",partition="0"}': "0x300",
+    'sharing_inbox_records_total{outcome="REFUSED"}': "0x300",
+    'sharing_inbox_records_total{outcome="OPENED"}': "0+10x300",
+    "sharing_inbox_missing_total": "0x300",
+    'up{job="sharing-desk"}': "1x300",
+    "sharing_desk_sessions": "0x300",
+    'sharing_desk_silent_seconds{follower="board"}': "1x300",
+    "sharing_desk_ruling_wait_seconds": "0x300",
+    "sharing_desk_views_unrecorded_total": "0x300",
+    'sharing_desk_sign_ins_total{result="signed_in"}': "0+1x300",
+    'sharing_desk_sign_ins_total{result="refused"}': "0x300",
+    'up{job="sharing-kafka"}': "1x300",
+    'kafka_controller_kafkacontroller_activecontrollercount{job="sharing-kafka"}': "1x300",
+    'kafka_controller_kafkacontroller_offlinepartitionscount{job="sharing-kafka"}': "0x300",
+    'kafka_server_replicamanager_underreplicatedpartitions{job="sharing-kafka"}': "0x300",
+    'kafka_server_replicamanager_underminisrpartitioncount{job="sharing-kafka"}': "0x300",
+    'kafka_server_replicamanager_partitionswithlatetransactionscount{job="sharing-kafka"}': "0x300",
+    'kafka_server_socket_server_metrics_failed_authentication_total{job="sharing-kafka",listener="TLS"}': "0x300",
+    'kafka_network_requestmetrics_errors_total{job="sharing-kafka",request="Fetch",error="NONE"}': "0+50x300",
+    'node_filesystem_avail_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "900x300",
+    'node_filesystem_size_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "1000x300",
 }
 _ZEROS = re.compile(r"(?<![\d+])0x")
 """promtool reads `0x20` as a hexadecimal number, not as twenty zeros."""
@@ -85,7 +93,8 @@ SET_BY_PROMETHEUS = {"up", "scrape_duration_seconds"}
 def _parse_series(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return a series' name and labels; labels that are not given are those of the default worker or broker."""
     labels = dict(re.findall(r'(\w+)="([^"]*)"', name))
-    labels = {**(WORKER if labels.get("job", "sharing-gate") == "sharing-gate" else BROKER), **labels}
+    job = labels.get("job", "sharing-desk" if name.startswith("sharing_desk_") else "sharing-gate")
+    labels = {**{"sharing-gate": WORKER, "sharing-desk": DESK}.get(job, BROKER), **labels}
     return name.partition("{")[0], tuple(sorted(labels.items()))
 
 
@@ -94,7 +103,7 @@ def _list_series(case: dict[str, Any]) -> list[dict[str, str]]:
     if "stops" in case:
         for (name, labels), values in series.items():
             if name not in SET_BY_PROMETHEUS and ("job", "sharing-gate") in labels:
-                series[name, labels] = f"{values.removesuffix('x200')}x{int(case['stops']) - 1} stale"
+                series[name, labels] = f"{values.removesuffix('x300')}x{int(case['stops']) - 1} stale"
     series |= {_parse_series(name): str(values) for name, values in case["series"].items()}
     return [
         {"series": _format_series(name, labels), "values": _ZEROS.sub("0+0x", values)}
@@ -111,7 +120,7 @@ def _expected_alerts(alert: AlertRule, case: dict[str, Any]) -> list[dict[str, A
     """Return the instances of an alert that promtool must find when it fires."""
     rule = render_rule(alert)
     labels = {"job": "sharing-gate", "state": "CH", **case.get("labels", {})}
-    if labels["job"] != "sharing-gate":
+    if labels["job"] not in {"sharing-gate", "sharing-desk"}:
         del labels["state"]
     return [
         {"exp_labels": {**rule["labels"], **instance}, "exp_annotations": rule["annotations"]}

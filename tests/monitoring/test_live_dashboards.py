@@ -21,6 +21,7 @@ from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessa
 from sharing._publisher import Publisher
 from sharing._subscriber import Subscriber
 from sharing.audit.witnessing import Sighting
+from sharing.desk.web.desk_metrics import DeskMetrics, DeskReadings
 from sharing.errors import InputError
 from sharing.seal.sequences import MissingNumbers, StreamId
 from sharing.telemetry import metrics
@@ -73,7 +74,8 @@ def node_exporter(folder: Path) -> Iterator[int]:
 
 
 def test_every_dashboard_has_queries() -> None:
-    assert set(dashboard_queries()) == {"sharing-kafka.json", "sharing-operator.json", "sharing-supervisor.json"}
+    names = ("desk", "kafka", "operator", "supervisor")
+    assert set(dashboard_queries()) == {f"sharing-{name}.json" for name in names}
     assert len(QUERIES) > 70
 
 
@@ -96,9 +98,23 @@ def show_conversation_and_messages() -> None:
     metrics.ESCALATIONS_FAILING_SINCE.labels(channel="webhook")
 
 
+def make_desk_metrics() -> DeskMetrics:
+    """Return the metrics of a desk that follows one topic."""
+    counts = DeskMetrics()
+    counts.watch(DeskReadings(read_silent_seconds=lambda: {"board": 1.0}))
+    return counts
+
+
+def use_desk(counts: DeskMetrics) -> None:
+    """Count what an officer does."""
+    counts.count_request("GET", 200, 0.02)
+    counts.count_sign_in("signed_in")
+
+
 def show_witnessing() -> None:
     """Let every series about audit logs exist, as in a gate with keys that has a witness and is one."""
     metrics.prepare_audit(["FR"], ["DE"])
+    metrics.prepare_time_stamps()
     metrics.AUDIT_UNCOVERED.labels("decisions").set(0)
 
 
@@ -117,7 +133,8 @@ def test_every_query_returns_data(system: MonitoredSystem) -> None:
     count_refused_and_missing()
     show_conversation_and_messages()
     show_witnessing()
-    registries = {"agency": agency, "partner": partner, "inbox": metrics.REGISTRY}
+    desk = make_desk_metrics()
+    registries = {"agency": agency, "partner": partner, "inbox": metrics.REGISTRY, "sharing-desk": desk.registry}
     ports = {job: find_free_port() for job in registries}
     servers = [start_http_server(ports[job], "127.0.0.1", registry) for job, registry in registries.items()]
     with node_exporter(system.folder) as disk_port:
@@ -140,6 +157,7 @@ def test_every_query_returns_data(system: MonitoredSystem) -> None:
                 load_records(system.broker.bootstrap, "CH", [make_record("CH", f"urgent {number}", "URGENT")])
                 for _ in subscriber:
                     pass
+                use_desk(desk)
                 count_checkpoints()  # each round, as some panels show only what increases
                 missing = [query for query in missing if not has_data(system, query)]
     system.prometheus.set_targets(system.gates)

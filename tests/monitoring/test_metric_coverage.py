@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from monitoring.alerts import ALERTS
 from monitoring.generate import FOLDER
 from monitoring.metrics_without_alert import METRICS_WITHOUT_ALERT
+from sharing.desk.web.desk_metrics import DeskMetrics, DeskReadings
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
 from sharing.telemetry.metrics import REGISTRY
 from sharing.tools.manifests.kafka_metrics import METRICS as KAFKA
@@ -19,13 +20,15 @@ from sharing.tools.manifests.kafka_metrics import METRICS as KAFKA
 CLIENT_REGISTRY = CollectorRegistry()
 PublisherMetrics(CLIENT_REGISTRY)
 SubscriberMetrics(CLIENT_REGISTRY)
+DESK_REGISTRY = CollectorRegistry()
+DeskMetrics(DESK_REGISTRY).watch(DeskReadings(read_silent_seconds=lambda: {"board": 0.0}))
 SUFFIXES = {"counter": ("_total",), "info": ("_info",), "histogram": ("_bucket", "_sum", "_count")}
 METRIC_NAME = re.compile(r"\b(?:sharing|process|kafka|jvm|node|kubelet)_[a-z_]+")
 
 
 def _list_metrics() -> Iterator[tuple[str, set[str]]]:
     """Yield each metric by its name in the documentation, with the names of its series."""
-    for metric in (*REGISTRY.collect(), *CLIENT_REGISTRY.collect()):
+    for metric in (*REGISTRY.collect(), *CLIENT_REGISTRY.collect(), *DESK_REGISTRY.collect()):
         series = {metric.name + suffix for suffix in SUFFIXES.get(metric.type, ("",))}
         yield metric.name if metric.type == "histogram" else next(iter(series)), series
 

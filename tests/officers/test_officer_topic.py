@@ -165,7 +165,7 @@ class BrokenConsumer:
 
 @pytest.mark.parametrize(
     ("code", "message"),
-    [(KafkaError._BAD_MSG, "so no officer is believed"), (None, "cannot be read to its end within")],
+    [(KafkaError._BAD_MSG, "so no officer is trusted"), (None, "cannot be read to its end within")],
 )
 def test_a_topic_that_cannot_be_read_gives_no_register(
     code: int | None, message: str, monkeypatch: pytest.MonkeyPatch

@@ -99,9 +99,9 @@ def test_it_is_valid_for_the_state_only_whose_officer_has_signed() -> None:
 
 
 def test_the_officer_must_be_in_force_under_this_key() -> None:
-    assert "signed by o2, who is no officer in force" in str(refuse(accept(officer="o2")))
+    assert "signed by o2, who is not an officer in force" in str(refuse(accept(officer="o2")))
     assert "a key that the register does not name for o1" in str(refuse(accept(make_signer("officer o2"))))
-    assert "no officer in force" in str(refuse(accept(), now=NOW + 91 * DAY_MS)), "the officer's entry has expired"
+    assert "not an officer in force" in str(refuse(accept(), now=NOW + 91 * DAY_MS)), "the officer's entry has expired"
 
 
 def test_a_revoked_officer_takes_the_acceptances_along_and_no_others() -> None:

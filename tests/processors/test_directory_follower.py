@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from processors.gate_identity import GateIdentity
+    from processors.worker_inputs import WorkerInputs
     from sharing.kafka.directory_reader import DirectoryReader
 
 TIMEOUT_S = 30.0
@@ -272,7 +272,11 @@ def test_what_cannot_be_remembered_stops_the_worker(caplog: pytest.LogCaptureFix
 def test_a_worker_remembers_in_its_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opened: list[dict[str, object]] = []
     monkeypatch.setattr(composition, "DirectoryReader", lambda *_, **options: opened.append(options))
-    settings = Settings(state="CH", state_folder=tmp_path)
-    identity = cast("GateIdentity", SimpleNamespace(client={}, state="CH"))
-    composition._follow_directory(settings, "broker:9092", identity, SINGLE_OBJECT_FRAMING)._connect()
+    inputs = SimpleNamespace(
+        settings=Settings(state="CH", state_folder=tmp_path),
+        bootstrap="broker:9092",
+        identity=SimpleNamespace(client={}, state="CH"),
+        framing=SINGLE_OBJECT_FRAMING,
+    )
+    composition._follow_directory(cast("WorkerInputs", inputs))._connect()
     assert [options["memory"] for options in opened] == [tmp_path]

@@ -29,7 +29,8 @@ from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal, ReplyResult
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
-from sharing.rulings.act import Act, ActAnswer, ActContext, ActKind, to_act
+from sharing.rulings.act import Act, ActAnswer, ActKind
+from sharing.rulings.effect_acts import ActContext, to_act
 from sharing.serialization.codec import get_codec
 from tests.rulings.ruling_fixtures import EXAMPLES, HASH, make_id
 from tests.trust.trust_fixtures import NOW

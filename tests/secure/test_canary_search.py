@@ -18,7 +18,8 @@ from pydantic import SecretStr
 
 from processors.gate_keys import GateKeySource
 from processors.inbox_keys import InboxKeySource
-from sharing._subscriber import Subscriber, UnreadableNotice
+from sharing._notice_intake import UnreadableNotice
+from sharing._subscriber import Subscriber
 from sharing.errors import SharingError
 from sharing.ids import make_first_offer_id, make_item_id, make_notice_id
 from sharing.keystore.private_key_file import read_key_file, read_private_key
@@ -36,6 +37,7 @@ from tests.kafka.topic_io import read_records, write_records
 from tests.secure.canary_search import Find, Search, list_log_files, read_raw_topics, search_all, search_files
 from tests.secure.secure_bus import CITATION, CONDITION, PARTITIONS, PLAIN, SecureBus, make_item
 from tests.secure.secure_states import read_now
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +85,7 @@ def exposed(secure_bus: SecureBus) -> Exposed:
         for page in ("metrics", "health", "ready", ""):
             result.texts[f"/{page} of {state}"] = secure_bus.fetch_page(state, page)
         result.texts[f"log of {state}"] = worker.log.read_bytes()
+    wait_until(lambda: bool(secure_bus.collector.spans()), "the workers have exported spans")
     result.texts["traces"] = b"".join(secure_bus.collector.bodies)
     result.topics = read_raw_topics(secure_bus.broker)
     result.files = list_log_files(secure_bus.broker)

@@ -58,9 +58,15 @@ def list_cosigned(bus: SecureBus, state: str, witness: str) -> dict[str, int]:
 
 
 def check_logs(bus: SecureBus, state: str) -> None:
-    """Check that the chains are whole, and that every checkpoint is signed and covers what is committed."""
+    """Check that the chains are whole, and that every checkpoint is signed and covers what is committed.
+
+    Each decision commits to a content, under salts that no other block has.
+    """
     keys = bus.states[state].read_lasting_keys()
     blocks = {log: read_blocks(bus, state, kind) for log, kind in LOGS.items()}
+    decided = [block for chain in blocks[AuditLogName.DECISIONS].values() for block in chain]
+    assert all(len(block.commitments) == 32 * len(block.entries) for block in decided)
+    assert len({block.salt_nonce for block in decided}) == len(decided)
     for by_partition in blocks.values():
         for chain in by_partition.values():
             previous = NO_BLOCK

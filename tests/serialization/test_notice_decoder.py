@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sharing.errors import DecodeError
 from sharing.serialization import notice_decoder
+from sharing.serialization.avro_primitives import LONG_MAX, encode_long
 from sharing.serialization.codec import get_codec
 from sharing.serialization.notice_decoder import NoticeDecoder, ReadNotice, decode_notice
 from tests.kafka.topic_io import fill_defaults, notice_bytes, notice_record
@@ -88,6 +89,13 @@ def test_altered_bytes_are_read_or_refused_as_by_the_codec(rng: random.Random, h
         case "swap":
             data[place:] = seeds[0][rng.randrange(10, len(seeds[0])) :]
     assert read(decoder, bytes(data)) == read_slowly(bytes(data))
+
+
+def test_a_version_of_more_than_64_bits_is_read_as_by_the_codec() -> None:
+    data = notice_bytes(STATE, version=LONG_MAX)
+    place, length = data.index(encode_long(LONG_MAX)), len(encode_long(LONG_MAX))
+    altered = data[:place] + b"\xfe" + b"\xff" * (length - 2) + b"\x7f" + data[place + length :]
+    assert read(NoticeDecoder(STATE), altered) == read_slowly(altered)
 
 
 @pytest.mark.parametrize("data", [None, b"", b"\xc3\x01", b"\x00junk", notice_bytes("FR"), notice_bytes(STATE)[:-1]])

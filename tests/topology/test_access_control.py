@@ -72,7 +72,7 @@ def inbox_topics(state: str) -> dict[str, str]:
 
 
 def console_topics(state: str) -> dict[str, str]:
-    read = ("decisions", "drafts", "conversations", "acts", "quarantine")
+    read = ("decisions", "drafts", "conversations", "acts", "quarantine", "gate_state")
     national = {f"national.{state}.{kind}": "r" for kind in read}
     national |= {f"national.{state}.{kind}": "rw" for kind in ("officers", "rulings", "uses", "desk")}
     return {**SHARED_TOPICS, **received_topics(state), **inbox_topics(state), **national, f"directory.{state}": "rw"}

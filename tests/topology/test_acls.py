@@ -176,6 +176,7 @@ def test_the_name_of_a_principal_is_parsed_and_other_names_are_refused() -> None
         ("states: {}\n", "states"),
         ("states: {CH: {agencies: [FEDPOL]}}\n", "agencies"),
         ("states: {CH: {agencies: [a, a]}}\n", "an agency is listed twice"),
+        ("states: {CH: {agencies: [a], desk_agency: b}}\n", "is not one of the agencies of this State"),
         ("states: {CHE: {}}\n", "CH"),
         ("state: {CH: {}}\n", "states"),
         ("states: {CH: {agency: [a]}}\n", "agencies"),

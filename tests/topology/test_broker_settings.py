@@ -111,11 +111,11 @@ def test_the_embedded_broker_is_not_checked(embedded: EmbeddedBroker) -> None:
 @pytest.mark.kafka
 def test_the_settings_of_a_real_broker_are_read(kafka: KafkaBroker, tmp_path: Path) -> None:
     assert inspect_brokers(kafka.bootstrap) == (1, [])
-    (finding,) = check_broker_settings(open_cluster(Settings(bootstrap=kafka.bootstrap), "CH"))
+    (finding,) = check_broker_settings(open_cluster(Settings(bootstrap=kafka.bootstrap), ["CH"]))
     assert (finding.ok, finding.detail) == (True, "1 of 1 brokers have the settings that the bus needs")
     with KafkaBroker(tmp_path / "kafka", properties=KAFKA_DEFAULTS) as other:
         count, differences = inspect_brokers(other.bootstrap)
-        findings = list(check_broker_settings(open_cluster(Settings(bootstrap=other.bootstrap), "CH")))
+        findings = list(check_broker_settings(open_cluster(Settings(bootstrap=other.bootstrap), ["CH"])))
     assert count == 1
     assert {difference.setting: difference.actual for difference in differences} == KAFKA_DEFAULTS
     assert {difference.broker_id for difference in differences} == {1}
@@ -137,7 +137,7 @@ def test_only_the_operator_of_a_secured_cluster_reads_the_settings(secure_kafka:
 
 def test_topics_of_one_exchange_have_the_same_number_of_partitions() -> None:
     with EmbeddedBroker() as broker:
-        cluster = open_cluster(Settings(bootstrap=broker.bootstrap), "CH")
+        cluster = open_cluster(Settings(bootstrap=broker.bootstrap), ["CH"])
         for name, partitions in (("national.ch.indicators", 4), ("exchange.ch.notices", 4), ("directory.ch", 1),
                                  ("exchange.clock", 1), ("payroll", 7)):  # fmt: skip
             broker.create_topics([name], partitions)

@@ -13,13 +13,13 @@ from pydantic import SecretBytes
 
 from sharing.trust.canonical import encode_canonical
 from sharing.trust.ceremonies import issue_keys, make_first_root
-from sharing.trust.documents import sign_document
+from sharing.trust.documents import build_signed_message, sign_document
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_pairs import derive_public_key
 from sharing.trust.key_statement import KeyStatement, TrustedKeys, accept_key_statement
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
 from sharing.trust.root import RootMetadata, TrustedRoot, fingerprint_of
-from sharing.trust.signatures import MemorySigningKey, ObjectKind, build_message
+from sharing.trust.signatures import MemorySigningKey, ObjectKind
 
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "30"))
 NOW = 1_800_000_000_000
@@ -76,7 +76,7 @@ def resign(data: bytes, change: Callable[[dict[str, Any]], object], state: str =
     """Return a document after a change of its content, signed again by all root keys: what a root holder could do."""
     signed = json.loads(data)["signed"]
     change(signed)
-    message = build_message(ObjectKind(json.loads(data)["signed"]["kind"]), state, encode_canonical(signed))
+    message = build_signed_message(ObjectKind(json.loads(data)["signed"]["kind"]), state, encode_canonical(signed))
     signatures = [
         {"key": key.public_key.key_id, "signature": key.sign(message).hex()}
         for key in sorted(ROOT_KEYS, key=lambda key: key.public_key.key_id)

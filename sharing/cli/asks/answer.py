@@ -9,6 +9,7 @@ import typer
 from sharing.cli.asks.answer_alike import report_alike, submit_alike
 from sharing.cli.asks.later import parse_later
 from sharing.cli.asks.who import AsksArgument
+from sharing.cli.given_values import FACT_METAVAR
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
 from sharing.cli.shared.console_connection import StateOption, connect_console
@@ -54,7 +55,7 @@ def answer_asks(
     ] = None,
     fact: Annotated[
         list[str] | None,
-        typer.Option("--fact", metavar="NAME=VALUE", help="With SUPPLIED: a fact; separate values of a set by commas."),
+        typer.Option("--fact", metavar=FACT_METAVAR, help="With SUPPLIED: a fact; separate values of a set by commas."),
     ] = None,
     relax: Annotated[
         list[str] | None,

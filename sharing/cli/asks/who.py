@@ -14,7 +14,7 @@ from sharing.conversation.asks import Officer
 from sharing.errors import InputError
 
 AsksArgument = Annotated[
-    list[str], typer.Argument(metavar="ASK…", help="Ids of Asks; of open ones, their beginnings suffice.")
+    list[str], typer.Argument(metavar="ASK", help="Ids of Asks; of open ones, their beginnings suffice.")
 ]
 WhoOption = Annotated[
     str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +11,14 @@ import typer
 
 from sharing.audit.cosignature import WITNESSES_DEFAULT
 from sharing.cli.audit.entry_words import describe_entry
-from sharing.cli.audit.time_stamps import read_time_stamp_roots
+from sharing.cli.audit.openings import ComparedContent, read_content
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
 from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError, SharingError
 from sharing.interop.entry_proofs import CheckedEntry, check_entry_proof, is_entry_proof, read_entry_proof
 from sharing.interop.message_proofs import PROOF_BYTES_MAX, CheckedProof, check_proof
-from sharing.interop.signature_files import SignatureFiles, list_entry_signatures, list_signatures
+from sharing.interop.signature_files import DigestFile, SignatureFiles, list_entry_signatures, list_signatures
+from sharing.interop.time_stamp_roots import read_time_stamp_roots
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.keystore.files import PRIVATE_MODE, make_private_folder, write_new_file
 from sharing.model.times import format_time
@@ -44,6 +45,7 @@ def check_proof_file(
         Path | None,
         typer.Option("--openssl", metavar="FOLDER", help="Also write each signature for `openssl pkeyutl`."),
     ] = None,
+    content: ComparedContent = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a proof of a message, a decision or an act, and say what it proves. Exit with 1 if it does not hold."""
@@ -56,12 +58,20 @@ def check_proof_file(
         )
     data = _read(file)
     stamp_roots = read_time_stamp_roots(settings, time_stamp_roots)
+    compared = read_content(content)
+    if compared is not None and not is_entry_proof(data):
+        raise InputError(f"{file} is a proof of a message, which shows its content: --content is for decisions")
     try:
         if is_entry_proof(data):
             checked = check_entry_proof(
-                read_entry_proof(data), pins, read_clock(), required=witnesses, stamp_roots=stamp_roots
+                read_entry_proof(data),
+                pins,
+                read_clock(),
+                required=witnesses,
+                stamp_roots=stamp_roots,
+                content=compared,
             )
-            signatures = list_entry_signatures(checked)
+            signatures: Sequence[SignatureFiles | DigestFile] = list_entry_signatures(checked)
             document = describe_entry(checked)
             is_enough = checked.witnessed_at is not None or not witnesses
         else:
@@ -126,6 +136,8 @@ def _print_entry(checked: CheckedEntry, document: dict[str, Any]) -> None:
     print_line(f"{document['kind']} of {document['state']} about {document['item']}: {witnessed}")
     print_labelled("root", f"version {checked.keys.root.metadata.version}, {document['root']}")
     print_labelled("record", json.dumps(document["record"], ensure_ascii=False, default=str))
+    if document["content"] is not None:
+        print_labelled("content", json.dumps(document["content"], ensure_ascii=False, default=str))
     for state, reason in document["not_counted"].items():
         print_labelled("ignored", f"cosignature of {state}: {reason}")
     print_line("It proves:")
@@ -145,7 +157,7 @@ def _read(file: Path) -> bytes:
         raise InputError(f"{file} cannot be read: {reason}") from None
 
 
-def _write_signatures(signatures: list[SignatureFiles], folder: Path) -> list[str]:
+def _write_signatures(signatures: Sequence[SignatureFiles | DigestFile], folder: Path) -> list[str]:
     """Write the files of every signature, and return the commands that verify them."""
     make_private_folder(folder)
     commands = []

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sharing.audit.origins import format_origin
+from sharing.cli.audit.openings import describe_content
 from sharing.interop.entry_proofs import CheckedEntry
 from sharing.model.times import format_time
 from sharing.model.vocabulary import AuditLogName
@@ -38,6 +39,7 @@ def describe_entry(checked: CheckedEntry) -> dict[str, Any]:
         "proves": list(list_proved(checked)),
         "does_not_prove": list(list_not_proved(checked)),
         "record": checked.fields,
+        "content": describe_content(checked.opened),
     }
 
 
@@ -53,6 +55,11 @@ def list_proved(checked: CheckedEntry) -> Iterator[str]:
         f"{place.state} signed that with the gate key {checked.signer[:16]}…, which its pinned root names, at "
         f"{format_time(checkpoint.signed_at)} by its own clock."
     )
+    if checked.opened is not None:
+        yield (
+            "The decision was about exactly the content that is shown: it fits the commitment that the log has, and no "
+            "other does."
+        )
     for state, at in checked.cosigned_by.items():
         yield (
             f"{state} saw this state of the log at {format_time(at)} by its own clock, and that it continued all that "
@@ -82,9 +89,20 @@ def list_not_proved(checked: CheckedEntry) -> Iterator[str]:
         yield "What the time stamp in the file says: name the roots of the service with --time-stamp-roots."
     yield f"That it was written at {format_time(checked.written_at)}: this time is {state}'s own."
     if checked.place.log is AuditLogName.DECISIONS:
+        yield from _list_not_shown(checked)
         yield "That what the decision names was sent, arrived or was read; a proof of the message itself shows that."
         yield "That the decision is lawful, or that the facts behind it are true; it says which rules were applied."
     else:
         yield "That what the act says was right; it says what was done, when, and under which role."
     yield "That there is no other entry about this item: `sharing audit verify` and the whole log show that."
     yield "That a key was not revoked after the key statement in the file was issued; ask the States for their newest."
+
+
+def _list_not_shown(checked: CheckedEntry) -> Iterator[str]:
+    """Yield that the content of the item is not shown, if it is not."""
+    if not checked.proof.commitment:
+        yield f"Which content the decision was about: {checked.place.state} had no keys, and nothing binds it to one."
+    elif checked.proof.opening is None:
+        yield "Which content the decision was about: the file does not show it, and nobody can guess it from the file."
+    elif checked.opened is None:
+        yield "Which content the decision was about: compare the content that you were given, with --content FILE."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,10 +10,13 @@ from typing import Annotated
 
 import typer
 from confluent_kafka import Message
+from cryptography.x509 import Certificate
 
+from sharing.audit.block import read_entry_id
 from sharing.audit.cosignature import WITNESSES_DEFAULT
 from sharing.cli.audit.entry_words import describe_entry
-from sharing.cli.audit.time_stamps import fetch_time_stamp, read_time_stamp_roots
+from sharing.cli.audit.openings import ContentFile, Shown, WithContent, WithSalt, find_opening
+from sharing.cli.audit.time_stamps import fetch_time_stamp
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line, progress_bar
 from sharing.cli.shared.console_connection import StateOption, connect_console
@@ -24,6 +27,7 @@ from sharing.errors import InputError, SettingsError
 from sharing.interop.entry_proofs import check_entry_proof, read_entry_proof
 from sharing.interop.entry_search import EntrySearch, FoundEntry
 from sharing.interop.message_proofs import Arrival, KeyDocuments, MessageProof, check_proof, sign_proof
+from sharing.interop.time_stamp_roots import read_time_stamp_roots
 from sharing.interop.witness_keys import read_known_keys
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.key_documents import read_key_documents
@@ -77,6 +81,9 @@ def prove_item(
     witnesses: Annotated[
         int, typer.Option("--witnesses", min=0, help="How many other States must have cosigned.")
     ] = WITNESSES_DEFAULT,
+    with_content: WithContent = False,
+    with_salt: WithSalt = False,
+    content: ContentFile = None,
     state: StateOption = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
@@ -85,11 +92,15 @@ def prove_item(
 
     A decision or an act is proved by the State's audit log and by the States that have cosigned it. A message is proved
     by the signature of its sender: the file shows the content, opens no other message, and is signed by the desk key.
+    With the State's keys, the file also shows which content a decision was about, and of no other decision.
     """
+    is_decision = subject in {None, Subject.DECISION}
+    shown = Shown.choose(content, with_content=with_content, with_salt=with_salt, is_decision=is_decision)
     is_entry = subject in {Subject.DECISION, Subject.ACT}
     own = state or _find_own_state()
     if subject is not Subject.MESSAGE and (own is not None or is_entry):
         console = connect_console(bootstrap, own)
+        roots = read_time_stamp_roots(console.settings)
         log = AuditLogName.ACTS if subject is Subject.ACT else AuditLogName.DECISIONS
         with progress_bar(console.state, 1.0, as_percentage=True) as set_done:
             search = EntrySearch(
@@ -98,12 +109,13 @@ def prove_item(
                 read_clock(),
                 console.settings.state_folder,
                 lambda _topic, done, total: set_done(done / max(total, 1)),
+                roots,
             )
             found = search.find(item, log, which)
         if found is not None:
-            _export_entry(console, search, found, output, witnesses, as_json=as_json)
+            _export_entry(console, search, found, output, witnesses, roots, shown, as_json=as_json)
             return
-        if is_entry or which is not None:
+        if is_entry or which is not None or shown.is_opened:
             raise InputError(f"{console.state} has no entry about {item!r} in its log of {log.lower()}")
     _prove_message(item, output, bootstrap, as_json=as_json)
 
@@ -117,7 +129,15 @@ def _find_own_state() -> str | None:
 
 
 def _export_entry(
-    console: ConsoleConnection, search: EntrySearch, found: FoundEntry, output: Path, required: int, *, as_json: bool
+    console: ConsoleConnection,
+    search: EntrySearch,
+    found: FoundEntry,
+    output: Path,
+    required: int,
+    roots: Sequence[Certificate],
+    shown: Shown,
+    *,
+    as_json: bool,
 ) -> None:
     settings, pins = console.settings, read_directory_pins(console.settings)
     if pins is None:
@@ -127,15 +147,17 @@ def _export_entry(
         )
     keys = read_known_keys(make_audit_source(console), console.state, pins, read_clock())
     proof = search.make_proof(found, keys, required)
-    roots = read_time_stamp_roots(settings)
-    if settings.time_stamp_url is not None:
+    if shown.is_opened:
+        item = read_entry_id(proof.entry, found.place.log)
+        proof = replace(proof, opening=find_opening(console, found, item, shown))
+    if proof.time_stamp is None and settings.time_stamp_url is not None:
         if not roots:
             raise SettingsError("SHARING_TIME_STAMP_URL needs SHARING_TIME_STAMP_ROOTS, the service's root in PEM form")
         stamp = fetch_time_stamp(settings.time_stamp_url, proof.checkpoint.note.text, roots)
         proof = replace(proof, time_stamp=stamp)
     data = proof.encode()
     checked = check_entry_proof(  # as everybody will do who gets it
-        read_entry_proof(data), pins, read_clock(), required=required, stamp_roots=roots
+        read_entry_proof(data), pins, read_clock(), required=required, stamp_roots=roots, content=shown.content
     )
     write_new_file(output, data, PRIVATE_MODE)
     if checked.witnessed_at is None:
@@ -148,6 +170,8 @@ def _export_entry(
     witnessed = f"witnessed at {document['witnessed_at']}" if document["witnessed_at"] else "not witnessed"
     print_line(f"{output}: {document['kind'].lower()} about {document['item']}, {witnessed}")
     err.print("`sharing audit check-proof` checks it anywhere, without a broker, and says what it proves")
+    if shown.in_file:
+        err.print("the file shows the content of the item: give it only to those who may see it")
 
 
 def _prove_message(message_id: str, output: Path, bootstrap: str | None, *, as_json: bool) -> None:

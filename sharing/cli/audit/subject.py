@@ -35,7 +35,7 @@ _STDIN = Path("-")
 
 
 def show_subject(
-    item: Annotated[str | None, typer.Argument(metavar="[ITEM]", help="Id of an item, or of its indicator.")] = None,
+    item: Annotated[str | None, typer.Argument(metavar="ITEM", help="Id of an item, or of its indicator.")] = None,
     value_file: Annotated[
         Path | None,
         typer.Option("--value-file", metavar="FILE", help="File with a value to search for; - for standard input."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -17,11 +16,9 @@ from sharing.audit.time_stamp import (
     RESPONSE_BYTES_MAX,
     RESPONSE_TYPE,
     make_query,
-    read_roots,
     verify_time_stamp,
 )
-from sharing.errors import InfrastructureError, InputError, SettingsError
-from sharing.settings import Settings
+from sharing.errors import InfrastructureError, SettingsError
 
 TIMEOUT_S: Final = 20.0
 
@@ -59,25 +56,3 @@ def fetch_time_stamp(url: str, text: bytes, roots: Sequence[Certificate]) -> byt
         raise InfrastructureError(f"the time-stamping service {url} answers {kind}, not a time stamp")
     verify_time_stamp(data, text, roots, query.nonce)
     return bytes(data)
-
-
-def read_time_stamp_roots(settings: Settings, file: Path | None = None) -> list[Certificate]:
-    """Return the roots of time-stamping services that are believed; none if no file is named.
-
-    Args:
-        settings: The settings.
-        file: A file instead of the one that they name.
-
-    Raises:
-        InputError: The file cannot be read, or has no certificates.
-    """
-    path = file or settings.time_stamp_roots
-    if path is None:
-        return []
-    try:
-        return read_roots(path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise InputError(f"{path} cannot be read: {reason}") from None
-    except InputError as error:
-        raise InputError(f"{path} {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, pr
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import parse_instant
 from sharing.console.safe_csv import format_csv
+from sharing.console.transfer_plot import draw_transfers
 from sharing.console.transfers import (
     TRANSFER_COLUMNS,
     YEARLY_COLUMNS,
@@ -23,6 +25,7 @@ from sharing.console.transfers import (
     list_yearly_cells,
 )
 from sharing.errors import InputError
+from sharing.keystore.files import PUBLIC_MODE, write_new_file
 
 
 def list_transfers(
@@ -38,6 +41,9 @@ def list_transfers(
         bool, typer.Option("--yearly", help="Statistics of each year by treaty, refusals included.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values with a header.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Also draw it, by State, into a new SVG file.")
+    ] = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,6 +53,8 @@ def list_transfers(
     """
     if as_csv and as_json:
         raise InputError("--csv and --json exclude each other")
+    if plot is not None and yearly:
+        raise InputError("--plot and --yearly exclude each other: the plot shows States, and the statistics none")
     console = connect_console(bootstrap, state)
     since_ms = None if since is None else parse_instant(since, "--since")
     until_ms = None if until is None else parse_instant(until, "--until")
@@ -55,6 +63,8 @@ def list_transfers(
         _print_yearly(count_yearly(counted), as_csv=as_csv, as_json=as_json)
         return
     shown = {row: count for row, count in sorted(counted.items()) if withheld or row.kind in TRANSFERS}
+    if plot is not None:
+        write_new_file(plot, draw_transfers(console.state, shown).encode(), PUBLIC_MODE)
     if not shown and not as_csv and not as_json:
         err.print(f"{console.state}: nothing was sent to another State in this time")
         return

@@ -28,6 +28,7 @@ from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.console.audit_logs import describe_reports, format_optional_time, make_audit_source, read_own_checkpoints
 from sharing.errors import InputError
+from sharing.interop.time_stamp_roots import read_time_stamp_roots
 from sharing.kafka.audit_reader import LogSelection, verify_logs
 
 SHOWN_MAX = 100
@@ -52,6 +53,10 @@ def verify_audit_logs(
         list[Path] | None,
         typer.Option("--checkpoint", metavar="FILE", help="A checkpoint that was seen elsewhere; may be repeated."),
     ] = None,
+    time_stamp_roots: Annotated[
+        Path | None,
+        typer.Option("--time-stamp-roots", metavar="FILE", help="Roots of services, PEM: SHARING_TIME_STAMP_ROOTS."),
+    ] = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +68,8 @@ def verify_audit_logs(
     elsewhere = read_seen_checkpoints(seen)
     console = connect_console(bootstrap, state)
     now = read_clock()
-    checkpoints = read_own_checkpoints(console, now, witnesses, elsewhere)
+    stamp_roots = read_time_stamp_roots(console.settings, time_stamp_roots)
+    checkpoints = read_own_checkpoints(console, now, witnesses, elsewhere, stamp_roots)
     if checkpoints is None:
         if elsewhere:
             raise InputError("--checkpoint needs pinned roots: set SHARING_TRUST_FILE")
@@ -84,26 +90,14 @@ def verify_audit_logs(
     if as_json:
         print_json(document)
     else:
-        _print_reports(reports, document)
+        _print_reports(reports, document, shows_stamps=bool(stamp_roots))
     if not document["ok"]:
         raise typer.Exit(1)
 
 
-def _print_reports(reports: Sequence[LogReport], document: dict[str, Any]) -> None:
+def _print_reports(reports: Sequence[LogReport], document: dict[str, Any], *, shows_stamps: bool) -> None:
     if document["logs"]:
-        table = make_table(unwrapped_column("log"), "blocks", "records", "witnessed", "until block", "witnessed at")
-        for log in document["logs"]:
-            witnessed_at = log["witnessed_at"] or "never"
-            add_row(
-                table,
-                log["log"],
-                log["blocks"],
-                log["records"],
-                log["witnessed"],
-                log["witnessed_blocks"],
-                witnessed_at,
-            )
-        out.print(table)
+        _print_table(document["logs"])
     for finding in document["findings"][:SHOWN_MAX]:
         offset = "" if finding["offset"] is None else f"@{finding['offset']}"
         print_line(f"{finding['kind']} {finding['topic']} {finding['partition']}{offset}: {finding['says']}")
@@ -118,5 +112,24 @@ def _print_reports(reports: Sequence[LogReport], document: dict[str, Any]) -> No
                 else f"{report.sure_blocks} blocks, at {format_optional_time(report.sure_at)}"
             )
             print_line(f"{format_origin(report.place)} was last sure in full with {sure}")
+    for log in document["logs"] if shows_stamps else ():
+        print_line(f"{log['log']}: {_describe_stamps(log)}")
     verdict = "complete, in order and unchanged" if document["ok"] else f"{len(document['findings'])} findings"
     print_line(f"{document['records']} records, {document['witnessed']} witnessed: {verdict}")
+
+
+def _print_table(logs: Sequence[dict[str, Any]]) -> None:
+    table = make_table(unwrapped_column("log"), "blocks", "records", "witnessed", "until block", "witnessed at")
+    for log in logs:
+        witnessed_at = log["witnessed_at"] or "never"
+        counts = (log["blocks"], log["records"], log["witnessed"], log["witnessed_blocks"])
+        add_row(table, log["log"], *counts, witnessed_at)
+    out.print(table)
+
+
+def _describe_stamps(log: dict[str, Any]) -> str:
+    """Return up to where a log is time-stamped, in words."""
+    if log["stamped_at"] is None:
+        return "no checkpoint has a time stamp"
+    first = "" if log["stamped_since"] == log["stamped_at"] else f"; the first time stamp is of {log['stamped_since']}"
+    return f"time-stamped until block {log['stamped_blocks']}, at {log['stamped_at']}{first}"

@@ -30,7 +30,7 @@ from sharing.cli.doctor.smoke_test import CertificatesOption, DeepOption, report
 from sharing.cli.doctor.topics import check_partitions, check_topics
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
-from sharing.cli.shared.partners import StatesOption, parse_states
+from sharing.cli.shared.partners import StatesOption, read_states
 from sharing.errors import SharingError
 from sharing.settings import Settings
 
@@ -72,9 +72,8 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check Python, packages, settings, schemas, law packs and certificate; then the broker, if one is configured."""
-    if states is not None:
-        parse_states(states)  # whatever else is wrong
-    options = DoctorOptions(states, bootstrap)
+    read_states(states)  # whatever else is wrong
+    options = DoctorOptions(tuple(states or ()), bootstrap)
     findings = _run_checks(options)
     if deep:
         findings += _run_deep_checks(findings, options, certificates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sharing.cli.doctor.check_result import CheckResult, run_check
@@ -62,21 +62,21 @@ def check_broker(settings: Settings) -> Iterator[CheckResult]:
     yield run_check("broker", describe_broker, remedy)
 
 
-def open_cluster(settings: Settings, states: str | None) -> Cluster:
+def open_cluster(settings: Settings, states: Sequence[str]) -> Cluster:
     """Return the configured cluster. `check_broker` must have passed.
 
     Args:
         settings: The settings, with bootstrap servers.
-        states: Comma-separated country codes to check. Default: the configured State; else all in the partners file;
-            without one, those that have topics on the cluster.
+        states: Country codes to check. If empty: the configured State; else all in the partners file; without one,
+            those that have topics on the cluster.
 
     Raises:
         InputError: A State is unknown or not in the partners file, or the file is invalid.
     """
     identity = read_identity(settings)
     servers, tls = str(settings.bootstrap), tls_properties(settings)
-    chosen = states or settings.state
-    if chosen is None and settings.partners is None:
+    chosen = states or ([settings.state] if settings.state else [])
+    if not chosen and settings.partners is None:
         chosen = _find_states(look_up_topics(servers, tls))
     return Cluster(
         settings=settings,
@@ -87,11 +87,11 @@ def open_cluster(settings: Settings, states: str | None) -> Cluster:
     )
 
 
-def _find_states(topics: Iterable[str]) -> str | None:
-    """Return the States that have national topics, separated by commas; otherwise those that have any; None for none.
+def _find_states(topics: Iterable[str]) -> list[str]:
+    """Return the States that have national topics; otherwise those that have any.
 
     A cluster may have copies of the directory and exchange topics of States that have another cluster.
     """
     parts = [name.split(".") for name in topics if (kind := find_topic_kind(name)) is not None and kind is not CLOCK]
     national = {part[1] for part in parts if part[0] == TopicScope.NATIONAL}
-    return ",".join(sorted(national or {part[1] for part in parts})).upper() or None
+    return [state.upper() for state in sorted(national or {part[1] for part in parts})]

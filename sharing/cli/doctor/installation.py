@@ -23,11 +23,11 @@ class DoctorOptions:
     """Options of the command that say what to check.
 
     Attributes:
-        states: The option `--states`.
+        states: The option `--states`; empty without it.
         bootstrap: The option `--bootstrap`.
     """
 
-    states: str | None
+    states: tuple[str, ...]
     bootstrap: str | None
 
     def load_settings(self) -> Settings:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sharing.cli.given_values import FACT_METAVAR
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson
 from sharing.cli.shared.console_connection import StateOption, connect_console
@@ -77,7 +78,7 @@ def correct_item(
     key: KeyOption,
     fact: Annotated[
         list[str],
-        typer.Option("--fact", metavar="NAME=VALUE", help="A fact as it is; separate values of a set by commas."),
+        typer.Option("--fact", metavar=FACT_METAVAR, help="A fact as it is; separate values of a set by commas."),
     ],
     text: TextOption = "",
     passphrase_file: OfficerPassphrase = None,

@@ -32,7 +32,7 @@ def send_items_again(
     officer: OfficerOption,
     key: KeyOption,
     items: Annotated[
-        list[str] | None, typer.Argument(metavar="[ITEM]…", help="Ids of items, own ones or those of other States.")
+        list[str] | None, typer.Argument(metavar="ITEM", help="Ids of items, own ones or those of other States.")
     ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="All items about which something has changed since.")
@@ -85,7 +85,7 @@ def _choose(console: ConsoleConnection, names: list[str], since_ms: int | None) 
 
 
 def _count(found: SentItem, outcome: RulingOutcome, counts: Counter[str], refused: list[tuple[str, str]]) -> None:
-    reasons = [describe_refusal(act.reason) for _, act in outcome.acts if act.reason is not None]
+    reasons: list[str] = [describe_refusal(act.reason) for _, act in outcome.acts if act.reason is not None]
     reasons += [reason for _, reason in outcome.refusals]
     refused += [(found.item, reason) for reason in reasons]
     counts["messages"] += sum(act.kind in _SENDING for _, act in outcome.acts)

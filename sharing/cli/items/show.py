@@ -32,7 +32,7 @@ _POLL_SECONDS = 0.5
 
 
 def show_items(
-    items: Annotated[list[str], typer.Argument(metavar="ITEM…", help="Ids of items, or of their indicators.")],
+    items: Annotated[list[str], typer.Argument(metavar="ITEM", help="Ids of items, or of their indicators.")],
     state: StateOption = None,
     agency: Annotated[
         str | None,

@@ -87,10 +87,15 @@ def print_statement(statement: KeyStatement, files: Iterable[Path], *, as_json: 
 
 
 def print_keys(statement: KeyStatement) -> None:
-    """Print the online keys, two lines for each: a table of ids and times is cut off in a narrow terminal."""
-    for key in statement.keys:
+    """Print the online keys by role, two lines or more for each: a table of ids and times is cut off on a terminal."""
+    roles = list(dict.fromkeys(key.role for key in statement.keys))
+    listed = {key.key_id: key for key in statement.keys}
+    for key in sorted(statement.keys, key=lambda key: (roles.index(key.role), key.valid_from)):
         print_line(f"{key.role}  {shorten(key.key_id)}  {key.algorithm}  successor {shorten(key.successor)}")
         print_line(f"valid from {format_time(key.valid_from)} until {format_time(key.valid_until)}", indent=4)
+        replacing = listed.get(key.successor)
+        if replacing is not None:
+            print_line(f"replaced by its successor from {format_time(replacing.valid_from)}", indent=4)
         revocation = statement.find_revocation(key.key_id)
         if revocation is not None:
             print_line(f"revoked from {format_time(revocation.effective_at)}", indent=4)

@@ -72,7 +72,7 @@ def make_reader(
 
 @app.command("add", short_help="Let programs read the inbox.")
 def add_readers(
-    public_files: Annotated[list[Path], typer.Argument(metavar="FILES…", help="Public files of `keys reader`.")],
+    public_files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Public files of `keys reader`.")],
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     token: TokenUri = None,
@@ -88,7 +88,7 @@ def add_readers(
 
 @app.command("remove", short_help="Stop programs from reading what arrives from now on.")
 def remove_readers(
-    names: Annotated[list[str], typer.Argument(metavar="NAMES…", help="Names of readers.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Names of readers.")],
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     token: TokenUri = None,

@@ -35,10 +35,10 @@ from sharing.trust.public_keys import KeyRole
 
 def resend(
     since: Annotated[
-        str, typer.Option("--since", help="From when on, by the broker's time of arrival.", metavar="INSTANT")
+        str, typer.Option("--since", help="From when on, by the broker's time of arrival.", metavar="TIME")
     ],
     until: Annotated[
-        str | None, typer.Option("--until", help="Until when, exclusive. Default: now.", metavar="INSTANT")
+        str | None, typer.Option("--until", help="Until when, exclusive. Default: now.", metavar="TIME")
     ] = None,
     state: Annotated[str | None, typer.Option("--state", help="The State. Default: SHARING_STATE.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count. Needs no right to write.")] = False,

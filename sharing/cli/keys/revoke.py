@@ -25,7 +25,7 @@ from sharing.trust.root import require_current_root
 
 
 def revoke_online_keys(
-    keys: Annotated[list[str], typer.Argument(metavar="KEYS…", help="Ids of keys or successors, or how they begin.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Ids of keys or successors, or how they begin.")],
     root: RootFiles,
     at: Annotated[
         str | None,

@@ -28,7 +28,7 @@ from sharing.trust.verification import shorten
 
 
 def rotate_keys(
-    roles: Annotated[list[str], typer.Argument(metavar="ROLES…", help="Roles of online keys; `root`, alone; `wrap`.")],
+    roles: Annotated[list[str], typer.Argument(metavar="ROLE", help="Roles of online keys; `root`, alone; `wrap`.")],
     root: OptionalRootFiles = None,
     new_root: Annotated[
         list[Path] | None, typer.Option("--new-root", help="File for a root key to make and add.", metavar="FILE")

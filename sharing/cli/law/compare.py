@@ -11,7 +11,7 @@ import typer
 
 from sharing.cli.law.options import PacksOption, read_decision_time
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
-from sharing.cli.shared.states import read_state
+from sharing.cli.shared.states import read_pack_code, read_state
 from sharing.errors import InputError
 from sharing.law.compare import STEPS_MAX, Comparison, Difference, DifferenceKind, LawVersion, compare_laws
 from sharing.law.lint.findings import describe_value
@@ -66,7 +66,7 @@ def _read_laws(old: str, new: Path, folder: Path | None, state: str | None) -> t
     Raises:
         SharingError: A pack cannot be read, or a template has no State that adopts it.
     """
-    current = load_law(Path(old)) if Path(old).is_file() else find_law_by_code(old, folder)
+    current = load_law(Path(old)) if Path(old).is_file() else find_law_by_code(read_pack_code("OLD", old), folder)
     texts = read_law_texts(new)
     if not new.with_name(TREATIES_FILE).is_file():
         texts = replace(texts, treaties_text=current.treaties.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, assert_never
 
@@ -127,14 +127,33 @@ def read_indicators(file: Path, state: str) -> list[Indicator]:
         InputError: A line is not a valid indicator of the State; the message names the line and the reason.
     """
     ids = (make_content_id(f"{file.name}/{number}") for number in itertools.count(1))
-    reading = read_file(
-        file, ImportContext(PublisherIdentity(state, "unnamed"), lambda _: next(ids), format=FileFormat.JSONL)
-    )
+    context = ImportContext(PublisherIdentity(state, "unnamed"), lambda _: next(ids), format=FileFormat.JSONL)
+    try:
+        reading = read_file(file, context)
+    except InputError:
+        _refuse_misp(file, context)
+        raise
     if reading.unpublished:
         faults = [f"{entry.file}:{entry.position}: {entry.reason}" for entry in reading.unpublished]
         shown, hidden = faults[:FAULTY_LINES_SHOWN], faults[FAULTY_LINES_SHOWN:]
         raise InputError("; ".join([*shown, f"and {len(hidden)} more lines"] if hidden else shown))
     return [placed.indicator for placed in reading.indicators]
+
+
+def _refuse_misp(file: Path, context: ImportContext) -> None:
+    """Say where a MISP file goes, which is one that can be read, but not as JSON lines.
+
+    Raises:
+        InputError: It is one.
+    """
+    try:
+        read_file(file, replace(context, format=FileFormat.MISP))
+    except InputError:
+        return
+    raise InputError(
+        f"{file}: is MISP, and this command reads JSON lines; `sharing publish {file} --dry-run`, with a profile, says "
+        "who would get what"
+    )
 
 
 def explain_indicators(

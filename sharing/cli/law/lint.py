@@ -45,7 +45,7 @@ _STYLES = {LintSeverity.ERROR: "red", LintSeverity.WARNING: "yellow", LintSeveri
 def lint_packs(
     states: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STATE]...", help="States whose packs are checked; all by default."),
+        typer.Argument(metavar="STATE", help="States whose packs are checked; all by default."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 on warnings, too, unless the pack accepts them.")

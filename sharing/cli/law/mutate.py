@@ -31,7 +31,7 @@ Places = dict[str, tuple[str, int]]
 def mutate_packs(
     states: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STATE]...", help="States whose packs are mutated; all by default."),
+        typer.Argument(metavar="STATE", help="States whose packs are mutated; all by default."),
     ] = None,
     equivalent: Annotated[
         Path | None,

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from sharing.cli.shared.states import read_pack_code
 from sharing.errors import InputError
 from sharing.law.cases import CaseFile
 from sharing.law.pack import Rule
 from sharing.law.pack_reader import read_pack_yaml
-from sharing.model.pack_code import normalise_pack_code
 from sharing.packs.library import (
     COMMON_RULES_FILE,
     Law,
@@ -29,7 +29,7 @@ def choose_packs(files: Iterable[Traversable | Path], codes: list[str] | None) -
         InputError: There is no pack with one of the codes, or no pack at all.
     """
     files_by_code = {file.name.removesuffix(".yaml").upper(): file for file in files}
-    wanted = list(files_by_code) if not codes else list(dict.fromkeys(map(normalise_pack_code, codes)))
+    wanted = list(files_by_code) if not codes else list(dict.fromkeys(read_pack_code("STATE", code) for code in codes))
     missing = [code for code in wanted if code not in files_by_code]
     if missing or not wanted:
         raise InputError(

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing.cli.law.explain import read_indicators
 from sharing.cli.law.options import (
     AdoptedPackOption,
     DecisionTimeOption,
@@ -16,7 +15,6 @@ from sharing.cli.law.options import (
     read_decision_time,
 )
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
-from sharing.cli.shared.directory_source import read_directory
 from sharing.cli.shared.states import read_state
 from sharing.errors import InputError
 from sharing.geoip import open_geoip_lookup
@@ -37,7 +35,7 @@ def ask_questions(
     state: Annotated[str, typer.Argument(metavar="STATE", help="The providing State, such as CH.")],
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="JSON lines, one indicator per line. Default: a typical item."),
+        typer.Argument(metavar="FILE", help="JSON lines, one indicator per line. Default: a typical item."),
     ] = None,
     to: Annotated[
         list[str] | None,
@@ -83,6 +81,9 @@ def _ask_typical(law: Law, recipients: list[str], now_ms: int) -> tuple[str, Que
 def _ask_about_file(
     file: Path, law: Law, recipients: list[str], directory: Path | None, now_ms: int, settings: Settings
 ) -> list[tuple[str, Questionnaire]]:
+    from sharing.cli.law.explain import read_indicators  # noqa: PLC0415 files and the directory take long to import
+    from sharing.cli.shared.directory_source import read_directory  # noqa: PLC0415
+
     locate = no_geo_lookup if settings.geoip is None else open_geoip_lookup(settings.geoip)
     items = read_indicators(file, law.pack.state)
     context = DecisionContext.open(law.pack, law.treaties, read_directory(directory, None), now_ms, locate)

@@ -38,9 +38,7 @@ from sharing.settings import Settings, load_settings
 
 EXAMPLES_MAX = 100
 
-_FilesArgument = Annotated[
-    list[Path] | None, typer.Argument(metavar="[FILE]...", help="More files of recorded indicators.")
-]
+_FilesArgument = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="More files of recorded indicators.")]
 _CandidateOption = Annotated[
     Path | None, typer.Option("--candidate", help="File with the amended pack, in any folder.", metavar="PACK")
 ]

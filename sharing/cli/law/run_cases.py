@@ -24,7 +24,7 @@ from sharing.settings import load_settings
 def run_pack_cases(
     states: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STATE]...", help="States whose packs are tested; all by default."),
+        typer.Argument(metavar="STATE", help="States whose packs are tested; all by default."),
     ] = None,
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Also show which branches of each rule no case exercises.")

@@ -8,6 +8,7 @@ import typer
 
 from sharing.cli.law.options import PacksOption
 from sharing.cli.shared.console import AsJson, out, print_json, print_labelled, print_line
+from sharing.cli.shared.states import read_pack_code
 from sharing.law.pack import Pack, Rule
 from sharing.packs.library import find_law_by_code
 from sharing.settings import load_settings
@@ -19,7 +20,7 @@ def show_pack(
     as_json: AsJson = False,
 ) -> None:
     """Show a pack: for each rule its article, effect and conditions, and whether it was checked."""
-    pack = find_law_by_code(state, load_settings(packs=packs).packs).pack
+    pack = find_law_by_code(read_pack_code("STATE", state), load_settings(packs=packs).packs).pack
     if as_json:
         print_json(_to_pack_document(pack))
         return

@@ -23,7 +23,7 @@ from sharing.officers.verification import VerifiedEntry
 
 def renew_officers(
     officer_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[IDS…]", help="Ids of officers. Default: all in force.")
+        list[str] | None, typer.Argument(metavar="ID", help="Ids of officers. Default: all in force.")
     ] = None,
     days: Annotated[
         int, typer.Option("--days", help="For how many days from now.", min=1, max=OFFICER_DAYS_MAX)

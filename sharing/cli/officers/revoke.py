@@ -20,7 +20,7 @@ from sharing.officers.verification import VerifiedEntry
 
 
 def revoke_officers(
-    officer_ids: Annotated[list[str], typer.Argument(metavar="IDS…", help="Ids of officers.")],
+    officer_ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of officers.")],
     at: Annotated[
         str | None,
         typer.Option("--at", help="When it takes effect, such as 2026-03-01T12:00:00Z. Default: now.", metavar="TIME"),

@@ -72,11 +72,11 @@ def publish(
     ] = None,
     receipt: Annotated[
         Path | None,
-        typer.Option("--receipt", help="New file for what became of each line; publish exactly once.", metavar="PATH"),
+        typer.Option("--receipt", help="New file for what became of each line; publish exactly once.", metavar="FILE"),
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", help="Receipt of an earlier run: publish what is missing in it.", metavar="PATH"),
+        typer.Option("--resume", help="Receipt of an earlier run: publish what is missing in it.", metavar="FILE"),
     ] = None,
     new_ids: Annotated[
         bool, typer.Option("--new-ids", help="Give new ids to what has none: each line is an item of its own.")

@@ -102,6 +102,8 @@ def _print_details(checked: CheckedInput, expected: DryRunResult, run: Publishin
         out.print(table)
     elif run.published:
         print_line("No State would receive them: they point to no State and match no declared interest.")
+    if any(why.startswith("missing: ") for _, _, why in expected.reasons):
+        err.print("Not all that is missing matters: `sharing law questions` asks what can change an outcome.")
     err.print("This is a prediction with the law pack installed here. The gate's decision is what counts.")
 
 

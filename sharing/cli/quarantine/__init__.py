@@ -72,7 +72,7 @@ def list_records(
             print_json(_to_document(code, record))
     else:
         _print_table(shown)
-        _print_counts(selected, code)
+        _print_counts(selected, code, "such " if cause is not None or since_ms is not None else "")
     if len(shown) < len(selected):
         err.print(f"the last {len(shown)} of {len(selected)} are shown; `--last 0` shows all")
 
@@ -138,9 +138,9 @@ def _print_table(records: list[QuarantinedRecord]) -> None:
     out.print(table)
 
 
-def _print_counts(records: list[QuarantinedRecord], state: str) -> None:
+def _print_counts(records: list[QuarantinedRecord], state: str, such: str) -> None:
     if not records:
-        print_line(f"{state} has no such quarantined record")
+        print_line(f"{state} has no {such}quarantined record")
         return
     counts = ", ".join(f"{cause} {count}" for cause, count in Counter(r.cause for r in records).most_common())
     print_line(f"{len(records)} quarantined: {counts}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,11 @@ from sharing.settings import Settings
 from sharing.topology.partners import Partner, Partners, read_partners
 
 StatesOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--states",
-        help="Comma-separated country codes. Default: the States in the partners file, or those with a shipped pack.",
+        metavar="STATES",
+        help="Country codes, with commas. Default: the States in the partners file, or those with a shipped pack.",
     ),
 ]
 PartnersFile = Annotated[
@@ -26,33 +28,28 @@ PartnersFile = Annotated[
 ]
 
 
-def parse_states(text: str | None) -> tuple[str, ...]:
-    """Parse comma-separated country codes; None means every State with a shipped pack.
+def read_states(codes: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the States of the option `--states`; without it, every State with a shipped pack.
 
     Raises:
-        InputError: A code is unknown, or the list is empty.
+        InputError: A code is unknown.
     """
-    if text is None:
-        return list_shipped_states()
-    states = tuple(read_state("--states", part.strip()) for part in text.split(",") if part.strip())
-    if not states:
-        raise InputError("--states is empty; give country codes, such as --states CH,DE")
-    return states
+    return tuple(read_state("--states", code) for code in codes) if codes else list_shipped_states()
 
 
-def choose_partners(settings: Settings, states: str | None, *, partitions: int | None = None) -> Partners:
+def choose_partners(settings: Settings, states: Sequence[str] | None, *, partitions: int | None = None) -> Partners:
     """Return the partners from the configured partners file, or default partners if none is configured.
 
     Args:
         settings: The settings. Default partners have no agencies, except those in the settings.
-        states: Comma-separated country codes; only these States are returned.
+        states: Country codes; only these States are returned. None or empty: all.
         partitions: Overrides the number of partitions in the file.
 
     Raises:
         InputError: A State is unknown or not in the file, or the file is invalid.
     """
     if settings.partners is None:
-        partners = Partners.from_states(parse_states(states), settings.partitions, settings.replication)
+        partners = Partners.from_states(read_states(states), settings.partitions, settings.replication)
         if settings.state in partners.states and settings.agency_ids:
             own_entry = {settings.state: Partner(agencies=list(settings.agency_ids))}
             partners = partners.model_copy(update={"states": {**partners.states, **own_entry}})
@@ -60,8 +57,8 @@ def choose_partners(settings: Settings, states: str | None, *, partitions: int |
     partners = read_partners(settings.partners)
     if partitions is not None:
         partners = partners.model_copy(update={"partitions": partitions})
-    if states is not None:
-        chosen = parse_states(states)
+    if states:
+        chosen = read_states(states)
         unknown = [state for state in chosen if state not in partners.states]
         if unknown:
             raise InputError(f"--states: {', '.join(unknown)} is not in {settings.partners}; add it there")

@@ -46,7 +46,7 @@ def accept_conditions(
     key: KeyOption,
     since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="From then on. Default: now.")] = None,
     packs: Annotated[
-        Path | None, typer.Option("--packs", metavar="DIR", help="Folder with the law of that State.")
+        Path | None, typer.Option("--packs", metavar="FOLDER", help="Folder with the law of that State.")
     ] = None,
     passphrase_file: OfficerPassphrase = None,
     state: StateOption = None,

@@ -19,9 +19,7 @@ from sharing.trust.signatures import ObjectKind
 
 
 def add_root(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILES…", help="Roots of one State; for a newer one, a chain.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Roots of one State; for a newer one, a chain.")],
     fingerprint: Annotated[
         str | None,
         typer.Option(

@@ -20,7 +20,7 @@ from sharing.trust.signatures import ObjectKind
 
 
 def check_documents(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES…", help="Roots and key statements, of any States.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Roots and key statements, of any States.")],
     file: TrustFile = None,
     as_json: AsJson = False,
 ) -> None:

@@ -15,6 +15,7 @@ from sharing.conversation.asks import Officer
 from sharing.desk.asks.ask_filter import CLAIMED, MAY, AskFilter
 from sharing.desk.asks.ask_words import describe_asked, describe_silence
 from sharing.desk.board.board_view import BoardView
+from sharing.desk.board.shown_law import ShownLaw, show_law
 from sharing.model.vocabulary import Urgency
 from sharing.rulings.asked_terms import AskedTerms
 
@@ -76,19 +77,9 @@ class AskRow:
         return describe_silence(self.found.ask)
 
     @property
-    def recipients(self) -> str:
-        """The receiving States."""
-        return ", ".join(sorted(self.found.ask.recipients))
-
-    @property
-    def citations(self) -> tuple[str, ...]:
-        """The citations of the rules by which it is asked, each once."""
-        return () if self.terms is None else tuple(dict.fromkeys(rule.citation for rule in self.terms.rules))
-
-    @property
-    def is_law_known(self) -> bool:
-        """Whether the law was found."""
-        return self.terms is not None and self.terms.is_known
+    def law(self) -> ShownLaw:
+        """By which law it is asked, and which kind of information it is about."""
+        return show_law(self.terms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from sharing.console.alike import select_alike
 from sharing.console.answer_checks import RulingRefusedError, require_answerable
+from sharing.console.ask_sentences import strip_ask
 from sharing.console.conversation_words import CONSEQUENCE_WORDS, list_escalation_instants
 from sharing.console.found_asks import FoundAsk
 from sharing.console.found_covers import FoundCover
@@ -18,13 +19,17 @@ from sharing.conversation.vocabulary import Answer, Consequence, DeliveryStatus
 from sharing.desk.asks.answer_forms import AnswerForm, FactField, list_answer_forms, list_fact_fields
 from sharing.desk.asks.ask_words import describe_asked, describe_silence
 from sharing.desk.board.refusal_words import describe_refusal_here
+from sharing.desk.board.shown_law import ShownLaw, show_law
 from sharing.desk.services import DeskServices
 from sharing.desk.web.catalogue import _, mark_message
+from sharing.desk.web.code_words import show_state
 from sharing.desk.web.wording import capitalise
 from sharing.errors import InputError
 from sharing.model.decision import Condition
 from sharing.model.vocabulary import ConditionKind, Effect
 from sharing.rulings.asked_terms import AskedTerms
+from sharing.rulings.ruling import ASKS_MAX
+from sharing.sentences import get_sentence
 
 MAY_NOT: Final[Mapping[ConditionKind, str]] = MappingProxyType(
     {
@@ -133,6 +138,16 @@ class AskView:
         return describe_silence(self.found.ask)
 
     @property
+    def signatures(self) -> int:
+        """How many signatures it takes to answer it and all that are alike."""
+        return -(-(self.alike + 1) // ASKS_MAX)
+
+    @property
+    def law(self) -> ShownLaw:
+        """By which law it is asked, and which kind of information it is about."""
+        return show_law(self.terms or AskedTerms(is_known=False))
+
+    @property
     def can_be_claimed(self) -> bool:
         """Whether the officer may claim it, and pass it on."""
         return self.bar is None and self.found.ask.is_open
@@ -206,11 +221,11 @@ def _find_bar(services: DeskServices, found: FoundAsk, officer: Officer, now: in
     """Return why an officer may not answer an Ask; None if he or she may."""
     ask = found.ask
     if ask.state != services.console.state:
-        return _("People of %(state)s are asked, and answer there.", state=ask.state)
+        return _("People of %(state)s are asked, and answer there.", state=show_state(ask.state))
     try:
         require_answerable(services.console, found, officer.id, officer, now)
     except RulingRefusedError as error:
         return f"{capitalise(describe_refusal_here(error.refusal))}."
     except InputError as error:
-        return str(error)
+        return _(strip_ask(get_sentence(error), ask.id))
     return None

@@ -15,6 +15,7 @@ from sharing.desk.asks.answer_forms import list_grounds
 from sharing.desk.asks.ask_filter import CLAIMED, DIRECTIONS, ELSEWHERE, EVERY, HERE, MAY, AskFilter
 from sharing.desk.asks.ask_list import AskLists, AskPage, cut_page, make_rows
 from sharing.desk.asks.ask_view import EFFECT_WORDS, list_consequences, make_ask_view
+from sharing.desk.board.answer_words import name_answer
 from sharing.desk.services import DeskServices
 from sharing.desk.web.access import require_officer
 from sharing.desk.web.catalogue import _
@@ -23,6 +24,7 @@ from sharing.desk.web.rendering import render
 from sharing.errors import InputError, SharingError
 from sharing.model.vocabulary import Authority
 from sharing.rulings.asked_terms import AskedTerms
+from sharing.rulings.ruling import ASKS_MAX
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ class AskPages:
             is_current=is_current,
             grounds=list_grounds(),
             authorities=_list_authorities(found),
+            answer_name=name_answer,
+            asks_max=ASKS_MAX,
             effects={effect: _(words) for effect, words in EFFECT_WORDS.items()},
         )
 
@@ -102,6 +106,7 @@ class AskPages:
             directions=_list_directions(),
             choices=[("", _("all")), (MAY, _("what I may answer")), (CLAIMED, _("what I have claimed"))],
             states=self._lists.list_states(view),
+            asks_max=ASKS_MAX,
         )
 
     def _find(self, ask_id: str) -> tuple[FoundAsk, bool]:

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from typing import Final
-
-from confluent_kafka.admin import AdminClient
 
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk
@@ -24,19 +21,13 @@ from sharing.desk.board.board_view import BoardView, make_view
 from sharing.desk.broker_state import BrokerState
 from sharing.desk.changes import ChangeFeed
 from sharing.desk.following_thread import FollowingThread
-from sharing.errors import InfrastructureError
-from sharing.kafka.clients import make_admin
+from sharing.desk.topic_check import TopicCheck
 from sharing.kafka.conversation_reader import EntryTable
-from sharing.kafka.topic_ids import is_other_topic, query_topic_ids
 from sharing.topology.topics import CONVERSATIONS
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.2
-CHECK_SECONDS: Final = 2.0
-"""How often it is asked whether the broker is there, and the topic still the same."""
-
-ANSWER_SECONDS_MAX: Final = 3.0
 _NAME: Final = "board"
 
 
@@ -66,7 +57,6 @@ class AskBoard:
         self._lock = threading.Lock()
         self._notified: list[Callable[[], None]] = []
         self._following = FollowingThread("desk board", self._topic, self._follow, self._note_away)
-        self._last_contact = read_clock()
 
     @property
     def revision(self) -> int:
@@ -120,6 +110,7 @@ class AskBoard:
 
     def start(self) -> None:
         """Begin to follow. Returns at once; until the topic was read, `view().is_read` is False."""
+        self._broker.expect(_NAME, self._read_clock())
         self._following.start()
 
     def close(self) -> None:
@@ -134,48 +125,18 @@ class AskBoard:
             KafkaException: The broker does not answer.
         """
         console, index = self._console, AskIndex()
-        admin = make_admin(console.servers, console.properties)
-        topic_id = self._query_topic_id(admin)
+        checked = TopicCheck(console.servers, console.properties, [self._topic], self._note_heard)
         table: EntryTable[bytes] = EntryTable(console.servers, console.state, index.keep, console.properties)
         with closing(table):
             table.read()
             index.refresh(table.entries)
             self._publish(index, table)
-            self._note_back()
-            checked = time.monotonic()
+            self._note_heard()
             while not self._following.is_closing:
                 covers = dict(table.covers)
                 if table.follow(POLL_SECONDS) and (index.refresh(table.entries) or covers != table.covers):
                     self._publish(index, table)
-                if time.monotonic() - checked >= CHECK_SECONDS:
-                    self._check(admin, topic_id)
-                    checked = time.monotonic()
-
-    def _check(self, admin: AdminClient, topic_id: str) -> None:
-        """Check that the broker is there, and that the topic is the one that was read.
-
-        Clients whose broker was away may need minutes until they ask again, and do not say so. So after an absence the
-        topic is read again, by new ones; until then the last view stays.
-
-        Raises:
-            InfrastructureError: The topic is another one.
-            KafkaException: The broker does not answer.
-        """
-        if is_other_topic(topic_id, self._query_topic_id(admin)):
-            raise InfrastructureError(f"{self._topic} was deleted and created again; it is read again")
-        self._note_back()
-
-    def _query_topic_id(self, admin: AdminClient) -> str:
-        """Return the id of the topic.
-
-        Raises:
-            InfrastructureError: There is no such topic.
-            KafkaException: The broker does not answer.
-        """
-        known = query_topic_ids(admin, [self._topic], ANSWER_SECONDS_MAX)
-        if self._topic not in known:
-            raise InfrastructureError(f"there is no topic {self._topic}; run `sharing topics apply`")
-        return known[self._topic]
+                checked.check(table.positions)
 
     def _publish(self, index: AskIndex, table: EntryTable[bytes]) -> None:
         covers = list_covers(table.covers, self._read_clock())
@@ -186,14 +147,13 @@ class AskBoard:
         self._tell()
 
     def _note_away(self, reason: str) -> None:
-        if self._broker.note_away(_NAME, self._last_contact, reason):
+        if self._broker.note_away(_NAME, self._read_clock(), reason):
             log.warning("the open Asks cannot be followed: %s", reason)
             self._tell()
 
-    def _note_back(self) -> None:
+    def _note_heard(self) -> None:
         """Note that the broker is there."""
-        self._last_contact = self._read_clock()
-        if self._broker.note_back(_NAME):
+        if self._broker.note_heard(_NAME, self._read_clock()):
             self._tell()
 
     def _tell(self) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sharing._inbox_reader import InboxReader
@@ -19,6 +20,7 @@ from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk
 from sharing.errors import SharingError
 from sharing.rulings.asked_terms import AskedTerms
+from sharing.telemetry.logs import describe_exception
 
 log = logging.getLogger(__name__)
 
@@ -114,8 +116,8 @@ class AskedLaw:
         except SharingError as error:
             log.warning("the law behind Asks cannot be looked up: %s", error)
             found = {}
-        except Exception:  # the thread goes on: the next page asks again
-            log.exception("the law behind Asks cannot be looked up")
+        except Exception as error:  # noqa: BLE001 the thread goes on: the next page asks again
+            log.error("the law behind Asks cannot be looked up: %s", describe_exception(error))  # noqa: TRY400 may hold content
             found = {}
         if self._remember(batch, found):
             self._on_found()
@@ -139,17 +141,24 @@ class AskedLaw:
         return is_new
 
 
-def make_look_up(console: ConsoleConnection, open_reader: Callable[[], InboxReader | None]) -> LookUp:
+def make_look_up(
+    console: ConsoleConnection,
+    open_reader: Callable[[], InboxReader | None],
+    find_categories: Callable[[Sequence[FoundAsk]], Mapping[str, str]],
+) -> LookUp:
     """Return what looks up the terms of Asks on a State's topics.
 
     Args:
         console: The connection.
         open_reader: Returns what opens the inbox; None if no reader's key is configured.
+        find_categories: Returns the categories of the State's own items that Asks are about, by the ids of the Asks.
     """
 
     def look_up(asks: Sequence[FoundAsk]) -> Mapping[str, AskedTerms]:
         is_received = any(each.provider != console.state for each in asks)
-        return find_terms(console, asks, open_reader() if is_received else None)
+        terms = find_terms(console, asks, open_reader() if is_received else None)
+        own = find_categories([each for each in asks if each.provider == console.state])
+        return terms | {ask_id: replace(terms[ask_id], category=category) for ask_id, category in own.items()}
 
     return look_up
 

@@ -9,6 +9,7 @@ from typing import Final
 from sharing.console.conversation_words import REFUSAL_SENTENCES
 from sharing.conversation.vocabulary import Refusal
 from sharing.desk.web.catalogue import _, mark_message
+from sharing.sentences import Sentence, say
 
 DESK_REFUSALS: Final[Mapping[Refusal, str]] = MappingProxyType(
     {
@@ -22,6 +23,11 @@ DESK_REFUSALS: Final[Mapping[Refusal, str]] = MappingProxyType(
 """Refusals whose sentence of the command line names a command."""
 
 
+def say_refusal_here(refusal: Refusal) -> Sentence:
+    """Return why a ruling changes nothing, in the words of the desk, as a sentence to be translated."""
+    return say(DESK_REFUSALS.get(refusal) or REFUSAL_SENTENCES.get(refusal) or "it changes nothing")
+
+
 def describe_refusal_here(refusal: Refusal) -> str:
-    """Return why a ruling changes nothing, in the words of the desk."""
-    return _(DESK_REFUSALS.get(refusal) or REFUSAL_SENTENCES.get(refusal) or "it changes nothing")
+    """Return why a ruling changes nothing, in the words of the desk and the language of the request."""
+    return _(say_refusal_here(refusal))

@@ -27,6 +27,7 @@ from sharing.desk.contents.item_content import ItemContent
 from sharing.desk.contents.own_drafts import DraftSource, OpenedDraft
 from sharing.desk.contents.received_terms import ReceivedTerms
 from sharing.desk.contents.view_recorder import ViewRecorder, make_view_recorder
+from sharing.desk.desk_figures import DeskFigures
 from sharing.errors import InputError
 from sharing.kafka.use_log import Use
 from sharing.keystore.online_keys import OnlineKeys
@@ -48,12 +49,14 @@ class ContentView:
         reason: Why it is hidden; None if it is not.
         terms: Of a received item, what its notice or offer says apart from the content; None if there is none here.
         notice: Of a received item, the notice from which the content is; None if it is hidden.
+        draft: Of an own item, the copy from which the content is; None if it is hidden.
     """
 
     content: ItemContent | None = field(default=None, repr=False)
     reason: HiddenReason | None = None
     terms: ReceivedTerms | None = None
     notice: Notice | None = field(default=None, repr=False)
+    draft: OpenedDraft | None = field(default=None, repr=False)
 
 
 class Drafts(Protocol):
@@ -122,6 +125,7 @@ class DeskContents:
         keys: OnlineKeys | None = None,
         broker: BrokerState | None = None,
         changes: ChangeFeed | None = None,
+        figures: DeskFigures | None = None,
     ) -> DeskContents:
         """Return what opens the contents of a State.
 
@@ -131,10 +135,12 @@ class DeskContents:
             keys: The State's own keys, for its own items; None if the desk has none.
             broker: Is told when the inbox cannot be followed.
             changes: Is told when something has come into the inbox.
+            figures: Is told when a view cannot be recorded.
         """
         watch = InboxWatch(console, read_clock, broker or BrokerState(), changes or ChangeFeed())
         drafts = DraftSource(console, keys, read_clock)
-        return cls(console, read_clock, drafts, watch, make_view_recorder(console, read_clock))
+        note_failure = (figures or DeskFigures()).note_unrecorded
+        return cls(console, read_clock, drafts, watch, make_view_recorder(console, read_clock, note_failure))
 
     @property
     def inbox(self) -> InboxIndex:
@@ -192,7 +198,7 @@ class DeskContents:
             return ContentView(reason=HiddenReason.EXPIRED)
         if not self._recorder.record(officer.id, "", Use(opened.item, opened.item, self._console.state, DRAFT, now)):
             return ContentView(reason=HiddenReason.NOT_RECORDED)
-        return ContentView(content)
+        return ContentView(content, draft=opened)
 
     def show_received(
         self, officer: OfficerEntry, provider: str, item: str, place: ReceivedPlace | None

@@ -55,20 +55,16 @@ class InboxIndex:
 
     @property
     def is_read(self) -> bool:
-        """Whether the inbox was read to its end since the last beginning."""
+        """Whether the inbox was read to its end, and is not being read again."""
         return self._is_read
-
-    def begin(self) -> None:
-        """Forget everything, because the inbox is read from its beginning."""
-        with self._lock:
-            for each in (self._messages, self._unreadable, self._items, self._recalled):
-                each.clear()
-            self._listed = None
-            self._is_read = False
 
     def mark_read(self) -> None:
         """Note that the inbox was read to its end."""
         self._is_read = True
+
+    def mark_unread(self) -> None:
+        """Note that the inbox is read again: what is known is listed, and nothing of it is opened until then."""
+        self._is_read = False
 
     def take(self, key: str, place: InboxPlace, opened: InboxItem | UnreadableItem | None) -> None:
         """Note what a record is.
@@ -153,6 +149,7 @@ class InboxIndex:
 def _share_texts(row: InboxRow) -> InboxRow:
     """Return a row whose codes are kept in memory once, however many rows have them."""
     shared = {name: sys.intern(row.fields[name]) for name in ("from_state", "urgency")}
+    shared |= {} if row.fields["category"] is None else {"category": sys.intern(row.fields["category"])}
     codes = [sys.intern(code) for code in row.fields["conditions"]]
     return row._replace(kind=sys.intern(row.kind), fields={**row.fields, **shared, "conditions": codes})
 

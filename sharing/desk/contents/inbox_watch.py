@@ -16,6 +16,7 @@ from sharing.desk.broker_state import BrokerState
 from sharing.desk.changes import ChangeFeed
 from sharing.desk.contents.inbox_index import InboxIndex, InboxPlace
 from sharing.desk.following_thread import FollowingThread
+from sharing.desk.topic_check import TopicCheck
 from sharing.errors import InfrastructureError
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_follower import Place, TopicFollower
@@ -32,7 +33,7 @@ class InboxWatch:
     """The State's inbox, opened with the reader's key of the settings. Thread-safe.
 
     Attributes:
-        index: What is in it.
+        index: What is in it: another object each time that it was read from its beginning.
 
     Args:
         console: The connection.
@@ -44,7 +45,7 @@ class InboxWatch:
     def __init__(
         self, console: ConsoleConnection, read_clock: Callable[[], int], broker: BrokerState, changes: ChangeFeed
     ) -> None:
-        self.index = InboxIndex()
+        self.index = self._filled = InboxIndex()
         self._console = console
         self._read_clock = read_clock
         self._broker = broker
@@ -68,6 +69,7 @@ class InboxWatch:
         if self.is_configured:
             key_file, passphrase_file, _ = require_reader_files(self._console.settings)
             read_reader_key(key_file, passphrase_file, self._console.state)  # a wrong one is no fault of the broker
+            self._broker.expect(_NAME, self._read_clock())
             self._following.start()
 
     def close(self) -> None:
@@ -127,10 +129,16 @@ class InboxWatch:
         reader = self.get_reader()
         if reader is None:
             raise InfrastructureError("the reader's key was taken away from the settings; start the desk again")
-        self.index.begin()
+        console = self._console
+        topics = [kind.topic(console.state) for kind in (INBOX, INBOX_URGENT)]
+        checked = TopicCheck(console.servers, console.properties, topics, self._note_heard)
+        self.index.mark_unread()  # what was read before stays on the list: after an outage it is not shown as empty
+        self._filled = InboxIndex()
         positions = self._read_all(reader)
-        self.index.mark_read()
-        self._note_back()
+        self._filled.mark_read()
+        self.index = self._filled
+        self._note_heard()
+        self._changes.announce()
         group = name_console_group(self._console.state, "inbox")
         follower = TopicFollower(self._console.servers, group, positions, self._console.properties)
         with closing(follower):
@@ -139,6 +147,7 @@ class InboxWatch:
                 if messages:
                     self._take(reader, messages)
                     self._changes.announce()
+                checked.check(follower.positions)
 
     def _read_all(self, reader: InboxReader) -> dict[Place, int]:
         """Read what is there, and return where following goes on."""
@@ -150,6 +159,7 @@ class InboxWatch:
                 positions |= {(topic, number): end for number, (_, end) in opened.ranges.items()}
                 for batch in opened.read_batches():
                     self._take(reader, batch)
+                    self._note_heard()
                     if self._following.is_closing:
                         break
         return positions
@@ -158,16 +168,16 @@ class InboxWatch:
         for message in messages:
             key = _read_key(message)
             opened = open_message(self._console, reader, key, message) if message.value() else None
-            self.index.take(key, InboxPlace(message.topic(), message.partition(), message.offset()), opened)
+            self._filled.take(key, InboxPlace(message.topic(), message.partition(), message.offset()), opened)
 
     def _note_away(self, reason: str) -> None:
         if self._broker.note_away(_NAME, self._read_clock(), reason):
             log.warning("the inbox is not followed: %s", reason)
             self._changes.announce()
 
-    def _note_back(self) -> None:
-        self._broker.note_back(_NAME)
-        self._changes.announce()
+    def _note_heard(self) -> None:
+        if self._broker.note_heard(_NAME, self._read_clock()):
+            self._changes.announce()
 
 
 def _read_key(message: Any) -> str:

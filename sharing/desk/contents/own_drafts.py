@@ -7,7 +7,7 @@ which nobody was asked; where nothing is sealed, it is the only place.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from pydantic import SecretBytes
 from sharing.console.connection import ConsoleConnection
 from sharing.console.item_timeline import ItemPlace
 from sharing.conversation.asks import Publisher
+from sharing.conversation.deliveries import Conversation
 from sharing.conversation.revision import Revision
 from sharing.desk.contents.access import HiddenReason
 from sharing.errors import DecodeError, SharingError
@@ -73,10 +74,20 @@ class DraftSource:
         Raises:
             InfrastructureError: No broker answers, or the topic of drafts cannot be read.
         """
-        found = self._find_kept(place) or self._find_on_topic(place)
+        kept = None if place.conversation is None else self.find_kept(place.conversation, place.drafts)
+        found = kept or self._find_on_topic(place)
         if found is None:
             return HiddenReason.NOT_KEPT
-        key, value = found
+        return self.open_copy(place.item, *found)
+
+    def open_copy(self, item: str, key: bytes, value: bytes) -> OpenedDraft | HiddenReason:
+        """Return a copy of an item, opened; or why it cannot be.
+
+        Args:
+            item: Id of the item, for the log.
+            key: Its key as a draft, which names the item and the revision.
+            value: The copy, in single-object encoding.
+        """
         if value.startswith(get_codec(SCHEMA_NAME).header):
             if self._keys is None:
                 return HiddenReason.NO_KEYS
@@ -85,34 +96,43 @@ class DraftSource:
         try:
             return self._open(key, value)
         except SharingError as error:
-            log.warning("item %s: its copy is not shown: %s", place.item, error)
+            log.warning("item %s: its copy is not shown: %s", item, error)
             return HiddenReason.NOT_OPENED
 
-    def _find_kept(self, place: ItemPlace) -> _Found | None:
-        """Return the copy of the newest revision that the entry of the conversation has."""
-        if place.conversation is None:
-            return None
-        draft = place.drafts.get(place.conversation.revision)
+    def find_kept(self, conversation: Conversation, drafts: Mapping[Revision, bytes]) -> _Found | None:
+        """Return the copy of the newest revision that the entry of a conversation has, with its key as a draft."""
+        revision = conversation.revision
+        draft = drafts.get(revision)
         value = None if draft is None else self._console.framing.to_single_object(draft)
-        revision = place.conversation.revision
-        return None if value is None else (make_draft_key(place.item, revision.version, revision.amendment), value)
+        return None if value is None else (make_draft_key(conversation.item, *revision), value)
 
     def _find_on_topic(self, place: ItemPlace) -> _Found | None:
         """Return the last draft of an item that its partition of the topic has."""
         found: _Found | None = None
         revision = None if place.conversation is None else place.conversation.revision
         expected = None if revision is None else make_draft_key(place.item, revision.version, revision.amendment)
-        for key, value in self._read_topic(place.partition):
+        for key, value in self.read_topic(place.partition):
             is_wanted = key == expected if expected is not None else _is_of(place, key, value)
             if is_wanted:
                 found = key, value
         return found
 
-    def _read_topic(self, partition: int) -> Iterator[_Found]:
+    def read_topic(self, partition: int, since_ms: int | None = None) -> Iterator[_Found]:
+        """Yield the drafts on a partition, with their keys.
+
+        Args:
+            partition: The partition.
+            since_ms: Only what was written since then, in UTC milliseconds.
+
+        Raises:
+            InfrastructureError: No broker answers, or the topic of drafts cannot be read.
+        """
         console = self._console
         group = name_console_group(console.state, "drafts")
         topic = DRAFTS.topic(console.state)
-        opened = TopicRange(console.servers, topic, group, properties=console.properties, partitions=[partition])
+        opened = TopicRange(
+            console.servers, topic, group, since_ms, properties=console.properties, partitions=[partition]
+        )
         with closing(opened):
             for batch in opened.read_batches():
                 for message in batch:

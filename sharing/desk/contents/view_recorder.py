@@ -31,9 +31,11 @@ class ViewRecorder:
 
     Args:
         open_log: Returns where views are recorded, for the id of the key that opens.
+        note_failure: Is called for each view that was not recorded.
     """
 
-    def __init__(self, open_log: Callable[[str], Recorder]) -> None:
+    def __init__(self, open_log: Callable[[str], Recorder], note_failure: Callable[[], None] = lambda: None) -> None:
+        self._note_failure = note_failure
         self._open_log = open_log
         self._logs: dict[str, Recorder] = {}
         self._lock = threading.Lock()
@@ -54,21 +56,25 @@ class ViewRecorder:
                 recorder.record([use], officer)
             except SharingError as error:
                 self._logs.pop(reader_key, None)
+                self._note_failure()
                 log.warning("content is not shown, because that cannot be recorded: %s", error)
                 return False
         return True
 
 
-def make_view_recorder(console: ConsoleConnection, read_clock: Callable[[], int]) -> ViewRecorder:
+def make_view_recorder(
+    console: ConsoleConnection, read_clock: Callable[[], int], note_failure: Callable[[], None] = lambda: None
+) -> ViewRecorder:
     """Return what records views on the State's topic.
 
     Args:
         console: The connection.
         read_clock: Returns the time in UTC milliseconds.
+        note_failure: Is called for each view that was not recorded.
     """
 
     def open_log(reader_key: str) -> Recorder:
         context = UseContext("desk", reader_key, COMMAND, console.settings.reader_purpose or "")
         return UseLog(console.servers, console.state, context, console.properties, console.framing, read_clock)
 
-    return ViewRecorder(open_log)
+    return ViewRecorder(open_log, note_failure)

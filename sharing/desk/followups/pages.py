@@ -28,7 +28,8 @@ from sharing.desk.followups.words import list_close_reasons, list_kinds, list_se
 from sharing.desk.services import DeskServices
 from sharing.desk.store.desk_record import RecordConflictError
 from sharing.desk.web.access import require_officer
-from sharing.desk.web.catalogue import _
+from sharing.desk.web.catalogue import _, translate_error
+from sharing.desk.web.code_words import name_country
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.forms import Form, read_form
 from sharing.desk.web.rendering import render
@@ -37,7 +38,6 @@ from sharing.followups.document import FollowUpDocument, FollowUpKind
 from sharing.followups.drafting import list_fitting
 from sharing.followups.expiry import URGENT_DAYS, WARN_DAYS, ExpiryLevel, Preservation
 from sharing.followups.files import DraftFormat, write_file
-from sharing.model.countries import country_name
 from sharing.model.notice import Notice
 
 _CLOSED_SHOWN_MAX: Final = 50
@@ -117,7 +117,7 @@ class FollowUpPages:
             try:
                 self._book.begin(signed_in.officer.id, preservation)
             except InputError as error:
-                form.refuse(error.field, _(str(error)))
+                form.refuse(error.field, translate_error(error))
         if not form.is_valid:
             return render(request, "followups/watch.html", 400, form=form)
         return RedirectResponse("/followups?done=watched", 303)
@@ -141,7 +141,7 @@ class FollowUpPages:
             except RecordConflictError:
                 return self._show_conflict(request, form)
             except InputError as error:
-                form.refuse(error.field, _(str(error)))
+                form.refuse(error.field, translate_error(error))
         return self._show_one(request, form, watched, 400)
 
     def close_preservation(self, request: Request) -> Response:
@@ -156,7 +156,7 @@ class FollowUpPages:
             except RecordConflictError:
                 return self._show_conflict(request, form)
             except InputError as error:
-                form.refuse(error.field, _(str(error)))
+                form.refuse(error.field, translate_error(error))
         return self._show_one(request, form, watched, 400)
 
     def _show_choice(self, request: Request, form: Form, status: int) -> Response:
@@ -177,7 +177,7 @@ class FollowUpPages:
             row=found.row,
             kinds=list_kinds(),
             forms=_list_forms(),
-            states=[(code, f"{code}: {country_name(code)}") for code in states],
+            states=[(code, f"{code}: {name_country(code)}") for code in states],
             is_known=is_known,
             earlier=self._list_earlier(provider, item),
         )

@@ -28,7 +28,7 @@ from sharing.desk.intake.item_form import (
 )
 from sharing.desk.intake.open_questions import OpenQuestion, OpenQuestions
 from sharing.desk.intake.unsent_items import UnsentItem
-from sharing.desk.web.catalogue import _
+from sharing.desk.web.catalogue import translate_error
 from sharing.desk.web.forms import Form, read_form
 from sharing.desk.web.rendering import render
 from sharing.errors import InfrastructureError
@@ -56,7 +56,7 @@ class AnswerPages:
             found = self._desk.ask(checked, item.draft)
         except InfrastructureError as error:
             form = Form()
-            form.refuse("", _(str(error)))
+            form.refuse("", translate_error(error))
             return self._render(request, form, item, OpenQuestions(()), 503)
         if not found.questions:
             return go_to(f"/intake/{item.id}")

@@ -15,6 +15,7 @@ from sharing.desk.store.desk_record import DeskRecord, read_content
 from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
 from sharing.model.vocabulary import DeskKind
+from sharing.sentences import say
 
 NAME_MAX: Final = 80
 PROFILES_MAX: Final = 50
@@ -77,13 +78,17 @@ class AnswerProfiles:
             InfrastructureError: The broker did not confirm it.
         """
         if not name or len(name) > NAME_MAX:
-            raise InputError(f"give the profile a name of 1 to {NAME_MAX} characters", field="profile_name")
+            raise InputError(
+                say("give the profile a name of 1 to %(count)s characters", count=NAME_MAX), field="profile_name"
+            )
         if not draft.answers:
-            raise InputError("nothing is answered yet, so there is nothing to keep", field="profile_name")
+            raise InputError(say("nothing is answered yet, so there is nothing to keep"), field="profile_name")
         own = self.list_own(officer)
         before = next((each for each in own if each.content.name.casefold() == name.casefold()), None)
         if before is None and len(own) >= PROFILES_MAX:
-            raise InputError(f"there are {PROFILES_MAX} profiles already; delete one first", field="profile_name")
+            raise InputError(
+                say("there are %(count)s profiles already; delete one first", count=PROFILES_MAX), field="profile_name"
+            )
         content = ProfileContent(name=name, answers=draft.answers)
         record = self._store.put(
             DeskKind.PROFILE,

@@ -11,12 +11,12 @@ from starlette.responses import RedirectResponse, Response
 from sharing.desk.intake.intake_desk import IntakeDesk
 from sharing.desk.intake.item_draft import ItemDraft
 from sharing.desk.intake.unsent_items import UnsentItem
-from sharing.desk.intake.value_words import name_values
 from sharing.desk.store.desk_record import RecordConflictError
 from sharing.desk.web.access import require_officer
-from sharing.desk.web.catalogue import _
+from sharing.desk.web.catalogue import _, translate_error
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.forms import Form
+from sharing.desk.web.value_words import name_values
 from sharing.errors import InfrastructureError, SharingError
 
 SEE_OTHER = 303
@@ -73,7 +73,7 @@ def draw_draft(desk: IntakeDesk, officer: str, draft: ItemDraft | None) -> dict[
         try:
             picture = desk.draw(item)
         except InfrastructureError as error:
-            reason = str(error)
+            reason = translate_error(error)
     elif draft is not None:
         reason = _("Who would get it can be said once the item is valid: see what is wrong, or what is missing.")
     return {"picture": picture, "reason": reason, "name_values": name_values}
@@ -92,7 +92,7 @@ def try_to_keep(form: Form, keep: Callable[[], Any]) -> int:
     try:
         keep()
     except RecordConflictError as error:
-        form.refuse("", _(str(error)))
+        form.refuse("", translate_error(error))
         return 409
     except InfrastructureError:
         form.refuse(
@@ -100,6 +100,6 @@ def try_to_keep(form: Form, keep: Callable[[], Any]) -> int:
         )
         return 503
     except SharingError as error:
-        form.refuse("", _(str(error)))
+        form.refuse("", translate_error(error))
         return 400
     return 0

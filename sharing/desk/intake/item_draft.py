@@ -13,7 +13,10 @@ from sharing.desk.intake.answers import TOGETHER, state_answers
 from sharing.model.indicator import Indicator
 from sharing.model.strict_model import StrictModel
 from sharing.model.validation_errors import describe_error
-from sharing.model.vocabulary import Urgency
+from sharing.model.vocabulary import Action, Urgency
+
+STATED: Final = "stated by the publishing officer"
+"""Why an item concerns a State, where the officer says nothing more."""
 
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _INDEX: Final = re.compile(r"\[\d+\]")
@@ -70,6 +73,8 @@ class ItemDraft(StrictModel):
     Attributes:
         indicator_id: Id of the item: made once, so that however often it is sent, it is one item.
         version: Its version.
+        action: What its publication does: PUBLISH, or for a later version SUPERSEDE or WITHDRAW.
+        reason: Why it is withdrawn; "" if it is not.
         stage: How far it is.
         basics: What was typed.
         answers: What was answered, by fact.
@@ -82,6 +87,8 @@ class ItemDraft(StrictModel):
 
     indicator_id: str
     version: int = 1
+    action: Annotated[Action, Field(strict=False)] = Action.PUBLISH
+    reason: _Text = Field(default="", repr=False)
     stage: Annotated[DraftStage, Field(strict=False)] = DraftStage.OPEN
     basics: ItemBasics = Field(default=ItemBasics(), repr=False)
     answers: dict[str, Annotated[_Names, Field(strict=False)]] = Field(default_factory=dict, repr=False)
@@ -122,6 +129,7 @@ class ItemDraft(StrictModel):
         """
         typed = self.basics
         source = {"state": state, "agency": agency, "officer": officer}
+        reasons = {each["state"]: each["reason"] for each in self.kept.get("nexus", ())}
         fields: dict[str, Any] = {
             **self.kept,
             "id": self.indicator_id,
@@ -130,10 +138,14 @@ class ItemDraft(StrictModel):
             "value": typed.value,
             "source": {**self.kept.get("source", {}), **source, **({"case": typed.case} if typed.case else {})},
             "nexus": [
-                {"state": code.upper(), "reason": typed.nexus_reason or "stated by the publishing officer"}
+                {"state": code.upper(), "reason": typed.nexus_reason or reasons.get(code.upper(), STATED)}
                 for code in _split(typed.nexus)
             ],
         }
+        if self.action is not Action.PUBLISH:
+            fields["action"] = self.action.value
+        if self.reason:
+            fields["reason"] = self.reason
         plain = ("summary", "handling_text", "tlp", "pap", "urgency", "urgency_reason", "observed_at", "retain_until")
         fields |= {name: text for name in plain if (text := getattr(typed, name))}
         if typed.handling:

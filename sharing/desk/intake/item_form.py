@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from sharing.desk.intake.answers import NO_MEMBER, TOGETHER, can_be_empty, list_values, read_answer
 from sharing.desk.intake.item_draft import ItemBasics, ItemDraft
 from sharing.desk.intake.open_questions import OpenQuestion
-from sharing.desk.intake.value_words import name_value
-from sharing.desk.web.catalogue import _
+from sharing.desk.web.catalogue import _, translate_error
 from sharing.desk.web.forms import Form
+from sharing.desk.web.value_words import name_value
 from sharing.errors import InputError
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS, FactKind
@@ -135,7 +135,7 @@ def read_answers(form: Form) -> dict[str, tuple[str, ...] | None]:
         try:
             answers[name] = read_answer(name, tuple(form.get_all(f"{PREFIX}{name}")))
         except InputError as error:
-            form.refuse(f"{PREFIX}{name}", _(str(error)))
+            form.refuse(f"{PREFIX}{name}", translate_error(error))
     for name in answers:
         partners = TOGETHER.get(name, ())
         if len({answers.get(partner) is None for partner in partners}) > 1:

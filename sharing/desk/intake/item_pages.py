@@ -20,6 +20,7 @@ from sharing.desk.intake.intake_page import (
 from sharing.desk.intake.item_draft import ItemDraft
 from sharing.desk.intake.item_form import fill_basics, list_options, list_type_options, read_basics, refuse_all
 from sharing.desk.intake.unsent_items import UnsentItem
+from sharing.desk.web.catalogue import translate_error
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.forms import Form, read_form
 from sharing.desk.web.rendering import render
@@ -44,7 +45,7 @@ class ItemPages:
             items, profiles = self._desk.items.list_own(officer), self._desk.profiles.list_own(officer)
             unopened, fault = self._desk.items.list_unopened(), ""
         except InfrastructureError as error:
-            items, profiles, unopened, fault = [], [], (), str(error)
+            items, profiles, unopened, fault = [], [], (), translate_error(error)
         return render(
             request,
             "intake/list.html",

@@ -10,6 +10,7 @@ from sharing.desk.intake.item_pages import ItemPages
 from sharing.desk.intake.misp_pages import MispPages
 from sharing.desk.intake.sending_pages import SendingPages
 from sharing.desk.intake.supply_pages import SupplyPages
+from sharing.desk.intake.version_pages import VersionPages
 from sharing.desk.services import DeskServices
 
 
@@ -20,7 +21,7 @@ def list_routes(services: DeskServices) -> list[BaseRoute]:
     )
     items, answers, sending = ItemPages(desk), AnswerPages(desk), SendingPages(desk, services.settings.state)
     misp = MispPages(desk, services.settings.state, services.console.settings.id_secret_file)
-    supply = SupplyPages(services)
+    supply, versions = SupplyPages(services), VersionPages(desk, services)
     return [
         Route("/intake", items.show_list, methods=["GET"]),
         Route("/intake/new", items.show_new, methods=["GET"]),
@@ -29,6 +30,7 @@ def list_routes(services: DeskServices) -> list[BaseRoute]:
         Route("/intake/misp", misp.show, methods=["GET"]),
         Route("/intake/misp", misp.read, methods=["POST"]),
         Route("/intake/profiles/{profile}/delete", items.delete_profile, methods=["POST"]),
+        Route("/intake/versions", versions.begin, methods=["POST"]),
         Route("/intake/supply/{ask}", supply.show, methods=["GET"]),
         Route("/intake/{id}", sending.show, methods=["GET"]),
         Route("/intake/{id}/item", items.show_basics, methods=["GET"]),

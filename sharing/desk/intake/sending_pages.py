@@ -18,14 +18,15 @@ from sharing.desk.intake.intake_page import (
 )
 from sharing.desk.intake.item_draft import DraftStage
 from sharing.desk.intake.unsent_items import UnsentItem
-from sharing.desk.intake.value_words import name_value
 from sharing.desk.store.desk_record import RecordConflictError
-from sharing.desk.web.catalogue import _
+from sharing.desk.web.catalogue import _, translate_error
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.forms import Form, read_form
 from sharing.desk.web.rendering import render
+from sharing.desk.web.value_words import name_value
 from sharing.errors import InfrastructureError, InputError
 from sharing.law.fact_questions import QUESTIONS
+from sharing.sentences import Sentence, get_sentence
 
 
 class SendingPages:
@@ -61,10 +62,10 @@ class SendingPages:
         try:
             self._desk.items.publish(officer, item, publisher)
         except RecordConflictError as error:
-            form.refuse("", _(str(error)))
+            form.refuse("", translate_error(error))
             return self._render(request, require_item(self._desk, request), form, 409)
         except InputError as error:
-            form.refuse("", _(str(error)))
+            form.refuse("", _explain(error))
             return self._render(request, require_item(self._desk, request), form, 400)
         except InfrastructureError:
             form.refuse(
@@ -137,6 +138,16 @@ class SendingPages:
             publishes=self._desk.publisher is not None,
             agency=self._desk.agency,
         )
+
+
+def _explain(error: InputError) -> str:
+    """Return why an item was not sent: what is wrong with it, or what the publisher refuses of a valid one."""
+    said = get_sentence(error)
+    if isinstance(said, Sentence):
+        return _(said)
+    if error.field == "id":
+        return _("This version was sent before with another content. Begin a later version on the page of the item.")
+    return _("The item is too large to be sent. Shorten its texts, then publish it again.")
 
 
 def _word_answers(item: UnsentItem) -> list[tuple[str, str]]:

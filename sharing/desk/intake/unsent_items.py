@@ -14,6 +14,7 @@ from sharing.errors import InputError
 from sharing.ids import make_item_id
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import DeskKind
+from sharing.sentences import say
 
 Records = list[DeskRecord]
 
@@ -116,6 +117,28 @@ class UnsentItems:
         """
         return self._put(officer, draft, 0)
 
+    def begin_version(self, officer: str, draft: ItemDraft) -> UnsentItem:
+        """Keep a later version of an item that was published. What is being written or sent of it already goes on.
+
+        Raises:
+            InputError: A version as late was sent from here, and the gate has not decided on it yet.
+            RecordConflictError: Another officer, or another press of the button, keeps one.
+            InfrastructureError: The broker did not confirm it.
+        """
+        known = self.find(officer, draft.indicator_id)
+        if known is None:
+            return self.add(officer, draft)
+        if known.draft.stage is not DraftStage.SENT:
+            return known
+        if known.draft.version >= draft.version:
+            raise InputError(
+                say(
+                    "Version %(version)s was sent, and the gate has not decided on it yet. Wait a moment.",
+                    version=known.draft.version,
+                )
+            )
+        return self._put(officer, draft, known.version)
+
     def save(self, officer: str, draft: ItemDraft, replaces: int) -> UnsentItem:
         """Keep a change of an item.
 
@@ -125,7 +148,7 @@ class UnsentItems:
             InfrastructureError: The broker did not confirm it.
         """
         if draft.is_frozen:
-            raise InputError("the item was sent, or may have been, so it does not change any more")
+            raise InputError(say("the item was sent, or may have been, so it does not change any more"))
         return self._put(officer, draft, replaces)
 
     def delete(self, item: UnsentItem) -> None:
@@ -176,7 +199,7 @@ class UnsentItems:
         indicator, wrong = self.check(officer, item.draft)
         if indicator is None:
             name, sentence = next(iter(wrong.items()))
-            raise InputError(f"{name}: {sentence}", field=name)
+            raise InputError(say("%(field)s: %(what)s", field=name, what=sentence), field=name)
         update = {"stage": DraftStage.SENDING, "decided_as": indicator.to_json()}
         try:
             return self._put(officer, item.draft.model_copy(update=update), item.version)

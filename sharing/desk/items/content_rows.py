@@ -8,18 +8,23 @@ from typing import Any, NamedTuple
 from sharing.desk.contents.item_content import ItemContent
 from sharing.desk.items.content_words import describe_code, split_admiralty
 from sharing.desk.web.catalogue import _
+from sharing.desk.web.code_words import show_state
+from sharing.desk.web.value_words import name_value
+from sharing.law.fact_questions import QUESTIONS
 
 
 class ContentLine(NamedTuple):
     """One text of a row.
 
     Attributes:
-        text: The text, which may be of others.
-        words: What a code means, in the language of the page; "" where the text is no code.
+        text: The text, which may be of others; of a code what it means, in the language of the page.
+        words: What is said of the text, in the language of the page; "" if nothing is.
+        code: The code whose meaning the text is; "" if it is none.
     """
 
     text: str
     words: str = ""
+    code: str = ""
 
 
 class ContentRow(NamedTuple):
@@ -53,26 +58,24 @@ def _list_rows(content: ItemContent) -> Iterator[ContentRow]:
     yield _text(_("Source agency"), fields["source_agency"])
     yield _code(_("Kind of agency"), "source_authority", fields["source_authority"])
     yield _text(_("Case of the source"), fields["source_case"])
-    yield ContentRow(_("Offences"), _plain(fields["offence_codes"]))
-    yield ContentRow(_("Details of the offence"), _plain(fields["offence_modifiers"]))
+    yield ContentRow(_("Offences"), _name(fields["offence_codes"], "offence.codes"))
+    yield ContentRow(_("Details of the offence"), _name(fields["offence_modifiers"], "offence.modifiers"))
     yield ContentRow(_("Modus operandi"), _plain(fields["modus_operandi"]))
-    yield _text(_("Maximum penalty, in years"), fields["max_penalty_years"])
+    yield _text(_("Maximum penalty, in years"), _format_number(fields["max_penalty_years"]))
     yield _code(_("Whom it is about"), "subject_class", fields["subject_class"])
     yield _code(_("Fact or assessment"), "assertion", fields["assertion"])
     yield _code(_("Source (Europol 4x4)"), "grading_source", fields["grading_source"])
     yield _code(_("Information (Europol 4x4)"), "grading_information", fields["grading_information"])
     yield ContentRow(_("Admiralty system"), _describe_admiralty(fields["grading_admiralty"]))
-    yield ContentRow(
-        _("Handling"), tuple(ContentLine(code, _(describe_code("handling", code))) for code in fields["handling"])
-    )
+    yield ContentRow(_("Handling"), tuple(_say("handling", code) for code in fields["handling"]))
     yield _text(_("Handling instructions"), fields["handling_text"])
     yield _code(_("TLP"), "tlp", fields["tlp"])
     yield _code(_("PAP"), "pap", fields["pap"])
     yield _code(_("Purpose"), "purpose", fields["purpose"])
     yield _code(_("How it was obtained"), "collection", fields["collection"])
-    yield _text(_("State to which it belongs"), fields["origin_state"])
-    yield _code(_("Personal data"), "tristate", fields["personal_data"])
-    yield _code(_("Special category of personal data"), "tristate", fields["special_category"])
+    yield _text(_("State to which it belongs"), show_state(fields["origin_state"]) if fields["origin_state"] else None)
+    yield _answer(_("Personal data"), fields["personal_data"])
+    yield _answer(_("Special category of personal data"), fields["special_category"])
     yield ContentRow(_("Look at it again"), instant=content.review_at)
     yield ContentRow(_("Keep it until"), instant=content.retain_until)
     yield ContentRow(
@@ -81,7 +84,10 @@ def _list_rows(content: ItemContent) -> Iterator[ContentRow]:
     )
     yield ContentRow(
         _("Answers of the agency"),
-        tuple(ContentLine(name, _(describe_code("tristate", answer))) for name, answer in content.findings),
+        tuple(
+            ContentLine(_(QUESTIONS.get(f"findings.{name}", name)), _(describe_code("tristate", answer)))
+            for name, answer in content.findings
+        ),
     )
 
 
@@ -90,10 +96,25 @@ def _text(label: str, value: Any) -> ContentRow:
 
 
 def _code(label: str, field: str, code: Any) -> ContentRow:
-    if code is None:
-        return ContentRow(label)
+    return ContentRow(label, () if code is None else (_say(field, str(code)),))
+
+
+def _say(field: str, code: str) -> ContentLine:
     words = describe_code(field, code)
-    return ContentRow(label, (ContentLine(str(code), "" if words == str(code) else _(words)),))
+    return ContentLine(code) if words == code else ContentLine(_(words), code="" if code == "UNKNOWN" else code)
+
+
+def _answer(label: str, answer: Any) -> ContentRow:
+    return _text(label, None if answer is None else _(describe_code("tristate", answer)))
+
+
+def _name(codes: Any, fact: str) -> tuple[ContentLine, ...]:
+    return tuple(ContentLine(name_value(str(code), fact), code=str(code)) for code in codes)
+
+
+def _format_number(number: Any) -> Any:
+    """Return a number as an officer writes it: 10, and 2.5."""
+    return f"{number:g}" if isinstance(number, float) else number
 
 
 def _plain(values: Any) -> tuple[ContentLine, ...]:
@@ -108,4 +129,4 @@ def _describe_admiralty(grade: Any) -> tuple[ContentLine, ...]:
         return (ContentLine(str(grade)),)
     source, information = parts
     words = f"{_(describe_code('admiralty_source', source))}; {_(describe_code('admiralty_information', information))}"
-    return (ContentLine(str(grade), words),)
+    return (ContentLine(words, code=str(grade)),)

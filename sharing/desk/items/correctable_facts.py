@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
+from sharing.desk.web.catalogue import mark_message
 from sharing.disclosure.amendments import CORRECTABLE
+from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS, FactKind
 
 _FINDINGS = "findings."
+
+_MARKING_QUESTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "handling": mark_message("Which handling codes apply?"),
+        "pap": mark_message("Which PAP marking applies?"),
+        "tlp": mark_message("Which TLP marking applies?"),
+    }
+)
+"""Of markings no interview asks, because a law asks for none."""
 
 
 class CorrectableFact(NamedTuple):
@@ -16,7 +29,7 @@ class CorrectableFact(NamedTuple):
 
     Attributes:
         name: Its name in the vocabulary of facts.
-        question: What it means.
+        question: The question that it answers, as a message of the catalogue.
         values: Its permitted values; none for a number.
         is_set: Whether it may have several of them.
     """
@@ -39,8 +52,10 @@ def list_fact_fields(*, are_findings: bool) -> tuple[CorrectableFact, ...]:
     Args:
         are_findings: Whether the answers to questions that only some laws ask are wanted, or the other facts.
     """
-    return tuple(
-        CorrectableFact(name, FACTS[name].doc, tuple(sorted(FACTS[name].values)), FACTS[name].kind is FactKind.SET)
-        for name in sorted(CORRECTABLE)
-        if name.startswith(_FINDINGS) is are_findings
-    )
+    return tuple(_make_fact(name) for name in sorted(CORRECTABLE) if name.startswith(_FINDINGS) is are_findings)
+
+
+def _make_fact(name: str) -> CorrectableFact:
+    fact = FACTS[name]
+    question = QUESTIONS.get(name) or _MARKING_QUESTIONS[name]
+    return CorrectableFact(name, question, tuple(sorted(fact.values)), fact.kind is FactKind.SET)

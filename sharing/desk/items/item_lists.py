@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -10,19 +10,30 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sharing.console.conversation_words import format_revision
+from sharing.console.conversation_words import describe_kind, describe_silence, format_revision
 from sharing.console.found_asks import FoundAsk
 from sharing.console.inbox_rows import InboxRow
 from sharing.conversation_state.item_keys import pack_uuid
+from sharing.desk.board.shown_law import ShownLaw, show_law
 from sharing.desk.items.content_words import describe_code
 from sharing.desk.services import DeskServices
 from sharing.desk.web.access import require_officer
 from sharing.desk.web.catalogue import _
 from sharing.desk.web.forms import Form, read_form
 from sharing.desk.web.rendering import render
+from sharing.desk.web.wording import capitalise
+from sharing.model.times import DAY_MS
+from sharing.model.vocabulary import Urgency
+from sharing.rulings.asked_terms import AskedTerms
 
 PAGE_ROWS = 50
 """How many rows a page of a list has."""
+
+LINES_MAX = 3
+"""How many of the Asks about one item its row shows; the page of the item has them all."""
+
+FRESH_MS = 3 * DAY_MS
+"""For how long a received emergency stands before what was received later."""
 
 _PAGE_DIGITS_MAX = 6
 
@@ -50,6 +61,40 @@ class OpenItem(NamedTuple):
         return sorted({state for found in self.asks for state in found.ask.recipients})
 
 
+class AskLine(NamedTuple):
+    """One of the Asks about an own item, as the list shows it.
+
+    Attributes:
+        found: The Ask.
+        what: What is asked.
+        silence: What happens when nobody answers.
+        law: By which law.
+        claimed: Who has claimed it: the id of an officer; none if nobody has.
+    """
+
+    found: FoundAsk
+    what: str
+    silence: str
+    law: ShownLaw
+    claimed: tuple[str, ...]
+
+
+class ItemRow(NamedTuple):
+    """An own item, as the list shows it.
+
+    Attributes:
+        item: The item.
+        law: Which kind of information it is: the law of its first Ask.
+        lines: The first Asks about it.
+        more: How many more there are.
+    """
+
+    item: OpenItem
+    law: ShownLaw
+    lines: tuple[AskLine, ...]
+    more: int
+
+
 def list_open_items(asks: Iterable[FoundAsk], state: str) -> list[OpenItem]:
     """Return the State's own items about which something is asked, in the order of their first Asks."""
     by_item: dict[str, list[FoundAsk]] = {}
@@ -60,6 +105,27 @@ def list_open_items(asks: Iterable[FoundAsk], state: str) -> list[OpenItem]:
         OpenItem(item, each[0].ask.publisher.agency, each[0].ask.urgency.value, tuple(each))
         for item, each in by_item.items()
     ]
+
+
+def make_item_rows(items: Iterable[OpenItem], terms: Mapping[str, AskedTerms], now: int) -> list[ItemRow]:
+    """Return items as the list shows them.
+
+    Args:
+        items: The items.
+        terms: By which law the Asks are put, by their ids, as far as that is known.
+        now: The time in UTC milliseconds.
+    """
+    rows = []
+    for item in items:
+        lines = tuple(_make_line(found, show_law(terms.get(found.ask.id)), now) for found in item.asks[:LINES_MAX])
+        rows.append(ItemRow(item, lines[0].law, lines, len(item.asks) - len(lines)))
+    return rows
+
+
+def _make_line(found: FoundAsk, law: ShownLaw, now: int) -> AskLine:
+    claimant = found.ask.find_claimant(now)
+    what = capitalise(_(describe_kind(found.ask.kind)))
+    return AskLine(found, what, _(describe_silence(found.ask.row)), law, () if claimant is None else (claimant,))
 
 
 class ReceivedRow(NamedTuple):
@@ -129,6 +195,8 @@ class ItemLists:
         chosen = request.query_params.get("from", "")
         chosen = chosen if chosen in states else ""
         wanted = [listed for listed in everything if not chosen or listed[0].fields["from_state"] == chosen]
+        now = self._services.read_clock()
+        wanted.sort(key=lambda listed: not _is_fresh_emergency(listed, now))
         page, pages, shown = _cut(wanted, request)
         rows = [_make_received_row(row, is_recalled=is_gone) for row, is_gone in shown]
         return render(
@@ -142,8 +210,10 @@ class ItemLists:
         view = services.board.view()
         items = list_open_items(view.asks, services.console.state)
         page, pages, shown = _cut(items, request)
+        terms = services.asked_law.find([found for item in shown for found in item.asks[:LINES_MAX]])
+        rows = make_item_rows(shown, terms, services.read_clock())
         return render(
-            request, "items/list.html", status, items=shown, page=page, pages=pages, total=len(items), form=form,
+            request, "items/list.html", status, rows=rows, page=page, pages=pages, total=len(items), form=form,
             is_complete=view.is_complete,
         )  # fmt: skip
 
@@ -165,10 +235,16 @@ class ItemLists:
         return RedirectResponse(make_item_link(provider, name), 303)
 
 
+def _is_fresh_emergency(listed: tuple[InboxRow, bool], now: int) -> bool:
+    row, is_recalled = listed
+    is_emergency = row.fields["urgency"] == Urgency.EMERGENCY and not is_recalled
+    return is_emergency and row.received_at > now - FRESH_MS
+
+
 def _make_received_row(row: InboxRow, *, is_recalled: bool) -> ReceivedRow:
     revision = format_revision(row.fields["version"], row.fields["amendment"])
     link = make_item_link(row.fields["from_state"], row.fields["item_id"])
-    return ReceivedRow(row, is_recalled, _(describe_code("message", row.kind)), revision, link)
+    return ReceivedRow(row, is_recalled, capitalise(_(describe_code("message", row.kind))), revision, link)
 
 
 def _cut(rows: list[_Row], request: Request) -> tuple[int, int, list[_Row]]:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from sharing.console.item_timeline import locate_item
 from sharing.console.received_items import find_received_item
 from sharing.conversation_state.item_keys import pack_uuid
+from sharing.desk.contents.access import is_publisher
 from sharing.desk.items.content_rows import list_content_rows
 from sharing.desk.items.content_words import describe_code
 from sharing.desk.items.correctable_facts import list_fact_fields
@@ -65,7 +66,10 @@ class ItemViews:
             )
         view = contents.show_own(officer, place)
         addressed = () if place.conversation is None else contents.find_addressed(officer, place.conversation)
-        page = make_own_page(console, place, history, begins_at, officer, addressed)
+        agency = "" if services.publisher is None else services.publisher.agency
+        draft = view.draft
+        is_own = draft is not None and is_publisher(officer, draft.publisher) and draft.publisher.agency == agency
+        page = make_own_page(console, place, history, begins_at, officer, addressed, is_own_publication=is_own)
         return render(
             request, "items/own.html", item=page, reason=HIDDEN_WORDS.get(view.reason) if view.reason else "",
             rows=None if view.content is None else list_content_rows(view.content),

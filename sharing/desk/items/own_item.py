@@ -100,6 +100,8 @@ class OwnItemPage:
         events: What happened, in time.
         begins_at: Since when events are shown, in UTC milliseconds; None since the first.
         actions: What the officer can begin; None if there is no conversation about it.
+        is_own_publication: Whether the officer has published it under the agency of this desk, and can publish a later
+            version of it here.
     """
 
     item: str
@@ -113,6 +115,7 @@ class OwnItemPage:
     events: tuple[TimelineEvent, ...]
     begins_at: int | None
     actions: Actions | None
+    is_own_publication: bool = False
 
 
 def read_own_history(
@@ -148,6 +151,8 @@ def make_own_page(
     begins_at: int | None,
     officer: OfficerEntry,
     addressed: tuple[Ask, ...],
+    *,
+    is_own_publication: bool = False,
 ) -> OwnItemPage:
     """Return what the page of an own item shows apart from its content.
 
@@ -158,6 +163,7 @@ def make_own_page(
         begins_at: Since when that was read, in UTC milliseconds; None since the first record.
         officer: The officer who looks.
         addressed: The Asks that wait for the officer.
+        is_own_publication: Whether the officer has published it under the agency of this desk.
     """
     conversation, decided = place.conversation, _find_decision(place, history)
     if conversation is not None:
@@ -178,6 +184,7 @@ def make_own_page(
         events=history.events,
         begins_at=begins_at,
         actions=None if conversation is None else _find_actions(console, conversation, officer),
+        is_own_publication=is_own_publication,
     )
 
 

@@ -24,10 +24,10 @@ from sharing.console.answering import (
 )
 from sharing.console.found_asks import FoundAsk, list_partitions, make_references
 from sharing.conversation.vocabulary import Answer
-from sharing.desk.board.refusal_words import describe_refusal_here
-from sharing.desk.rulings.ruling_draft import DraftContext, RulingDraft, read_facts, read_text
+from sharing.desk.board.refusal_words import say_refusal_here
+from sharing.desk.rulings.prepared_ruling import FollowingAsks
+from sharing.desk.rulings.ruling_draft import DraftContext, RulingDraft, read_facts, read_text, require_seen
 from sharing.desk.rulings.summaries import summarise_answer, summarise_claim, summarise_passing_on, summarise_unclaim
-from sharing.desk.web.catalogue import _
 from sharing.desk.web.forms import Form
 from sharing.errors import InputError
 from sharing.model.times import to_milliseconds
@@ -35,6 +35,7 @@ from sharing.model.vocabulary import Authority
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.ruling import ANSWER_PARTS, ASKS_MAX, Answering, Claiming
 from sharing.rulings.vocabulary import RefusalGround
+from sharing.sentences import say
 
 
 def draft_claim(context: DraftContext, form: Form) -> RulingDraft:
@@ -48,8 +49,14 @@ def draft_claim(context: DraftContext, form: Form) -> RulingDraft:
     if form.get("alike") == "1" and len(found) == 1:
         now, officer = context.now, context.officer
         others = select_alike(found[0], context.service.board.view().asks)
-        found += [each for each in others if each.ask.find_bar(officer, now, each.ask.nonce) is None][: ASKS_MAX - 1]
-    return RulingDraft(Claiming(asks=make_references(found)), list_partitions(found), "", summarise_claim(found))
+        found += [
+            each
+            for each in others
+            if each.ask.find_bar(officer, now, each.ask.nonce) is None and each.ask.find_claimant(now) != officer.id
+        ]
+    chosen, rest = found[:ASKS_MAX], found[ASKS_MAX:]
+    act, summary = Claiming(asks=make_references(chosen)), summarise_claim(chosen, len(rest))
+    return RulingDraft(act, list_partitions(chosen), "", summary, _find_following(rest))
 
 
 def draft_unclaim(context: DraftContext, form: Form) -> RulingDraft:
@@ -97,7 +104,7 @@ def draft_answer(context: DraftContext, form: Form) -> RulingDraft:
     until = _read_until(context, found[0], form, parts)
     is_bulk = form.get("alike") == "1"
     if is_bulk and len(found) > 1:
-        raise InputError(_("Name one Ask; all that are alike to it are answered."), field="asks")
+        raise InputError(say("Name one Ask; all that are alike to it are answered."), field="asks")
     others = select_alike(found[0], service.board.view().asks) if is_bulk else []
     terms = service.asked_law.require([*found, *others])
     require_alike(found, terms)
@@ -105,16 +112,19 @@ def draft_answer(context: DraftContext, form: Form) -> RulingDraft:
     _require_unmet_known(form, terms[found[0].ask.id])
     act = make_answering(console, found, terms, parts, context.now, until)
     left_out: list[LeftOut] = []
-    chosen = list(found)
+    chosen, rest = list(found), list[FoundAsk]()
     if is_bulk:
         fitting, left_out = sort_out(console, found[0], others, context, parts, terms, context.now)
-        chosen += fitting[: ASKS_MAX - len(chosen)]
+        room = ASKS_MAX - len(chosen)
+        chosen, rest = [*chosen, *fitting[:room]], fitting[room:]
         act = Answering(**{**dict(act), "asks": make_references(chosen)})
-        rest = len(found) + len(fitting) - len(chosen)
-    else:
-        rest = 0
-    summary = summarise_answer(act, chosen, terms[found[0].ask.id], left_out, rest)
-    return RulingDraft(act, list_copies(console, act, chosen), parts.text, summary)
+    summary = summarise_answer(act, chosen, terms[found[0].ask.id], left_out, len(rest))
+    return RulingDraft(act, list_copies(console, act, chosen), parts.text, summary, _find_following(rest))
+
+
+def _find_following(rest: Sequence[FoundAsk]) -> FollowingAsks | None:
+    """Return the alike Asks for which there is no room under this signature."""
+    return FollowingAsks(rest[0].ask.id, rest[0].ask.nonce, len(rest)) if rest else None
 
 
 def read_asks(context: DraftContext, form: Form) -> list[FoundAsk]:
@@ -125,24 +135,26 @@ def read_asks(context: DraftContext, form: Form) -> list[FoundAsk]:
     """
     ids, nonces = form.get_all("ask"), form.get_all("nonce")
     if not ids or len(ids) != len(nonces):
-        raise InputError(_("No Ask is named; choose one in the list."), field="asks")
+        raise InputError(say("No Ask is named; choose one in the list."), field="asks")
     if len(ids) > ASKS_MAX:
         raise InputError(
-            _("These are too many for one signature; choose at most %(count)s.", count=ASKS_MAX), field="asks"
+            say("These are too many for one signature; choose at most %(count)s.", count=ASKS_MAX), field="asks"
         )
     if len(set(ids)) < len(ids):
-        raise InputError(_("An Ask is named twice; choose each once."), field="asks")
+        raise InputError(say("An Ask is named twice; choose each once."), field="asks")
     found = []
     for ask_id, nonce in zip(ids, nonces, strict=True):
         each = context.service.board.find(ask_id)
         if each is None:
             raise InputError(
-                _("The Ask is not open any more: it was answered or cancelled, or its time is over. Nothing was sent."),
+                say(
+                    "The Ask is not open any more: it was answered or cancelled, or its time is over. Nothing was sent."
+                ),
                 field="asks",
             )
         if each.ask.nonce != nonce:
             raise InputError(
-                _("The Ask was put again since this page was loaded; load it again and read it. Nothing was sent."),
+                say("The Ask was put again since this page was loaded; load it again and read it. Nothing was sent."),
                 field="asks",
             )
         found.append(each)
@@ -157,14 +169,14 @@ def _read_parts(form: Form) -> AnswerParts:
     """
     chosen = form.get("answer")
     if chosen not in Answer.__members__.values():
-        raise InputError(_("Choose an answer."), field="answer")
+        raise InputError(say("Choose an answer."), field="answer")
     grounds = set(form.get_all("ground"))
     if not grounds <= set(RefusalGround.__members__.values()):
-        raise InputError(_("choose grounds of the list"), field="grounds")
+        raise InputError(say("choose grounds of the list"), field="grounds")
     relaxed = tuple(sorted(set(form.get_all("relaxed"))))
     keeps_none = form.get("relax_none") == "1"
     if relaxed and keeps_none:
-        raise InputError(_("either conditions stay, or none does; choose one of both"), field="relaxed")
+        raise InputError(say("either conditions stay, or none does; choose one of both"), field="relaxed")
     return AnswerParts(
         answer=Answer(chosen),
         text=require_text_length(read_text(form)),
@@ -181,11 +193,11 @@ def _say_unmet(form: Form, text: str) -> str:
     Raises:
         InputError: It is not said which conditions, or which law stands against them.
     """
-    unmet, law = sorted(set(form.get_all("unmet"))), form.get("our_law").strip()
+    unmet, law = sorted(set(form.get_all("unmet"))), require_seen(form.get("our_law").strip(), "our_law")
     if not unmet:
-        raise InputError(_("choose the conditions that cannot be complied with"), field="unmet")
+        raise InputError(say("choose the conditions that cannot be complied with"), field="unmet")
     if not law:
-        raise InputError(_("name the law of ours that stands against them"), field="our_law")
+        raise InputError(say("name the law of ours that stands against them"), field="our_law")
     return require_text_length(f"Cannot comply with {', '.join(unmet)}, because of {law}. {text}".strip())
 
 
@@ -196,7 +208,7 @@ def _require_unmet_known(form: Form, terms: AskedTerms) -> None:
         InputError: There is one.
     """
     if not set(form.get_all("unmet")) <= terms.codes:
-        raise InputError(_("choose conditions of this offer"), field="unmet")
+        raise InputError(say("choose conditions of this offer"), field="unmet")
 
 
 def _read_until(context: DraftContext, found: FoundAsk, form: Form, parts: AnswerParts) -> int | None:
@@ -215,7 +227,7 @@ def _read_until(context: DraftContext, found: FoundAsk, form: Form, parts: Answe
         zoned = at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(context.signed_in.session.time_zone))
         until = to_milliseconds(zoned.astimezone(UTC))
     except (ValueError, OverflowError, KeyError):
-        raise InputError(_("must be a day and a time"), field="covers_until") from None
+        raise InputError(say("must be a day and a time"), field="covers_until") from None
     return require_coverable(found, until, parts, context.now)
 
 
@@ -228,12 +240,12 @@ def _require_read(terms: AskedTerms, parts: AnswerParts, shown_hash: str) -> Non
     needs_hash = "conditions_hash" in ANSWER_PARTS.get(parts.answer, (frozenset(), frozenset()))[0]
     if (shown_hash or needs_hash) and terms.conditions_hash is not None and shown_hash != terms.conditions_hash:
         raise InputError(
-            _("The page does not show the conditions as they are; load it again and read them. Nothing was sent."),
+            say("The page does not show the conditions as they are; load it again and read them. Nothing was sent."),
             field="asks",
         )
     if needs_hash and terms.conditions_hash is None:
         raise InputError(
-            _(
+            say(
                 "The conditions of this offer cannot be read at this desk, so it cannot be answered here. The operator "
                 "sets a reader's key; or answer where they can be read."
             ),
@@ -251,4 +263,4 @@ def _require_handled(
 
 
 def _refuse(error: RulingRefusedError) -> str:
-    return _("The worker would refuse this: %(reason)s. Nothing was sent.", reason=describe_refusal_here(error.refusal))
+    return say("The worker would refuse this: %(reason)s. Nothing was sent.", reason=say_refusal_here(error.refusal))

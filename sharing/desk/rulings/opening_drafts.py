@@ -24,13 +24,13 @@ from sharing.desk.rulings.summaries import (
     summarise_resending,
     summarise_withdrawal,
 )
-from sharing.desk.web.catalogue import _
 from sharing.desk.web.forms import Form
 from sharing.errors import InputError
 from sharing.model.countries import normalise_country
 from sharing.ruling_submission import list_every_partition
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.vocabulary import OpeningKind
+from sharing.sentences import say
 
 
 def draft_opening(context: DraftContext, form: Form, opens: OpeningKind) -> RulingDraft:
@@ -48,7 +48,7 @@ def draft_opening(context: DraftContext, form: Form, opens: OpeningKind) -> Ruli
     facts = read_facts(form) if opens is OpeningKind.CORRECTION else ()
     require_correctable(facts)
     if opens is OpeningKind.CORRECTION and not facts:
-        raise InputError(_("state at least one fact as it is"), field="facts")
+        raise InputError(say("state at least one fact as it is"), field="facts")
     states = _read_states(form)
     if opens is OpeningKind.RESEND:
         return _draft_resending(context, form, states, text)
@@ -104,4 +104,4 @@ def _read_states(form: Form) -> tuple[str, ...] | None:
     try:
         return tuple(sorted({normalise_country(code) for code in named})) or None
     except ValueError:
-        raise InputError(_("choose States of the list"), field="states") from None
+        raise InputError(say("choose States of the list"), field="states") from None

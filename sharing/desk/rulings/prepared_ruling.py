@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sharing.passkeys.browser_json import encode_base64url
 from sharing.rulings.ruling import Ruling
+
+
+class FollowingAsks(NamedTuple):
+    """Alike Asks for which there is no room under one signature: the next one takes them.
+
+    Attributes:
+        ask: Id of the first of them.
+        nonce: Its nonce.
+        left: How many they are.
+    """
+
+    ask: str
+    nonce: str
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,7 @@ class PreparedRuling:
         challenge: What the passkey signs.
         rp_id: The host name that the passkeys are bound to.
         credentials: Ids of the officer's passkeys of this desk.
+        following: The alike Asks that need a further signature; None if there are none.
     """
 
     id: str
@@ -31,6 +47,7 @@ class PreparedRuling:
     challenge: bytes
     rp_id: str
     credentials: tuple[bytes, ...]
+    following: FollowingAsks | None = None
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -46,6 +63,7 @@ class PreparedRuling:
             "rp_id": self.rp_id,
             "credentials": [encode_base64url(credential) for credential in self.credentials],
             "payload": self.payload,
+            "next": None if self.following is None else self.following._asdict(),
         }
 
 
@@ -61,6 +79,7 @@ class SubmittedRuling:
         items: The partitions to which it is written, each with an item.
         expires_at: Until when it may be written, in UTC milliseconds.
         is_written: Whether the broker has confirmed all copies.
+        writing: Held while it is written: pressed twice, it is written by one after the other.
     """
 
     officer: str
@@ -70,3 +89,4 @@ class SubmittedRuling:
     items: Mapping[int, str]
     expires_at: int
     is_written: bool = False
+    writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)

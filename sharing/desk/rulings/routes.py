@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -27,6 +28,7 @@ from sharing.errors import InfrastructureError, InputError
 from sharing.passkeys.assertion import read_browser_assertion
 from sharing.passkeys.faults import PasskeyError
 from sharing.rulings.vocabulary import OpeningKind
+from sharing.sentences import say
 
 ASSERTION_MAX: Final = 20_000
 
@@ -102,9 +104,10 @@ class RulingPages:
     def _prepare(self, signed_in: SignedIn, form: Form) -> PreparedRuling:
         draft = _DRAFTS.get(form.get("act"))
         if draft is None:
-            raise InputError(_("The desk did not understand what is to be ruled; load the page again."))
+            raise InputError(say("The desk did not understand what is to be ruled; load the page again."))
         made = draft(DraftContext(self._service, signed_in, self._service.read_clock()), form)
-        return self._service.prepare(signed_in, made.act, made.items, made.text, made.summary)
+        prepared = self._service.prepare(signed_in, made.act, made.items, made.text, made.summary)
+        return replace(prepared, following=made.following)
 
 
 def _answer(form: Form, work: Callable[[], PreparedRuling | RulingReport]) -> Response:
@@ -138,6 +141,7 @@ def _list_words() -> dict[str, str]:
         "problem": _("There is a problem"),
         "again": _("Send it again"),
         "follow": _("What became of it"),
+        "next": _("Go on with the next alike Asks"),
     }
 
 
@@ -155,4 +159,4 @@ def _read_assertion(text: str) -> Any:
             raise TypeError("not an object")
         return read_browser_assertion(fields)
     except (ValueError, TypeError, RecursionError, PasskeyError):
-        raise InputError(_("The browser has sent no signature that can be read. Nothing was sent.")) from None
+        raise InputError(say("The browser has sent no signature that can be read. Nothing was sent.")) from None

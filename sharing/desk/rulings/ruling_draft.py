@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sharing.console.ask_sentences import strip_ask
 from sharing.console.ruled_facts import collect_facts, make_fact
 from sharing.conversation.asks import Officer
+from sharing.desk.rulings.prepared_ruling import FollowingAsks
 from sharing.desk.web.catalogue import _, mark_message
 from sharing.desk.web.forms import Form
+from sharing.desk.web.plain_text import MARK, to_plain
 from sharing.desk.web.sessions import SignedIn
 from sharing.errors import InputError
 from sharing.ruling_submission import AnyAct
 from sharing.rulings.facts import RuledFact
+from sharing.sentences import get_sentence
 
 if TYPE_CHECKING:
     from sharing.desk.rulings.service import RulingService
@@ -31,12 +35,14 @@ class RulingDraft:
         items: For each partition to which it is written, an item that it is about.
         text: The officer's words.
         summary: What it will do, in sentences.
+        following: The alike Asks that need a further signature; None if there are none.
     """
 
     act: AnyAct
     items: Mapping[int, str]
     text: str = field(repr=False)
     summary: tuple[str, ...]
+    following: FollowingAsks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,23 @@ class DraftContext:
 
 
 def read_text(form: Form) -> str:
-    """Return the officer's words, with line breaks as they are signed."""
-    return form.get("text").replace("\r\n", "\n").replace("\r", "\n").strip()
+    """Return the officer's words, with line breaks as they are signed.
+
+    Raises:
+        InputError: They have characters that cannot be seen.
+    """
+    return require_seen(form.get("text").replace("\r\n", "\n").replace("\r", "\n").strip(), "text")
+
+
+def require_seen(text: str, name: str) -> str:
+    """Return a text in which everything can be seen: what is signed must be what the officer has read.
+
+    Raises:
+        InputError: It has characters that hide, turn or control text, such as those of text that was pasted.
+    """
+    if MARK in to_plain(text):
+        raise InputError(_("This has characters that cannot be seen. Type it instead of pasting it."), field=name)
+    return text
 
 
 def read_facts(form: Form) -> tuple[RuledFact, ...]:
@@ -94,9 +115,9 @@ def explain(error: InputError, form: Form) -> tuple[str, str]:
     label, name = _FIELDS.get(error.field, ("", ""))
     if error.field == "facts":
         name = next((each for each in form.values if each.startswith(FACT_PREFIX)), "")
-    text = str(error)
+    text = get_sentence(error)
     for ask_id in form.get_all("ask")[:1]:
-        text = text.removeprefix(f"{ask_id}: ")
+        text = strip_ask(text, ask_id)
     if name and not form.values.get(name) and name not in form.values:
         name = name if name in _OPTIONAL else ""
     return name, f"{_(label)}: {_(text)}" if label else _(text)

@@ -15,10 +15,11 @@ from sharing.audit.block import decode_entries
 from sharing.console.connection import ConsoleConnection
 from sharing.desk.broker_state import BrokerState
 from sharing.desk.following_thread import FollowingThread
+from sharing.desk.topic_check import TopicCheck
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.conversation_reader import name_console_group
-from sharing.kafka.topic_follower import TopicFollower, find_ends
+from sharing.kafka.topic_follower import Place, TopicFollower, find_ends
 from sharing.ruling_submission import RulingOutcome
 from sharing.rulings.act import Act
 from sharing.serialization.codec import get_codec
@@ -70,10 +71,13 @@ class RulingWatch:
         self._open: set[str] = set()  # rulings of which something is still awaited
         self._heard_at = -SETTLED_SECONDS
         self._is_following = False
+        self._positions: dict[Place, int] = {}
+        self._written_at: dict[str, float] = {}  # of open rulings, by a clock that is never set
         self._following = FollowingThread("desk rulings", "the acts", self._follow, self._note_away)
 
     def start(self) -> None:
         """Begin to follow acts and quarantine. Returns at once."""
+        self._broker.expect(_NAME, self._read_clock())
         self._following.start()
 
     def close(self) -> None:
@@ -100,7 +104,9 @@ class RulingWatch:
             self._outcomes.setdefault(digest, outcome)
             self._open.add(digest)
             while len(self._outcomes) > OUTCOMES_MAX:
-                self._open.discard(self._outcomes.popitem(last=False)[0])
+                forgotten = self._outcomes.popitem(last=False)[0]
+                self._open.discard(forgotten)
+                self._written_at.pop(forgotten, None)
 
     def note_written(self, digest: str, written: Mapping[int, int]) -> None:
         """Remember where the copies of a ruling are: what is quarantined is named by its place."""
@@ -109,9 +115,21 @@ class RulingWatch:
             if outcome is None:
                 return
             outcome.written = {**outcome.written, **written}
+            self._written_at.setdefault(digest, time.monotonic())
             for refused in self._refused:
                 _note_refused(outcome, self._console.state, refused)
             self._condition.notify_all()
+
+    def read_wait_seconds(self) -> float:
+        """Return for how long the oldest written ruling waits, with which the worker has done nothing; 0 if none does.
+
+        Rulings that were written before the desk started are not known here.
+        """
+        now = time.monotonic()
+        with self._condition:
+            waiting = {digest: at for digest, at in self._written_at.items() if self._outcomes[digest].silent}
+            self._written_at = waiting
+            return max((now - at for at in waiting.values()), default=0.0)
 
     def find(self, digest: str) -> RulingOutcome | None:
         """Return what became of a ruling so far; None if it is not one of this desk, or of long ago."""
@@ -175,24 +193,28 @@ class RulingWatch:
         return is_news
 
     def _follow(self) -> None:
-        """Follow acts and quarantine from their ends.
+        """Follow acts and quarantine: at first from their ends, and after a failure from where that came.
 
         Raises:
             SharingError: They cannot be read.
         """
         console = self._console
         topics = [kind.topic(console.state) for kind in (ACTS, QUARANTINE)]
+        checked = TopicCheck(console.servers, console.properties, topics, self._note_heard)
         present = look_up_topics(console.servers, console.properties)
         require_topics(present, topics, console.state)
         group = name_console_group(console.state, "rulings")
         watched = {topic: list(range(present[topic])) for topic in topics}
-        positions = find_ends(console.servers, group, watched, console.properties)
+        ends = find_ends(console.servers, group, watched, console.properties)
+        positions = {place: min(self._positions.get(place, end), end) for place, end in ends.items()}
         with closing(TopicFollower(console.servers, group, positions, console.properties)) as follower:
             with self._condition:
                 self._is_following = True
-            self._broker.note_back(_NAME)
+            self._note_heard()
             while not self._following.is_closing:
                 self._take_messages(follower.poll(POLL_SECONDS))
+                self._positions = dict(follower.positions)
+                checked.check(follower.positions)
 
     def _take_messages(self, messages: Iterable[Any]) -> None:
         is_news = False
@@ -203,6 +225,10 @@ class RulingWatch:
             except SharingError as error:  # one record of a newer release hides only its own news
                 log.warning("%s[%s]@%s: %s", message.topic(), message.partition(), message.offset(), error)
         if is_news:
+            self._on_change()
+
+    def _note_heard(self) -> None:
+        if self._broker.note_heard(_NAME, self._read_clock()):
             self._on_change()
 
     def _note_away(self, reason: str) -> None:

@@ -21,7 +21,6 @@ from sharing.desk.rulings.outcome_report import RulingReport, RulingStatus, make
 from sharing.desk.rulings.prepared_ruling import PreparedRuling, SubmittedRuling
 from sharing.desk.rulings.ruling_watch import RulingWatch
 from sharing.desk.settings import DeskSettings
-from sharing.desk.web.catalogue import _
 from sharing.desk.web.sessions import SignedIn
 from sharing.errors import InputError
 from sharing.kafka.ruling_writer import write_ruling
@@ -32,6 +31,7 @@ from sharing.ruling_submission import AnyAct, make_ruling
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import AskReference, Opening
 from sharing.rulings.signing import SCHEMA, assemble_ruling, compute_ruling_challenge
+from sharing.sentences import say
 from sharing.serialization.codec import HEADER_LENGTH
 
 WAIT_SECONDS: Final = 3.0
@@ -98,7 +98,7 @@ class RulingService:
         """
         passkeys = self._list_passkeys(signed_in)
         if not passkeys:
-            raise InputError(_("You have no passkey for this desk; ask a registrar for an invitation."))
+            raise InputError(say("You have no passkey for this desk; ask a registrar for an invitation."))
         ruling = make_ruling(self.console.open_ruling_bus(), signed_in.officer.id, act, text, self.read_clock())
         made = PreparedRuling(
             id="",
@@ -157,7 +157,7 @@ class RulingService:
         if not submitted.is_written:
             if self.read_clock() >= submitted.expires_at:
                 raise InputError(
-                    _("The time in which this signature counts is over, and nothing was sent; rule and sign again.")
+                    say("The time in which this signature counts is over, and nothing was sent; rule and sign again.")
                 )
             self._write(submitted)
         return self._report(ruling_id, submitted, wait_seconds)
@@ -179,18 +179,20 @@ class RulingService:
         prepared = signed_in.session.take(ruling_id, self.read_clock())
         if not isinstance(prepared, PreparedRuling) or prepared.ruling.officer != signed_in.officer.id:
             raise InputError(
-                _("This was signed already, is not yours, or was prepared too long ago; rule again. Nothing was sent.")
+                say(
+                    "This was signed already, is not yours, or was prepared too long ago; rule again. Nothing was sent."
+                )
             )
         self._require_current(prepared.ruling.act)
         used = assertion.credential_id.hex()
         passkey = next((each for each in self._list_passkeys(signed_in) if each.credential_id == used), None)
         if passkey is None:
-            raise InputError(_("The passkey is not one of yours for this desk; use another one. Nothing was sent."))
+            raise InputError(say("The passkey is not one of yours for this desk; use another one. Nothing was sent."))
         try:
             verify_assertion(passkey, assertion, prepared.challenge)
         except PasskeyError as error:
-            reason = _(str(error))
-            raise InputError(_("The signature was refused (%(reason)s). Nothing was sent.", reason=reason)) from None
+            reason = say(str(error))
+            raise InputError(say("The signature was refused (%(reason)s). Nothing was sent.", reason=reason)) from None
         record = assemble_ruling(prepared.ruling, assertion)
         asks = {reference.ask: reference.partition for reference in list_references(prepared.ruling.act)}
         return SubmittedRuling(
@@ -213,17 +215,22 @@ class RulingService:
         ):
             return
         if all(found is None for found in known):
-            sentence = _("The Ask has ended meanwhile: answered, cancelled, or its time is over. Nothing was sent.")
+            sentence = say("The Ask has ended meanwhile: answered, cancelled, or its time is over. Nothing was sent.")
         else:
-            sentence = _("The Ask was put again meanwhile; load the page again and read it. Nothing was sent.")
+            sentence = say("The Ask was put again meanwhile; load the page again and read it. Nothing was sent.")
         raise InputError(sentence, field="asks")
 
     def _write(self, submitted: SubmittedRuling) -> None:
-        """Write the copies of a ruling.
+        """Write the copies of a ruling, unless somebody just has.
 
         Raises:
             InfrastructureError: They were not confirmed.
         """
+        with submitted.writing:
+            if not submitted.is_written:
+                self._write_copies(submitted)
+
+    def _write_copies(self, submitted: SubmittedRuling) -> None:
         bus = self.console.open_ruling_bus()
         self.watch.expect(submitted.digest, submitted.asks, submitted.items)
         framed = bus.framing.frame(SCHEMA, submitted.record[HEADER_LENGTH:])
@@ -264,7 +271,7 @@ class RulingService:
 
 
 def _unknown() -> str:
-    return _("You have signed no such ruling here, or long ago; the page of the item says what was done.")
+    return say("You have signed no such ruling here, or long ago; the page of the item says what was done.")
 
 
 def _announce(feed: ChangeFeed) -> None:

@@ -81,12 +81,18 @@ def summarise_answer(
     return (*lines, _(NO_UNDO))
 
 
-def summarise_claim(asks: Sequence[FoundAsk]) -> tuple[str, ...]:
-    """Return what a claim does."""
+def summarise_claim(asks: Sequence[FoundAsk], rest: int = 0) -> tuple[str, ...]:
+    """Return what a claim does.
+
+    Args:
+        asks: The Asks.
+        rest: How many alike Asks need a further signature.
+    """
     return (
         ngettext("You deal with this Ask: %(what)s.", "You deal with %(count)s Asks: %(what)s.", len(asks),
                  what=_(KIND_WORDS[asks[0].ask.kind])),
         _("Others see it for half an hour. It bars nobody, and ends by itself."),
+        *_summarise_rest(rest),
     )  # fmt: skip
 
 
@@ -152,19 +158,28 @@ def summarise_end_of_cover(cover: FoundCover) -> tuple[str, ...]:
     )
 
 
-def _summarise_bulk(act: Answering, left_out: Sequence[LeftOut], rest: int) -> list[str]:
-    lines = []
-    if rest:
-        lines.append(
-            _("%(count)s more alike Asks need a further signature: sign again after this one.", count=format(rest, ","))
+def _summarise_rest(rest: int) -> list[str]:
+    if not rest:
+        return []
+    return [
+        ngettext(
+            "%(count)s more alike Ask needs a further signature: this page offers it after this one.",
+            "%(count)s more alike Asks need a further signature: this page offers it after this one.",
+            rest,
         )
+    ]
+
+
+def _summarise_bulk(act: Answering, left_out: Sequence[LeftOut], rest: int) -> list[str]:
+    lines = _summarise_rest(rest)
     for reason, number in Counter(each.reason for each in left_out).items():
+        said = to_plain(_(reason))
         lines.append(
             ngettext(
                 "One alike Ask is not answered: %(reason)s.",
                 "%(count)s alike Asks are not answered: %(reason)s.",
                 number,
-                reason=to_plain(_(reason)),
+                reason=said,
             )
         )
     if act.covers_until is not None:

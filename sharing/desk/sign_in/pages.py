@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from sharing.desk.services import DeskServices
 from sharing.desk.settings import LANGUAGES
 from sharing.desk.sign_in.tries import SignInTries
-from sharing.desk.web.access import find_officer, require_officer, require_session
+from sharing.desk.web.access import find_officer, is_own_path, require_officer, require_session
 from sharing.desk.web.catalogue import _
 from sharing.desk.web.desk_metrics import DeskMetrics
 from sharing.desk.web.errors import PageError, respond_with_error
@@ -176,7 +176,7 @@ class SignInPages:
             return respond_with_error(request, 400, form.errors["language"])
         require_session(request).language = chosen
         target = form.get("next")
-        return RedirectResponse(target if _is_own_path(target) else _FIRST_PAGE, 303)
+        return RedirectResponse(target if is_own_path(target) else _FIRST_PAGE, 303)
 
     def set_zone(self, request: Request) -> Response:
         """Take over the zone of the browser; one that is not known here is left, and times are shown in UTC."""
@@ -190,11 +190,7 @@ class SignInPages:
 
 def _find_target(text: str) -> str:
     """Return where to go after signing in: a path of this desk, or its first page (CWE-601)."""
-    return text if _is_own_path(text) and not text.startswith("/sign-in") else _FIRST_PAGE
-
-
-def _is_own_path(text: str) -> bool:
-    return text.startswith("/") and not text.startswith("//") and text.isprintable() and "\\" not in text
+    return text if is_own_path(text) and not text.startswith("/sign-in") else _FIRST_PAGE
 
 
 def _find_passkey(officer: OfficerEntry, credential_id: bytes) -> Passkey | None:

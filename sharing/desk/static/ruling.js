@@ -178,16 +178,33 @@ async function prepareAndSign(form, submitter) {
   const prepared = await post("/rulings/prepare", new URLSearchParams(new FormData(form, submitter)));
   if (!(await confirmRuling(prepared))) return null;
   const assertion = await getAssertion(prepared);
-  return { url: `/rulings/${encodeURIComponent(prepared.id)}`, assertion: JSON.stringify(assertion) };
+  return { url: `/rulings/${encodeURIComponent(prepared.id)}`, assertion: JSON.stringify(assertion), next: prepared.next };
 }
 
-async function send(form, url, fields) {
+// One signature has room for some Asks only. The form stays as it was filled in, and goes on with the next ones.
+function offerNext(form, next, words) {
+  const text = `${words.next} (${next.left})`;
+  const button = make("button", { type: "button", className: "button", textContent: text });
+  button.addEventListener("click", () => {
+    form.querySelector('input[name="ask"]').value = next.ask;
+    form.querySelector('input[name="nonce"]').value = next.nonce;
+    const group = form.closest("[data-ruling-group]");
+    if (group) group.hidden = false; // what is wrong now is said in the form
+    form.hidden = false;
+    form.requestSubmit();
+  });
+  findOutcomePlace(form).append(make("p", {}, button));
+}
+
+async function send(form, url, fields, next) {
   try {
-    finish(form, await post(url, new URLSearchParams(fields)));
+    const report = await post(url, new URLSearchParams(fields));
+    finish(form, report);
+    if (next) offerNext(form, next, report.words);
   } catch (error) {
     const base = url.replace(/\/again$/, "");
     // The same signed ruling goes out again: it counts once.
-    showError(form, error, error.again ? () => send(form, `${base}/again`, {}) : undefined);
+    showError(form, error, error.again ? () => send(form, `${base}/again`, {}, next) : undefined);
   }
 }
 
@@ -211,7 +228,7 @@ function onSubmit(event) {
   event.preventDefault();
   run(form, async () => {
     const signed = await prepareAndSign(form, event.submitter ?? undefined);
-    if (signed) await send(form, signed.url, { assertion: signed.assertion });
+    if (signed) await send(form, signed.url, { assertion: signed.assertion }, signed.next);
   });
 }
 

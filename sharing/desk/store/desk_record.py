@@ -14,6 +14,7 @@ from sharing.errors import DecodeError, InputError
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.model.vocabulary import DeskKind
+from sharing.sentences import say
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 
@@ -64,8 +65,12 @@ class DeskRecord:
         value = framing.frame(SCHEMA, get_codec(SCHEMA).encode_unframed(fields))
         if len(value) > RECORD_BYTES_MAX:
             raise InputError(
-                f"what was entered has {len(value):,} bytes, more than the {RECORD_BYTES_MAX:,} that the desk keeps; "
-                "shorten its texts"
+                say(
+                    "what was entered has %(count)s bytes, more than the %(most)s that the desk keeps; shorten "
+                    "its texts",
+                    count=format(len(value), ","),
+                    most=format(RECORD_BYTES_MAX, ","),
+                )
             )
         return value
 

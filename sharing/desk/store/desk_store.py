@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sharing.console.connection import ConsoleConnection
+from sharing.desk.broker_state import BrokerContact, BrokerState
 from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, UnopenedRecord, make_key
 from sharing.desk.store.record_follower import RecordFollower
 from sharing.desk.store.record_sealing import RecordSealing, WrappingKeys
@@ -29,6 +30,7 @@ class DeskStore:
             pins nobody's root either; otherwise nothing is kept, and nothing opens, without them.
         clock: Returns the time in UTC milliseconds.
         notify: Called after a record has changed, in the thread that follows the topic.
+        broker: Is told whether the topic can be followed.
     """
 
     def __init__(
@@ -37,11 +39,15 @@ class DeskStore:
         keys: WrappingKeys | None,
         clock: Callable[[], int],
         notify: Callable[[], None] = lambda: None,
+        broker: BrokerState | None = None,
     ) -> None:
         self._clock = clock
         is_plain = console.settings.trust_file is None
         self._sealing = RecordSealing(console.state, keys, console.framing, clock, is_plain=is_plain)
-        self._follower = RecordFollower(console.servers, console.state, self._sealing, console.properties, notify)
+        contact = BrokerContact(broker or BrokerState(), "records", clock)
+        self._follower = RecordFollower(
+            console.servers, console.state, self._sealing, console.properties, contact, notify
+        )
         self._writer = RecordWriter(console.servers, console.state, console.properties)
         self._write_lock = threading.Lock()
 

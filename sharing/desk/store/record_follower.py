@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from sharing.desk.broker_state import BrokerContact
 from sharing.desk.following_thread import FollowingThread
 from sharing.desk.store.desk_record import UnopenedRecord
 from sharing.desk.store.record_sealing import RecordSealing
 from sharing.desk.store.record_table import RecordTable
+from sharing.desk.topic_check import TopicCheck
 from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatchFinder
 from sharing.kafka.clients import (
@@ -25,6 +27,7 @@ from sharing.kafka.clients import (
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.directory_cluster import assign_partitions
 from sharing.kafka.errors import GROUP_ERRORS, PERMANENT_READ_ERRORS, describe_kafka_error
+from sharing.kafka.watermarks import query_watermarks
 from sharing.topology.topics import DESK
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class RecordFollower:
         state: The State.
         sealing: Opens the records.
         properties: Further librdkafka properties, such as those of TLS.
+        contact: Is told whether the broker is heard.
         notify: Called after the table has changed, in the thread that follows.
     """
 
@@ -53,13 +57,16 @@ class RecordFollower:
         state: str,
         sealing: RecordSealing,
         properties: Mapping[str, Any],
+        contact: BrokerContact,
         notify: Callable[[], None] = lambda: None,
     ) -> None:
         self._bootstrap = bootstrap
         self._state = state
         self._topic = DESK.topic(state)
         self._sealing = sealing
+        self._contact = contact
         self._notify = notify
+        self._more = dict(properties)
         self._properties = {
             "fetch.wait.max.ms": 100,
             **properties,
@@ -71,10 +78,12 @@ class RecordFollower:
         self._following = FollowingThread("desk records", "the desk's records", self._follow, self._note_fault)
         self._table: RecordTable | None = None
         self._position = 0
+        self._read_to = 0
         self._fault = ""
 
     def start(self) -> None:
         """Begin to follow. Returns at once."""
+        self._contact.expect()
         self._following.start()
 
     def close(self) -> None:
@@ -118,16 +127,13 @@ class RecordFollower:
         """
         consumer = make_consumer(client_properties(self._bootstrap, self._properties))
         try:
-            found = consumer.get_watermark_offsets(TopicPartition(self._topic, _PARTITION), timeout=_ANSWER_SECONDS_MAX)
+            return query_watermarks(consumer, TopicPartition(self._topic, _PARTITION), _ANSWER_SECONDS_MAX)[1]
         except KafkaException as error:
             raise InfrastructureError(
                 f"{self._topic}: its end cannot be looked up ({describe_kafka_error(error)}); try again"
             ) from None
         finally:
             consumer.close()
-        if found is None:
-            raise InfrastructureError(f"{self._topic}: its end cannot be looked up in time; try again")
-        return int(found[1])
 
     def _require_table(self) -> RecordTable:
         if self._table is None:
@@ -139,14 +145,16 @@ class RecordFollower:
     def _follow(self) -> None:
         """Read the topic from its beginning, into a new table, which replaces the old one when it is complete."""
         require_topics(look_up_topics(self._bootstrap, self._properties), [self._topic], self._state)
+        checked = TopicCheck(self._bootstrap, self._more, [self._topic], self._contact.note_heard)
         consumer = make_consumer(client_properties(self._bootstrap, self._properties))
         finder = BadBatchFinder(client_properties(self._bootstrap, self._properties))
         try:
             assign_partitions(consumer, [TopicPartition(self._topic, _PARTITION, OFFSET_BEGINNING)])
-            table = RecordTable()
+            table, self._read_to = RecordTable(), 0
             while not self._following.is_closing:
                 for message in consume_available(consumer, _BATCH, _POLL_SECONDS):
                     self._take(consumer, finder, table, message)
+                checked.check({(self._topic, _PARTITION): self._read_to})
         finally:
             consumer.close()
 
@@ -158,6 +166,7 @@ class RecordFollower:
             self._settle(table, lambda: table.take(offset, key, opened), offset + 1)
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
             with self._changed:  # behind the markers of transactions
+                self._read_to = offset
                 self._table, self._position, self._fault = table, offset, ""
                 self._changed.notify_all()
         elif error.code() in BAD_BATCH_ERRORS:
@@ -170,7 +179,8 @@ class RecordFollower:
             raise KafkaException(error)
 
     def _note_fault(self, reason: str) -> None:
-        log.warning("%s: %s", self._topic, reason)
+        if self._contact.note_away(reason):
+            log.warning("%s: %s", self._topic, reason)
         with self._changed:
             self._fault = reason
             self._changed.notify_all()
@@ -178,6 +188,7 @@ class RecordFollower:
     def _settle(self, table: RecordTable, change: Callable[[], None], position: int) -> None:
         with self._changed:
             change()
+            self._read_to = position
             if table is self._table:
                 self._position = position
                 self._changed.notify_all()

@@ -15,6 +15,9 @@ OPEN_PATHS: Final = frozenset({"/healthz", "/language", "/sign-in", "/session", 
 OPEN_FOLDERS: Final = ("/static/", "/sign-in/", "/enrol/")
 """As `OPEN_PATHS`, with everything below. All else needs an officer: a page that forgets to ask discloses nothing."""
 
+EVENTS_PATH: Final = "/events"
+"""The stream of changes. A page opens it again by itself, for which a browser sends no header of the page."""
+
 _WITHOUT_SESSION: Final = ("/static/", "/healthz")
 
 
@@ -26,6 +29,11 @@ def needs_session(path: str) -> bool:
 def is_open(path: str) -> bool:
     """Return whether a path is answered without an officer."""
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+
+
+def is_own_path(text: str) -> bool:
+    """Return whether an address is one of this desk: a browser reads two slashes as another host (CWE-601)."""
+    return text.startswith("/") and not text.startswith("//") and text.isprintable() and "\\" not in text
 
 
 def require_officer(request: Request) -> SignedIn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final
 
@@ -10,6 +11,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.types import Receive
 
+from sharing.desk.web.catalogue import _
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.forms import Form, UploadedFile
 
@@ -18,8 +20,13 @@ UPLOAD_BYTES_MAX: Final = 16 * 1024 * 1024
 """How large a form with a file may be."""
 
 ANONYMOUS_BYTES_MAX: Final = 64 * 1024
+BODY_SECONDS: Final = 30.0
+"""How long a body may take, and one second more for each 64 KiB that it may have."""
+
+_BYTES_A_SECOND: Final = 64 * 1024
 FIELDS_MAX: Final = 4_000
 FILES_MAX: Final = 4
+_LENGTH_DIGITS_MAX: Final = 12
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _UPLOAD_TYPE: Final = "multipart/form-data"
 
@@ -45,11 +52,23 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
         limit: How many bytes it may have.
 
     Raises:
-        PageError: It has more.
+        PageError: It has more, or does not come in time.
     """
+    try:
+        async with asyncio.timeout(BODY_SECONDS + limit / _BYTES_A_SECOND):
+            return await _read_body(receive, headers, limit)
+    except TimeoutError:
+        raise PageError(
+            408,
+            _("What you sent did not come in time, so nothing of it was kept."),
+            _("Send it again, over a faster connection or in a smaller file."),
+        ) from None
+
+
+async def _read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     stated = headers.get("content-length", "0")
-    if not stated.isdigit() or int(stated) > limit:
-        raise PageError(413 if stated.isdigit() else 400)
+    if not _is_number(stated) or int(stated) > limit:
+        raise PageError(413 if _is_number(stated) else 400)
     body = bytearray()
     while True:
         message = await receive()
@@ -60,6 +79,10 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
             raise PageError(413)
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _LENGTH_DIGITS_MAX
 
 
 async def parse_form(headers: Headers, body: bytes) -> Form:

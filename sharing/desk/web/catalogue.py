@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from sharing.desk.settings import LANGUAGES
 from sharing.desk.web.plain_text import to_plain
+from sharing.sentences import Sentence, get_sentence
 
 _FOLDER: Final = files("sharing.desk") / "messages"
 _language: ContextVar[str] = ContextVar("desk_language", default=LANGUAGES[0])
@@ -39,9 +40,15 @@ def translate(message: str, /, **values: object) -> str:
     """Return a message in the language of this request.
 
     Args:
-        message: The English text, with `%(name)s` for each value.
+        message: The English text, with `%(name)s` for each value; or a `Sentence`, which has its values: each of them
+            that is a sentence is translated, too.
         values: The values, by name. The result is markup if one of them is: the others are escaped then.
     """
+    if isinstance(message, Sentence) and message.values:
+        said = {
+            name: translate(value) if isinstance(value, Sentence) else value for name, value in message.values.items()
+        }
+        return translate(message.template, **said)
     return _fill(load_translations(_language.get()).gettext(message), values) if message else ""
 
 
@@ -61,6 +68,11 @@ def translate_plural(singular: str, plural: str, count: int, /, **values: object
     """
     text = load_translations(_language.get()).ngettext(singular, plural, count)
     return _fill(text, {"count": f"{count:,}", **values})
+
+
+def translate_error(error: BaseException) -> str:
+    """Return what an error says, in the language of this request."""
+    return translate(get_sentence(error))
 
 
 _ = translate

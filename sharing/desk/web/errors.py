@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sharing.desk.web.catalogue import _
+from sharing.desk.settings import LANGUAGES
+from sharing.desk.web.catalogue import _, get_language, translate_error
 from sharing.desk.web.rendering import render
-from sharing.errors import InfrastructureError, InputError, SharingError
+from sharing.errors import DecodeError, InfrastructureError, InputError, SharingError
 from sharing.telemetry.logs import describe_exception
 
 log = logging.getLogger(__name__)
@@ -124,11 +125,26 @@ async def handle_sharing_error(request: Request, error: Exception) -> Response:
     if isinstance(error, InfrastructureError):
         log.warning("a request failed: %s", error)
         return respond_with_error(request, 503)
+    if isinstance(error, DecodeError):  # nothing that was typed is wrong: another release has written a record
+        log.error("a record cannot be read: %s", error)
+        return respond_with_error(
+            request,
+            500,
+            _("A record cannot be read here: another release of the software has written it, or it is damaged."),
+            _("Nothing was sent. Tell the operator the time; the log of the desk says which record it is."),
+        )
     if isinstance(error, InputError):
-        return respond_with_error(request, 400, str(error), _("Go back, correct this, and send it again."))
+        return respond_with_error(request, 400, _say(error), _("Go back, correct this, and send it again."))
     log.error("a request failed: %s", describe_exception(error))
-    sentence = str(error) if isinstance(error, SharingError) else ""
+    sentence = _say(error) if isinstance(error, SharingError) else ""
     return respond_with_error(request, 500, sentence)
+
+
+def _say(error: SharingError) -> str:
+    """Return what an error says; on a page in another language "" if it has no translation: the status says enough."""
+    said = translate_error(error)
+    is_english = get_language() == LANGUAGES[0]
+    return said if is_english or said != str(error) else ""
 
 
 class ErrorsMiddleware:

@@ -7,15 +7,16 @@ milliseconds, or 0). What has changed is then fetched as any page is, by the off
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from sharing.desk.services import DeskServices
-from sharing.desk.web.access import require_officer
+from sharing.desk.web.access import EVENTS_PATH, require_officer
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.sessions import SignedIn
 
@@ -27,6 +28,25 @@ BEAT_SECONDS: Final = 15.0
 
 STREAMS_MAX: Final = 500
 STREAMS_OF_SESSION_MAX: Final = 12
+
+
+class _EventResponse(StreamingResponse):
+    """A stream, which says when it has ended, however it ends.
+
+    Args:
+        events: What is sent.
+        on_end: Is called at the end.
+    """
+
+    def __init__(self, events: AsyncIterator[str], on_end: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()
 
 
 class EventStreams:
@@ -42,7 +62,7 @@ class EventStreams:
 
     def list_routes(self) -> list[BaseRoute]:
         """Return the one route."""
-        return [Route("/events", self.serve, methods=["GET"])]
+        return [Route(EVENTS_PATH, self.serve, methods=["GET"])]
 
     @property
     def count(self) -> int:
@@ -57,20 +77,17 @@ class EventStreams:
         key = id(signed_in.session)
         if self.count >= STREAMS_MAX or self._open.get(key, 0) >= STREAMS_OF_SESSION_MAX:
             raise PageError(429)
-        headers = {"X-Accel-Buffering": "no"}
-        return StreamingResponse(self._stream(signed_in, key), media_type="text/event-stream", headers=headers)
-
-    async def _stream(self, signed_in: SignedIn, key: int) -> AsyncIterator[str]:
+        # Counted before anything is awaited: many that are opened at once must not all find room.
         self._open[key] = self._open.get(key, 0) + 1
-        try:
-            async for text in self._list_events(signed_in):
-                yield text
-        finally:
-            self._open[key] -= 1
-            if self._open[key] <= 0:
-                del self._open[key]
+        return _EventResponse(self.list_events(signed_in), lambda: self._release(key))
 
-    async def _list_events(self, signed_in: SignedIn) -> AsyncIterator[str]:
+    def _release(self, key: int) -> None:
+        self._open[key] -= 1
+        if self._open[key] <= 0:
+            del self._open[key]
+
+    async def list_events(self, signed_in: SignedIn) -> AsyncIterator[str]:
+        """Yield the stream of a session, until it ends, or the officer's entry or the desk does."""
         services, changes = self._services, self._services.changes
         yield "retry: 2000\n\n"
         sent: dict[str, int] = {}
@@ -99,4 +116,5 @@ class EventStreams:
         now = self._services.read_clock()
         if not self._services.sessions.is_alive(signed_in.session, now):
             return False
-        return self._services.register.find(signed_in.officer.id, now) is not None
+        officer = self._services.register.find(signed_in.officer.id, now)
+        return officer is not None and SignedIn(officer, signed_in.session).has_passkey

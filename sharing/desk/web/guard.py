@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sharing.desk.services import DeskServices
-from sharing.desk.web.access import is_open, needs_session
+from sharing.desk.web.access import EVENTS_PATH, is_open, is_own_path, needs_session
 from sharing.desk.web.body import find_limit, is_simple_form, parse_form, read_body
 from sharing.desk.web.catalogue import _, choose_language, get_language, set_language
 from sharing.desk.web.csrf import FIELD, SAFE_METHODS, comes_from_here, has_token
@@ -106,7 +106,8 @@ class GuardMiddleware:
         if not session_id:
             return
         now = services.read_clock()
-        is_use = not (request.method == "GET" and BACKGROUND_HEADER in request.headers)
+        is_by_page = BACKGROUND_HEADER in request.headers or request.url.path == EVENTS_PATH
+        is_use = not (request.method in SAFE_METHODS and is_by_page)
         session = services.sessions.find(session_id, now, is_use=is_use)
         if session is None:
             return
@@ -115,7 +116,11 @@ class GuardMiddleware:
             if officer is None:
                 _end_if_gone(services, session.officer_id, services.sessions)
                 return
-            request.state.signed_in = SignedIn(officer, session)
+            signed_in = SignedIn(officer, session)
+            if not signed_in.has_passkey:  # it was lost or stolen: what it has opened ends with it
+                services.sessions.end(session)
+                return
+            request.state.signed_in = signed_in
         request.state.session = session
         set_language(session.language)
 
@@ -139,9 +144,10 @@ class GuardMiddleware:
         return send_with_cookie
 
     def _ask_to_sign_in(self, request: Request) -> Response:
-        if wants_json(request) or request.headers.get("hx-request") == "true":
+        is_stream = request.headers.get("accept", "").startswith("text/event-stream")  # it would follow to a page
+        if wants_json(request) or request.headers.get("hx-request") == "true" or is_stream:
             return respond_with_error(request, 401, headers={"X-Desk-Sign-In": "needed"})
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        path = _name_own_path(request)
         if request.headers.get("sec-fetch-site") == "cross-site" and COOKIE not in request.cookies:
             # A link in a mail: the browser keeps a strict cookie back until a page of the desk itself asks.
             return render(request, "layout/continue.html", target=path)
@@ -176,8 +182,13 @@ def _show_kept(request: Request, status: int) -> Response:
     else:
         sentence = _("This page was loaded in another session, so it was not sent. Nothing that you typed is lost.")
         remedy = _("Read again what you typed, then send it as the officer who is signed in now.")
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return respond_with_error(request, status, sentence, remedy, kept=kept, target=target)
+    return respond_with_error(request, status, sentence, remedy, kept=kept, target=_name_own_path(request))
+
+
+def _name_own_path(request: Request) -> str:
+    """Return path and query of a request, for a link back to it; `/` if a browser would leave the desk by that."""
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return path if is_own_path(path) else "/"
 
 
 def _replay(request: Request, receive: Receive) -> Receive:

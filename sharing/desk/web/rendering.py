@@ -15,14 +15,27 @@ from starlette.responses import HTMLResponse
 from sharing.desk.settings import LANGUAGES
 from sharing.desk.store.due_preservations import count_due
 from sharing.desk.web.catalogue import get_language, translate, translate_plural
+from sharing.desk.web.code_words import (
+    name_authority,
+    name_category,
+    name_role,
+    name_roles,
+    show_state,
+    show_states,
+)
 from sharing.desk.web.instants import UTC_NAME, set_view, show_instant, show_left
 from sharing.desk.web.plain_text import to_plain
 from sharing.desk.web.sessions import Session, SignedIn
 from sharing.desk.web.static_files import StaticFiles
+from sharing.desk.web.value_words import name_value
+from sharing.desk.web.wording import capitalise
 
 _FOLDER: Final = files("sharing.desk") / "templates"
 LANGUAGE_NAMES: Final = {"en": "English", "fr": "Français"}
 """Each language, named in itself."""
+
+PACK_LANGUAGE: Final = "en"
+"""The language of law packs: their texts are shown as they are, and marked with it."""
 
 HTMX_SETTINGS: Final = json.dumps(
     {
@@ -87,12 +100,21 @@ def make_environment(static: StaticFiles) -> Environment:
     environment.filters["instant"] = show_instant
     environment.filters["instant_seconds"] = partial(show_instant, with_seconds=True)
     environment.filters["left"] = show_left
+    environment.filters["capitalised"] = capitalise
+    environment.filters["state_name"] = show_state
+    environment.filters["state_names"] = show_states
+    environment.filters["category_name"] = name_category
+    environment.filters["role_name"] = name_role
+    environment.filters["role_names"] = name_roles
+    environment.filters["authority_name"] = name_authority
     environment.globals["_"] = translate
     environment.globals["ngettext"] = translate_plural
     environment.globals["asset"] = static.make_url
     environment.globals["htmx_settings"] = HTMX_SETTINGS
     environment.globals["languages"] = LANGUAGES
     environment.globals["language_names"] = LANGUAGE_NAMES
+    environment.globals["pack_language"] = PACK_LANGUAGE
+    environment.globals["value_name"] = name_value
     return environment
 
 
@@ -121,7 +143,7 @@ def render(
         headers: Further headers.
         context: What the template needs. It also has `signed_in` (None before sign-in), `session`, `csrf`, `now`,
             `desk` (the settings), `state`, `path`, `broker_away_since`, `emergencies`,
-            `preservations_due` and `language`.
+            `preservations_due`, `officer_name` (of an id) and `language`.
     """
     return HTMLResponse(render_text(request, template, **context), status, headers)
 
@@ -134,8 +156,15 @@ def render_text(request: Request, template: str, **context: Any) -> str:
     session: Session | None = getattr(request.state, "session", None)
     signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
     set_view(session.time_zone if session is not None else UTC_NAME, now)
+
+    def name_officer(officer_id: str) -> str:
+        """Return the name of an officer of this State who is in force; "" of any other."""
+        entry = services.register.find(officer_id, now) if signed_in is not None else None
+        return entry.name if entry is not None else ""
+
     common = {
         "request": request,
+        "officer_name": name_officer,
         "path": request.url.path,
         "desk": services.settings,
         "state": services.settings.state,

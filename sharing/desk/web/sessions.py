@@ -28,7 +28,7 @@ IDLE_MAX_MS: Final = 30 * MINUTE_MS
 
 ANONYMOUS_MAX_MS: Final = 30 * MINUTE_MS
 ANONYMOUS_COUNT_MAX: Final = 5_000
-"""How many browsers may be about to sign in: the oldest is forgotten first."""
+"""How many browsers may be about to sign in: the oldest is forgotten first that has asked for no challenge yet."""
 
 SESSIONS_OF_OFFICER_MAX: Final = 8
 """On how many browsers one officer is signed in at once: the oldest session ends first."""
@@ -90,6 +90,11 @@ class Session:
                 self._kept.popitem(last=False)
         return key
 
+    @property
+    def keeps_something(self) -> bool:
+        """Whether anything is kept, such as a challenge that waits for a signature."""
+        return bool(self._kept)
+
     def take(self, key: str, now: int) -> Any | None:
         """Return what was kept and forget it; None if nothing was, it was taken before, or it has expired."""
         with self._lock:
@@ -108,6 +113,12 @@ class SignedIn:
 
     officer: OfficerEntry
     session: Session
+
+    @property
+    def has_passkey(self) -> bool:
+        """Whether the register still names the passkey that the officer has signed in with."""
+        used = self.session.credential_id.hex()
+        return any(passkey.credential_id == used for passkey in self.officer.passkeys)
 
 
 class SessionStore:
@@ -131,8 +142,13 @@ class SessionStore:
         with self._lock:
             self._anonymous[_hash(session_id)] = session
             while len(self._anonymous) > ANONYMOUS_COUNT_MAX:
-                self._anonymous.popitem(last=False)
+                del self._anonymous[self._find_dispensable()]
         return session_id, session
+
+    def _find_dispensable(self) -> str:
+        """Return the oldest that nobody is about to sign in with: challenges are limited for each address."""
+        oldest = next(iter(self._anonymous))
+        return next((key for key, each in self._anonymous.items() if not each.keeps_something), oldest)
 
     def begin(self, officer_id: str, credential_id: bytes, now: int, before: Session) -> tuple[str, Session]:
         """Begin the session of an officer who has just signed in; return the id for the cookie, and the session.

@@ -43,8 +43,8 @@ class StaticFiles:
         """
         return f"{PATH}/{name}?v={self._files[name].digest}"
 
-    def serve(self, request: Request) -> Response:
-        """Answer a request for a file."""
+    async def serve(self, request: Request) -> Response:
+        """Answer a request for a file. It needs no thread: all of them may wait for the broker."""
         found = self._files.get(request.path_params["name"])
         if found is None:
             raise HTTPException(404)

@@ -8,12 +8,11 @@ there is none. Both answers are exact; a search that takes too many steps gives 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 from sharing.law.search.cubes import Cube
-
-CubeItems = tuple[tuple[int, int], ...]
+from sharing.law.search.packed import PackedCover, PackedCube, PackedSpace
 
 
 class SearchLimitError(Exception):
@@ -60,11 +59,12 @@ class CheapestSearch:
         steps_max: The search fails after this many steps.
 
     Attributes:
+        bound: The least cost of cubes.
         steps: Steps taken so far, in all searches.
     """
 
     def __init__(self, all_points: Sequence[int], costs: Sequence[Sequence[int]], steps_max: int) -> None:
-        self._all_points = all_points
+        self._space = PackedSpace(all_points, costs)
         self.bound = CostBound(costs)
         self._steps_max = steps_max
         self.steps = 0
@@ -75,80 +75,83 @@ class CheapestSearch:
         Raises:
             SearchLimitError: The steps are used up.
         """
-        covers = [tuple(cube.items()) for cube in _list_distinct(covering)]
+        least_cost, pack_piece = self._space.least_cost, self._space.pack_piece
+        cover = self._space.pack_cover(list(covering))
         order = count()
-        queue = [(self.bound.of_cube(cube), next(order), dict(cube), covers) for cube in _list_distinct(cubes)]
+        starts = {pack_piece(cube): cube for cube in cubes}
+        queue: list[tuple[int, int, int, int | Cube]]
+        queue = [(least_cost(piece), next(order), piece, cube) for piece, cube in starts.items()]
         heapq.heapify(queue)
         while queue:
             cost, number, piece, candidates = heapq.heappop(queue)
-            narrowed = self._narrow(piece, candidates)
+            if not isinstance(candidates, int):  # a start, of which nothing is known yet
+                candidates = self._find_met(piece, candidates, cover)
+            narrowed = self._narrow(piece, candidates, cover)
             if narrowed is None:
                 continue
-            piece, candidates, chosen = narrowed
-            new_cost = self.bound.of_cube(piece)
+            rest, candidates, chosen = narrowed
+            new_cost = cost if rest == piece else least_cost(rest)
+            piece = rest
             if chosen is None and new_cost == cost:
-                return piece
+                return self._space.unpack(piece)
             if new_cost > cost or chosen is None:
                 heapq.heappush(queue, (new_cost, number, piece, candidates))
                 continue
-            for left in self._split(piece, chosen):
-                heapq.heappush(queue, (self.bound.of_cube(left), next(order), left, candidates))
+            for left, met in _split(piece, candidates, chosen, cover):
+                heapq.heappush(queue, (least_cost(left), next(order), left, met))
         return None
 
-    def _narrow(
-        self, piece: dict[int, int], candidates: list[CubeItems]
-    ) -> tuple[dict[int, int], list[CubeItems], CubeItems | None] | None:
+    def _find_met(self, piece: int, cube: Cube, cover: PackedCover) -> int:
+        """Return the set of the cubes that meet a piece, which is one cube."""
+        met = cover.all
+        for side in self._space.list_sides(cube):
+            met &= cover.find_meeting(side.field, piece & side.field)
+        return met
+
+    def _narrow(self, piece: int, candidates: int, cover: PackedCover) -> tuple[int, int, PackedCube | None] | None:
         """Cut off what single-sided cubes cover, until none is left.
 
+        A side is a dimension in which the piece reaches beyond a cube. A cut can let other cubes have one side less, or
+        let the piece meet them no longer.
+
         Returns:
-            The rest of the piece, the cubes that cover a part of it, and the one to split along (None: none covers
-            any of it); or None if the piece is covered.
+            The rest of the piece, the set of the cubes that cover a part of it, and the one to split along (None: none
+            covers any of it); or None if the piece is covered.
         """
+        fields, cubes = self._space.fields, cover.cubes
         while True:
             self.steps += 1
             if self.steps > self._steps_max:
                 raise SearchLimitError
-            remaining = []
-            best: CubeItems | None = None
-            best_sides = len(self._all_points) + 1
+            best: PackedCube | None = None
+            fewest = len(fields) + 1
             is_cut = False
-            for cube in candidates:
-                sides = self._list_sides(piece, cube)
-                if sides is None:
-                    continue
+            pending = candidates
+            while pending:
+                bit = pending & -pending
+                pending ^= bit
+                cube = cubes[bit.bit_length() - 1]
+                sides = ((piece & cube.outside) + cube.fill) & cube.guards
                 if not sides:
                     return None
-                if len(sides) == 1:
-                    dimension, left = sides[0]
-                    piece = {**piece, dimension: left}
+                if not sides & (sides - 1):
+                    field = fields[sides]
+                    piece &= ~(cube.inside & field)
+                    met = cover.find_meeting(field, piece & field)
+                    candidates &= met
+                    pending &= met
                     is_cut = True
-                    continue
-                remaining.append(cube)
-                if len(sides) < best_sides:
-                    best, best_sides = cube, len(sides)
-            candidates = remaining
+                elif sides.bit_count() < fewest:
+                    best, fewest = cube, sides.bit_count()
             if not is_cut:
                 return piece, candidates, best
 
-    def _list_sides(self, piece: dict[int, int], cube: CubeItems) -> list[tuple[int, int]] | None:
-        """Return the dimensions in which a piece reaches beyond a cube, with the points; None if they do not meet."""
-        sides = []
-        for dimension, points in cube:
-            current = piece.get(dimension, self._all_points[dimension])
-            if not current & points:
-                return None
-            if current & ~points:
-                sides.append((dimension, current & ~points))
-        return sides
 
-    def _split(self, piece: dict[int, int], cube: CubeItems) -> Iterable[dict[int, int]]:
-        remainder = dict(piece)
-        for dimension, points in cube:
-            current = remainder.get(dimension, self._all_points[dimension])
-            if current & ~points:
-                yield {**remainder, dimension: current & ~points}
-            remainder[dimension] = current & points
-
-
-def _list_distinct(cubes: Iterable[Cube]) -> list[Cube]:
-    return list({frozenset(cube.items()): cube for cube in cubes}.values())
+def _split(piece: int, candidates: int, cube: PackedCube, cover: PackedCover) -> Iterator[tuple[int, int]]:
+    """Yield disjoint pieces that together are what a cube leaves of one, with the cubes of a set that each meets."""
+    for inside, outside, field, _ in cube.sides:
+        if piece & outside:
+            left = piece & ~inside
+            yield left, candidates & cover.find_meeting(field, left & field)
+            piece &= ~outside
+            candidates &= cover.find_meeting(field, piece & field)

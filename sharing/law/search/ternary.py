@@ -20,9 +20,6 @@ class Ternary(NamedTuple):
     possible: Cover
 
 
-_EVERYTHING = -1
-"""The points of a dimension that a cube does not restrict, as a bit mask."""
-
 ALWAYS = Ternary([{}], [{}])
 NEVER = Ternary([], [])
 

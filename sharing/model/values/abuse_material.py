@@ -12,6 +12,7 @@ import re
 
 from sharing.model.values.text import InvalidValueError, require_match, strip_hex_separators
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
+from sharing.sentences import say
 
 _PHOTODNA_BYTES = 144
 _PHOTODNA = re.compile(r"[A-Za-z0-9+/]{192}")
@@ -23,7 +24,7 @@ def _normalise_photodna(text: str) -> str:
     # 144 bytes are 192 characters of base64 or 288 hexadecimal digits, so the length identifies the encoding.
     raw = binascii.unhexlify(digits) if len(digits) == 2 * _PHOTODNA_BYTES else base64.b64decode(digits, validate=True)
     if len(raw) != _PHOTODNA_BYTES:
-        raise InvalidValueError("must be 144 bytes")
+        raise InvalidValueError(say("must be 144 bytes"))
     return base64.b64encode(raw).decode()
 
 

@@ -8,6 +8,7 @@ import unicodedata
 from sharing.model.values.host_names import DOMAIN, normalise_host_name
 from sharing.model.values.text import InvalidValueError, lower_nfc, refang_at, refang_dots, require_match
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
+from sharing.sentences import say
 
 _LOCAL_MAX = 64  # bytes, RFC 5321 §4.5.3.1.1
 # RFC 5322 atext, extended beyond ASCII by RFC 6532.
@@ -24,10 +25,10 @@ _JABBER_LOCAL = re.compile(_JABBER_LOCAL_TEXT)
 def _normalise_email(text: str) -> str:
     local, at, domain = refang_at(text).rpartition("@")
     if not at:
-        raise InvalidValueError("must contain an @")
+        raise InvalidValueError(say("must contain an @"))
     local = local.replace("[.]", ".").replace("(.)", ".")
     if _LOCAL.fullmatch(local) is None or len(local.encode()) > _LOCAL_MAX:
-        raise InvalidValueError("the part before the @ is not valid")
+        raise InvalidValueError(say("the part before the @ is not valid"))
     return f"{local}@{normalise_host_name(refang_dots(domain))}"
 
 
@@ -39,18 +40,18 @@ def _normalise_message_id(text: str) -> str:
 def _normalise_account(text: str) -> str:
     platform, colon, handle = text.partition(":")
     if not colon or not platform.isascii():
-        raise InvalidValueError("must be a platform, a colon and a handle")
+        raise InvalidValueError(say("must be a platform, a colon and a handle"))
     return require_match(_ACCOUNT, f"{platform.strip().lower()}:{handle.strip().removeprefix('@')}")
 
 
 def _normalise_jabber_id(text: str) -> str:
     local, at, domain = refang_at(text).rpartition("@")
     if not at or "/" in domain:
-        raise InvalidValueError("must be a bare JID, without a resource")
+        raise InvalidValueError(say("must be a bare JID, without a resource"))
     local = require_match(_JABBER_LOCAL, lower_nfc(local))
     # RFC 7622 §3.3: a PRECIS identifier may contain only letters and digits from outside ASCII.
     if not local.isascii() and any(c > "\x7f" and unicodedata.category(c)[0] not in "LMN" for c in local):
-        raise InvalidValueError("the part before the @ is not valid")
+        raise InvalidValueError(say("the part before the @ is not valid"))
     return f"{local}@{normalise_host_name(refang_dots(domain))}"
 
 

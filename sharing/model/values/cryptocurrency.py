@@ -17,10 +17,10 @@ from base58_bech32.base58 import b58decode, b58decode_check
 from base58_bech32.bech32 import BECH32_1_CONST, BECH32_M_CONST, bech32_decode, convertbits
 from base58_bech32.cashaddr import cashaddr_decode
 from base58_bech32.ss58 import ss58_decode
-from Crypto.Hash import keccak
 
 from sharing.model.values.text import InvalidValueError, require_match
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
+from sharing.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,6 +53,8 @@ _SIGNATURE_BYTES = 64
 
 
 def _keccak256(data: bytes) -> bytes:
+    from Crypto.Hash import keccak  # noqa: PLC0415 takes as long to import as all other values together
+
     return keccak.new(digest_bits=256, data=data).digest()
 
 
@@ -61,7 +63,7 @@ def _check_bech32(address: str, prefixes: set[str], checksum: int, sizes: set[in
     prefix, digits, _ = bech32_decode(address, m=checksum)
     size = len(convertbits(digits, 5, 8, pad=False))
     if prefix not in prefixes or (sizes is not None and size not in sizes):
-        raise InvalidValueError("must be an address of the chain")
+        raise InvalidValueError(say("must be an address of the chain"))
     return address.lower()
 
 
@@ -71,7 +73,7 @@ def _make_base58check_normaliser(*versions: bytes, alphabet: bytes | None = None
     def normalise(address: str) -> str:
         raw = b58decode_check(address) if alphabet is None else b58decode_check(address, alphabet=alphabet)
         if raw[:-_HASH160_BYTES] not in versions:
-            raise InvalidValueError("must be an address of the chain")
+            raise InvalidValueError(say("must be an address of the chain"))
         return address
 
     return normalise
@@ -81,12 +83,12 @@ def _normalise_segwit(address: str, expected_prefix: str) -> str:
     """Verify a witness program (BIP 141) in bech32 for version 0 and bech32m for later ones (BIP 350)."""
     prefix, digits, checksum = bech32_decode(address, limit=_SEGWIT_MAX_LENGTH)
     if prefix != expected_prefix or not digits or digits[0] > _SEGWIT_MAX_VERSION:
-        raise InvalidValueError("must be a witness program of the main network")
+        raise InvalidValueError(say("must be a witness program of the main network"))
     version, size = digits[0], len(convertbits(digits[1:], 5, 8, pad=False))
     if size not in (_SEGWIT_BYTES if version else _SEGWIT_0_BYTES):
-        raise InvalidValueError("the length does not match the witness version")
+        raise InvalidValueError(say("the length does not match the witness version"))
     if checksum != (BECH32_M_CONST if version else BECH32_1_CONST):
-        raise InvalidValueError("the checksum does not match the witness version")
+        raise InvalidValueError(say("the checksum does not match the witness version"))
     return address.lower()
 
 
@@ -105,10 +107,10 @@ def _check_monero(address: str) -> str:
         size = _XMR_BLOCK if len(block) == _XMR_ENCODED_BLOCK else _XMR_TAILS[len(block)]
         number = int.from_bytes(b58decode(block), "big")
         if number.bit_length() > 8 * size:
-            raise InvalidValueError("an encoded block is too large")
+            raise InvalidValueError(say("an encoded block is too large"))
         raw += number.to_bytes(size, "big")
     if raw[0] not in _XMR_NETWORKS or _keccak256(raw[:-4])[:4] != raw[-4:]:
-        raise InvalidValueError("the checksum does not match")
+        raise InvalidValueError(say("the checksum does not match"))
     return address
 
 
@@ -122,7 +124,7 @@ def _normalise_evm(address: str) -> str:
     pairs = zip(digits.lower(), hashed[: len(digits)], strict=True)
     checksummed = "".join(digit.upper() if nibble in "89abcdef" else digit for digit, nibble in pairs)
     if digits not in (checksummed, digits.lower(), digits.upper()):
-        raise InvalidValueError("the checksum does not match")
+        raise InvalidValueError(say("the checksum does not match"))
     return f"0x{checksummed}"
 
 
@@ -158,14 +160,14 @@ def _normalise_bnb(address: str) -> str:
 
 def _check_solana(address: str) -> str:
     if len(b58decode(address, max_length=44)) != 32:  # noqa: PLR2004  a public key; there is no checksum
-        raise InvalidValueError("must be 32 bytes in base58")
+        raise InvalidValueError(say("must be 32 bytes in base58"))
     return address
 
 
 def _make_ss58_normaliser(prefix: int) -> Callable[[str], str]:
     def normalise(address: str) -> str:
         if ss58_decode(address)[0] != prefix:
-            raise InvalidValueError("must be an address of the chain")
+            raise InvalidValueError(say("must be an address of the chain"))
         return address
 
     return normalise
@@ -175,7 +177,7 @@ def _check_stellar(address: str) -> str:
     raw = base64.b32decode(address)
     checksum = binascii.crc_hqx(raw[:-2], 0).to_bytes(2, "little")  # CRC-16/XMODEM, SEP-23
     if len(raw) != 35 or raw[0] != _STELLAR_ACCOUNT or raw[-2:] != checksum:  # noqa: PLR2004  version, key, checksum
-        raise InvalidValueError("the checksum does not match")
+        raise InvalidValueError(say("the checksum does not match"))
     return address
 
 
@@ -186,7 +188,7 @@ def _normalise_ton(address: str) -> str:
     raw = base64.b64decode(address.replace("-", "+").replace("_", "/"), validate=True)
     checksum = binascii.crc_hqx(raw[:-2], 0).to_bytes(2, "big")
     if len(raw) != 36 or raw[0] not in _TON_TAGS or raw[-2:] != checksum:  # noqa: PLR2004  tag, workchain, hash
-        raise InvalidValueError("the checksum does not match")
+        raise InvalidValueError(say("the checksum does not match"))
     return require_match(_TON_RAW, f"{int.from_bytes(raw[1:2], 'big', signed=True)}:{raw[2:34].hex()}")
 
 
@@ -215,14 +217,16 @@ _DEDICATED_TYPES = {"BTC": "btc-address", "XMR": "xmr-address"}
 def _split_chain(text: str) -> tuple[str, str]:
     chain, colon, identifier = text.partition(":")
     if not colon:
-        raise InvalidValueError("must start with a chain and a colon")
+        raise InvalidValueError(say("must start with a chain and a colon"))
     return require_match(_CHAIN, chain.strip().upper()), identifier.strip()
 
 
 def _normalise_coin_address(text: str) -> str:
     chain, address = _split_chain(text)
     if chain in _DEDICATED_TYPES:
-        raise InvalidValueError(f"addresses of this chain must have the type {_DEDICATED_TYPES[chain]}")
+        raise InvalidValueError(
+            say("addresses of this chain must have the type %(type)s", type=_DEDICATED_TYPES[chain])
+        )
     normaliser = ADDRESS_NORMALISERS.get(chain)
     normal = require_match(_UNKNOWN_CHAIN_ADDRESS, address) if normaliser is None else normaliser(address)
     return require_match(_COIN_ADDRESS, f"{chain}:{normal}")
@@ -232,7 +236,7 @@ def _normalise_transaction(text: str) -> str:
     chain, identifier = _split_chain(text)
     if chain == "SOL":  # a signature, not a hexadecimal hash
         if len(b58decode(identifier, max_length=88)) != _SIGNATURE_BYTES:
-            raise InvalidValueError("must be 64 bytes in base58")
+            raise InvalidValueError(say("must be 64 bytes in base58"))
         return f"{chain}:{identifier}"
     return f"{chain}:{require_match(_HEX_HASH, identifier.lower().removeprefix('0x'))}"
 

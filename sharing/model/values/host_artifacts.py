@@ -14,6 +14,7 @@ from sharing.model.values.text import (
     require_match,
 )
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
+from sharing.sentences import say
 
 _LARGE = 256 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -45,10 +46,10 @@ _CVE = re.compile(r"CVE-(?:1999|2[0-9]{3})-(?:[0-9]{4}|[1-9][0-9]{4,18})")
 def _check_ssdeep(text: str) -> str:
     match = _SSDEEP.fullmatch(text)
     if match is None:
-        raise InvalidValueError("wrong format")
+        raise InvalidValueError(say("wrong format"))
     units, remainder = divmod(int(match[1]), _SSDEEP_SMALLEST_BLOCK)
     if remainder or units.bit_count() != 1 or match[1].startswith("0"):
-        raise InvalidValueError("the block size must be 3, 6, 12 and so on")
+        raise InvalidValueError(say("the block size must be 3, 6, 12 and so on"))
     return text
 
 
@@ -60,7 +61,7 @@ def _normalise_tlsh(text: str) -> str:
 def _normalise_artifact(text: str) -> str:
     body = "".join(text.split())
     if base64.b64encode(base64.b64decode(body, validate=True)).decode() != body:
-        raise InvalidValueError("must be canonical base64")
+        raise InvalidValueError(say("must be canonical base64"))
     return body
 
 
@@ -69,9 +70,9 @@ def _normalise_registry_key(text: str) -> str:
     upper = hive.upper()
     hive = _HIVES.get(upper, upper)
     if hive not in _HIVES.values():
-        raise InvalidValueError("the hive is not known")
+        raise InvalidValueError(say("the hive is not known"))
     if not path or any(not name or len(name) > _KEY_NAME_MAX for name in path):
-        raise InvalidValueError("each element of the path must have 1 to 255 characters")
+        raise InvalidValueError(say("each element of the path must have 1 to 255 characters"))
     return "\\".join([hive, *path])
 
 
@@ -80,13 +81,13 @@ def _normalise_software(text: str) -> str:
     if name.lower().startswith("cpe:"):
         return require_match(_CPE, name.lower())
     if not any(character.isalpha() for character in name):
-        raise InvalidValueError("must contain a letter")
+        raise InvalidValueError(say("must contain a letter"))
     return name
 
 
 def _check_yara(text: str) -> str:
     if _YARA_RULE.search(text) is None or _YARA_CONDITION.search(text) is None or "}" not in text:
-        raise InvalidValueError("must contain a rule with a condition")
+        raise InvalidValueError(say("must contain a rule with a condition"))
     return text
 
 

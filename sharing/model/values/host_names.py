@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 import idna
 
 from sharing.model.values.text import InvalidValueError, require_match
+from sharing.sentences import say
 
 _NAME_LENGTH_MAX = 253  # RFC 1035 §2.3.4, without the final dot
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -41,17 +42,17 @@ def normalise_host_name(text: str) -> str:
         ValueError: The name has fewer than two labels, an invalid label, or is an IP or onion address.
     """
     if len(text) > _NAME_LENGTH_MAX + 1:  # checked before idna, whose cost grows with the length
-        raise InvalidValueError("the name must not be longer than 253 characters")
+        raise InvalidValueError(say("the name must not be longer than 253 characters"))
     host = text.lower() if text.isascii() else _to_ascii(text)
     host = host.removesuffix(".")
     if _DOMAIN.fullmatch(host) is None or len(host) > _NAME_LENGTH_MAX:
         raise InvalidValueError(
-            "must be a host name, not an IP address" if _is_address(host) else "a label is missing or invalid"
+            say("must be a host name, not an IP address") if _is_address(host) else say("a label is missing or invalid")
         )
     if "xn--" in host:
         _check_a_labels(host)
     if host.endswith(".onion"):
-        raise InvalidValueError("onion services must have the type onion-address")
+        raise InvalidValueError(say("onion services must have the type onion-address"))
     return host
 
 
@@ -78,7 +79,7 @@ def normalise_ipv6(text: str) -> str:
         ValueError: The text is neither, has a zone identifier, or the network has host bits set.
     """
     if "%" in text:
-        raise InvalidValueError("must not have a zone identifier, which is meaningful on one machine only")
+        raise InvalidValueError(say("must not have a zone identifier, which is meaningful on one machine only"))
     address, slash, prefix = text.partition("/")
     if not slash:
         return _format_ipv6(IPv6Address(text))
@@ -102,7 +103,7 @@ def normalise_onion(text: str) -> str:
         key, checksum, version = raw[:32], raw[32:34], raw[34:]
         expected = hashlib.sha3_256(b".onion checksum" + key + version).digest()[:2]
         if version[0] != _ONION_VERSION_3 or checksum != expected:
-            raise InvalidValueError("the checksum or the version is wrong")
+            raise InvalidValueError(say("the checksum or the version is wrong"))
     return address
 
 
@@ -112,11 +113,11 @@ def normalise_host(text: str) -> str:
     IPv6 addresses are in brackets, as in a URL.
 
     Raises:
-        ValueError: The text is none of them.
+        ValueError: The text is none of these.
     """
     if text.startswith("["):
         if not text.endswith("]") or "/" in text:
-            raise InvalidValueError("an IPv6 address must be in brackets and must not have a prefix length")
+            raise InvalidValueError(say("an IPv6 address must be in brackets and must not have a prefix length"))
         return f"[{normalise_ipv6(text[1:-1])}]"
     lower = text.lower().removesuffix(".")
     if lower.endswith(".onion") and text.isascii():
@@ -148,11 +149,13 @@ def _to_ascii(text: str) -> str:
         mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
         labels = [label if label.isascii() else idna.alabel(label).decode() for label in mapped.split(".")]
     except idna.IDNAError:
-        raise InvalidValueError("each label must be valid in IDNA 2008, or be given as an A-label (xn--…)") from None
+        raise InvalidValueError(
+            say("each label must be valid in IDNA 2008, or be given as an A-label (xn--…)")
+        ) from None
     return ".".join(labels)
 
 
 def _check_a_labels(host: str) -> None:
     for label in host.split("."):
         if label.startswith("xn--") and label[4:].encode().decode("punycode").isascii():
-            raise InvalidValueError("each xn-- label must be Punycode of a non-ASCII name")
+            raise InvalidValueError(say("each xn-- label must be Punycode of a non-ASCII name"))

@@ -17,6 +17,7 @@ from sharing.model.values.host_names import (
 )
 from sharing.model.values.text import LINE_CHARACTER, InvalidValueError, refang_dots, require_match
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
+from sharing.sentences import say
 
 _HOST = rf"(?:(?:{DOMAIN})|{IPV4}|\[{IPV6}\])"
 _PORT = r"[1-9][0-9]{0,4}"
@@ -54,7 +55,7 @@ _USER_AGENT = re.compile(rf"{LINE_CHARACTER}{{1,8192}}")
 def _normalise_autonomous_system(text: str) -> str:
     match = _ASN.fullmatch(text)
     if match is None or int(match[1]) > _MAX_ASN:
-        raise InvalidValueError("must be a number from 1 to 4294967294")
+        raise InvalidValueError(say("must be a number from 1 to 4294967294"))
     return f"AS{match[1]}"
 
 
@@ -71,7 +72,7 @@ def _split_port(text: str) -> tuple[str, int | None]:
     if not port:  # RFC 3986 §6.2.3: an empty port means no port
         return normalise_host(host), None
     if _PORT_SHAPE.fullmatch(port) is None or int(port) > _MAX_PORT:
-        raise InvalidValueError("the port must be a number from 1 to 65535")
+        raise InvalidValueError(say("the port must be a number from 1 to 65535"))
     return normalise_host(host), int(port)
 
 
@@ -86,11 +87,11 @@ def normalise_url(text: str) -> str:
     """
     parts = _URL_PARTS.fullmatch(text)
     if parts is None:
-        raise InvalidValueError("must be a scheme, :// and a host")
+        raise InvalidValueError(say("must be a scheme, :// and a host"))
     written_scheme = parts["scheme"].lower()
     scheme = _DEFANGED_SCHEMES.get(written_scheme, written_scheme)
     if scheme not in _SCHEMES:
-        raise InvalidValueError("the scheme is not supported")
+        raise InvalidValueError(say("the scheme is not supported"))
     user, at, endpoint = parts["authority"].rpartition("@")
     refanged = refang_dots(endpoint)
     host, port = _split_port(refanged)
@@ -104,17 +105,17 @@ def normalise_url(text: str) -> str:
 def _normalise_traffic(text: str) -> str:
     parts = _TRAFFIC_PARTS.fullmatch(text)
     if parts is None:
-        raise InvalidValueError("must be a protocol, ://, a host and a port")
+        raise InvalidValueError(say("must be a protocol, ://, a host and a port"))
     protocol = parts["protocol"].lower()
     host, port = _split_port(refang_dots(parts["endpoint"]))
     if (port is None) is not (protocol == "icmp"):
-        raise InvalidValueError("icmp must not have a port" if protocol == "icmp" else "the port is missing")
+        raise InvalidValueError(say("icmp must not have a port") if protocol == "icmp" else say("the port is missing"))
     return f"{protocol}://{host}" if port is None else f"{protocol}://{host}:{port}"
 
 
 def _check_user_agent(text: str) -> str:
     if not any(character.isalpha() for character in text):
-        raise InvalidValueError("must contain a letter")
+        raise InvalidValueError(say("must contain a letter"))
     return text
 
 

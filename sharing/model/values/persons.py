@@ -17,6 +17,7 @@ from sharing.model.values.text import (
     upper_nfc,
 )
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
+from sharing.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,10 +47,10 @@ def _normalise_vehicle_registration(text: str) -> str:
     country, number = split_country_code(text)
     number = upper_nfc(strip_separators(number))
     if not any(character.isalnum() for character in number):
-        raise InvalidValueError("must contain a letter or digit")
+        raise InvalidValueError(say("must contain a letter or digit"))
     # Plates use the letters of their country: umlauts, Cyrillic, Arabic, kana.
     if any(unicodedata.category(character)[0] not in "LM" and not character.isdecimal() for character in number):
-        raise InvalidValueError("must contain letters and digits only")
+        raise InvalidValueError(say("must contain letters and digits only"))
     return require_match(_VEHICLE, f"{country}:{number}")
 
 
@@ -57,13 +58,15 @@ def _normalise_person(text: str) -> str:
     name, bar, birth_date = text.rpartition("|")
     name = collapse_whitespace(name)
     if not bar or "|" in name:
-        raise InvalidValueError("must be a name, one vertical bar and a date")
+        raise InvalidValueError(say("must be a name, one vertical bar and a date"))
     other_characters = (c for c in name if unicodedata.category(c)[0] not in "LM" and c not in _NAME_MARKS)
     if not any(c.isalpha() for c in name) or any(other_characters):
-        raise InvalidValueError("the name must consist of letters")
+        raise InvalidValueError(say("the name must consist of letters"))
     day = date.fromisoformat(require_match(_DATE, birth_date.strip()))
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise InvalidValueError(f"the year of birth must be between {_FIRST_YEAR} and {_LAST_YEAR}")
+        raise InvalidValueError(
+            say("the year of birth must be between %(first)s and %(last)s", first=_FIRST_YEAR, last=_LAST_YEAR)
+        )
     return require_match(_PERSON, f"{name}|{day.isoformat()}")
 
 

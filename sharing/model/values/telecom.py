@@ -9,6 +9,7 @@ from stdnum import imei, imsi, luhn
 
 from sharing.model.values.text import InvalidValueError, require_match, strip_separators
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
+from sharing.sentences import say
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 """Pattern of a normalised telephone number."""
@@ -33,9 +34,9 @@ def normalise_phone(text: str) -> str:
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
-        raise InvalidValueError("must start with + and a country calling code") from None
+        raise InvalidValueError(say("must start with + and a country calling code")) from None
     if not phonenumbers.is_valid_number(number):
-        raise InvalidValueError("must be in a range that its numbering plan assigns")
+        raise InvalidValueError(say("must be in a range that its numbering plan assigns"))
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

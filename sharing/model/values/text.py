@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from sharing.model.countries import COUNTRIES, COUNTRY_ALIASES
+from sharing.sentences import say
 
 _INVISIBLE = "\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff"
 FORBIDDEN_IN_LINE = f"\x00-\x1f\x7f-\x9f{_INVISIBLE}"
@@ -41,20 +42,20 @@ def clean_text(value: str, *, ascii_only: bool, max_bytes: int, multiline: bool)
     """
     text = value.strip()
     if not text:
-        raise InvalidValueError("must not be empty")
+        raise InvalidValueError(say("must not be empty"))
     if len(text) > max_bytes:  # checked first, before any step whose cost grows with the length
-        raise InvalidValueError(f"must not be longer than {max_bytes} bytes")
+        raise InvalidValueError(say("must not be longer than %(count)s bytes", count=max_bytes))
     if multiline:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     forbidden = _FORBIDDEN_IN_MULTILINE_PATTERN if multiline else _FORBIDDEN_IN_LINE_PATTERN
     if forbidden.search(text):
-        raise InvalidValueError("must not contain control or invisible characters")
+        raise InvalidValueError(say("must not contain control or invisible characters"))
     if not text.isascii():
         if ascii_only:
-            raise InvalidValueError("must contain ASCII characters only")
+            raise InvalidValueError(say("must contain ASCII characters only"))
         text = unicodedata.normalize("NFC", text)
         if len(text.encode()) > max_bytes:
-            raise InvalidValueError(f"must not be longer than {max_bytes} bytes")
+            raise InvalidValueError(say("must not be longer than %(count)s bytes", count=max_bytes))
     return text
 
 
@@ -103,7 +104,7 @@ def require_match(shape: re.Pattern[str], text: str) -> str:
         InvalidValueError: The text does not match.
     """
     if shape.fullmatch(text) is None:
-        raise InvalidValueError("wrong format")
+        raise InvalidValueError(say("wrong format"))
     return text
 
 
@@ -116,8 +117,8 @@ def split_country_code(text: str) -> tuple[str, str]:
     code, colon, value = text.partition(":")
     code = code.strip()
     if not colon or not code.isascii():
-        raise InvalidValueError("must start with a country code and a colon")
+        raise InvalidValueError(say("must start with a country code and a colon"))
     country = COUNTRY_ALIASES.get(code.upper(), code.upper())
     if country not in COUNTRIES:
-        raise InvalidValueError("the code before the colon must be an ISO 3166-1 country code")
+        raise InvalidValueError(say("the code before the colon must be an ISO 3166-1 country code"))
     return country, value

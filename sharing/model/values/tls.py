@@ -7,6 +7,7 @@ import re
 
 from sharing.model.values.text import InvalidValueError, require_match, strip_hex_separators
 from sharing.model.values.value_type import ValueType, ValueTypeGroup
+from sharing.sentences import say
 
 _CERTIFICATE = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -36,17 +37,17 @@ def _normalise_ssh_fingerprint(text: str) -> str:
         return md5_match[1].lower()
     sha256_match = _SSH_SHA256.fullmatch(text)
     if sha256_match is None:
-        raise InvalidValueError("wrong format")
+        raise InvalidValueError(say("wrong format"))
     digest = sha256_match[1]
     if base64.b64encode(base64.b64decode(digest + "=")).decode() != digest + "=":
-        raise InvalidValueError("the unused bits at the end of the base64 must be zero")
+        raise InvalidValueError(say("the unused bits at the end of the base64 must be zero"))
     return f"SHA256:{digest}"
 
 
 def _normalise_jarm(text: str) -> str:
     fingerprint = require_match(_JARM, text.lower())
     if not fingerprint.strip("0"):
-        raise InvalidValueError("must not be all zeros, which means that the server did not respond")
+        raise InvalidValueError(say("must not be all zeros, which means that the server did not respond"))
     return fingerprint
 
 
@@ -56,11 +57,11 @@ def _normalise_pgp_key(text: str) -> str:
         return require_match(_PGP_FINGERPRINT, digits.removeprefix("0X"))
     armored = _PGP_INPUT.fullmatch(text)
     if armored is None:
-        raise InvalidValueError("must be one armored public key block")
+        raise InvalidValueError(say("must be one armored public key block"))
     body = "".join(armored[1].split())
     raw = base64.b64decode(body, validate=True)
     if base64.b64encode(raw).decode() != body or _read_packet_type(raw[0]) != _PUBLIC_KEY_PACKET:
-        raise InvalidValueError("the block must start with a public key")
+        raise InvalidValueError(say("the block must start with a public key"))
     # Armor headers and the optional checksum are not part of the key (RFC 9580 §6.1, §6.2.2).
     return "\n".join([_PGP_BEGIN, "", *(body[start : start + 64] for start in range(0, len(body), 64)), _PGP_END])
 

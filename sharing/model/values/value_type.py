@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sharing.errors import InputError
 from sharing.model.values.text import InvalidValueError, clean_text
+from sharing.sentences import Sentence, get_sentence, say
 
 if TYPE_CHECKING:
     import re
@@ -66,15 +67,22 @@ class ValueType:
         Raises:
             InputError: The value is not valid for this type. The message has the expected form, never the value.
         """
-        reason = ""
+        reason: Sentence | str = ""
         try:
             return self.normaliser(
                 clean_text(value, ascii_only=not self.unicode, max_bytes=self.max_bytes, multiline=self.multiline)
             )
         except InvalidValueError as error:
-            reason = f" ({error})"
+            reason = say(" (%(reason)s)", reason=get_sentence(error))
         except ValueError:
             pass  # the library's message may quote the value; the expected form is shown instead
         # Raised outside the handlers, so that no exception that quotes the value is chained to it.
-        example = f", such as {self.example}" if len(self.example) <= _SHOWN_EXAMPLE_LENGTH_MAX else ""
-        raise InputError(f"is not a valid {self.name}{reason}; expected {self.expected_form}{example}", field="value")
+        is_short = len(self.example) <= _SHOWN_EXAMPLE_LENGTH_MAX
+        sentence = say(
+            "is not a valid %(type)s%(reason)s; expected %(form)s%(example)s",
+            type=self.name,
+            reason=reason,
+            form=say(self.expected_form),
+            example=say(", such as %(example)s", example=self.example) if is_short else "",
+        )
+        raise InputError(sentence, field="value")

@@ -2,7 +2,8 @@
 
 All of it is made for one run, in the demo's own temporary folder. Root keys, the registrars' keys and the successors of
 online keys are never written: they sign once or never, or are in memory. The other private keys are in the same files
-as those of a real State, each State's under a passphrase of its own.
+as those of a real State, each State's under a passphrase of its own. The trial with containers makes its keys here too,
+for longer, and keeps one registrar's key.
 """
 
 from __future__ import annotations
@@ -118,12 +119,16 @@ class DemoKeys:
         }
 
 
-def make_demo_keys(states: Iterable[str], folder: Path) -> DemoKeys:
+def make_demo_keys(
+    states: Iterable[str], folder: Path, *, days: int = DAYS, keeps_registrar: bool = False
+) -> DemoKeys:  # fmt: skip
     """Make the keys of some States, and pin the root of each. It takes about two seconds for each State.
 
     Args:
         states: The States.
         folder: A new folder, which nobody else may read.
+        days: For how long they are valid.
+        keeps_registrar: Whether the first registrar's private key is written into the key folder.
 
     Raises:
         InfrastructureError: A file cannot be written.
@@ -131,19 +136,28 @@ def make_demo_keys(states: Iterable[str], folder: Path) -> DemoKeys:
     make_private_folder(folder)
     now = read_clock()
     with ThreadPoolExecutor(THREADS) as threads:
-        made = list(threads.map(lambda state: _make_state_keys(state, folder / state.lower(), now), states))
+        made = list(
+            threads.map(
+                lambda state: _make_state_keys(
+                    state, folder / state.lower(), now, days, keeps_registrar=keeps_registrar
+                ),
+                states,
+            )
+        )
     trust_file = folder / "trust.yaml"
     write_pins(trust_file, {keys.state: make_pinned_root(keys.pin, now) for keys in made})
     return DemoKeys({keys.state: keys for keys in made}, trust_file)
 
 
-def _make_state_keys(state: str, folder: Path, now: int) -> StateKeys:
+def _make_state_keys(state: str, folder: Path, now: int, days: int, *, keeps_registrar: bool) -> StateKeys:
     make_private_folder(folder)
     passphrase, passphrase_file = _make_passphrase(folder / "online.pass")
     key_folder = KeyFolder(folder / "keys")
     reader = _make_key(state, READER_ROLE, KeyRole.SEAL)
     registrars = [_make_key(state, KeyRole.REGISTRAR, KeyRole.REGISTRAR) for _ in range(2)]
-    pin = _write_documents(key_folder, passphrase, state, reader, registrars, now)
+    pin = _write_documents(key_folder, passphrase, state, reader, registrars, now, days)
+    if keeps_registrar:
+        key_folder.write_private_key(encrypt_key(registrars[0], passphrase, SCRYPT_LOG_N))
     reader_passphrase, reader_passphrase_file = _make_passphrase(folder / "reader.pass")
     write_key_file(folder / "reader.key", encrypt_key(reader, reader_passphrase, SCRYPT_LOG_N))
     return StateKeys(
@@ -166,6 +180,7 @@ def _write_documents(
     reader: PrivateKey,
     registrars: Sequence[PrivateKey],
     now: int,
+    days: int,
 ) -> Pin:
     """Write root, online keys, key statement and list of readers, and return the pin of the root."""
     root_keys = [generate_key(state, ROOT_ROLE, ROLE_ALGORITHMS[KeyRole.GATE][0]) for _ in range(ROOT_KEYS)]
@@ -174,8 +189,8 @@ def _write_documents(
         state,
         [key.public_key for key in root_keys],
         threshold=ROOT_THRESHOLD,
-        days=DAYS,
-        online_days_max=DAYS,
+        days=days,
+        online_days_max=days,
         now=now,
     )
     document = sign_document(ObjectKind.ROOT, state, metadata, signers)
@@ -187,7 +202,7 @@ def _write_documents(
     first, second = registrars
     named = {role: (key.public_key, _make_key(state, role, role).key_id) for role, key in online.items()}
     statement = issue_keys(
-        root, None, named | {KeyRole.REGISTRAR: (first.public_key, second.key_id)}, days=DAYS, now=now
+        root, None, named | {KeyRole.REGISTRAR: (first.public_key, second.key_id)}, days=days, now=now
     )
     # One root key stays away: two of three suffice.
     document = sign_document(ObjectKind.KEYS, state, statement, signers[:ROOT_THRESHOLD])
@@ -195,7 +210,7 @@ def _write_documents(
     # The second registrar's key is the successor of the first, and both are in force.
     trusted = accept_key_statement(root, document.to_bytes(), now=now)
     successor = {KeyRole.REGISTRAR: (second.public_key, _make_key(state, KeyRole.REGISTRAR, KeyRole.REGISTRAR).key_id)}
-    statement = issue_keys(root, trusted, successor, days=DAYS, now=now)
+    statement = issue_keys(root, trusted, successor, days=days, now=now)
     folder.write_keys(sign_document(ObjectKind.KEYS, state, statement, signers[:ROOT_THRESHOLD]), statement.version)
     readers = change_readers(state, None, added=[Reader(name=READER_NAME, key=reader.public_key)], now=now)
     folder.write_readers(sign_readers(readers, first.to_signing_key()), readers.version)

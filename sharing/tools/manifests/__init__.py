@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from sharing.tools.manifests.cluster import render_cluster
 from sharing.tools.manifests.compose import render_compose
-from sharing.tools.manifests.gate import render_gates
+from sharing.tools.manifests.gate import render_states
 from sharing.tools.manifests.systemd import render_environments
 from sharing.topology.partners import Partners
 
@@ -21,6 +21,6 @@ def render_deployment(partners: Partners) -> Mapping[str, str]:
     return {
         **render_compose(partners),
         **render_cluster(partners),
-        **render_gates(partners),
+        **render_states(partners),
         **render_environments(partners),
     }

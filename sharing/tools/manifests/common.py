@@ -1,4 +1,4 @@
-"""Shared by all manifests: image versions, ports, a gate's settings, and the YAML format."""
+"""Shared by all manifests: image versions, ports, settings of gates and desks, and the YAML format."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ STRIMZI_KAFKA = "4.3.1"
 
 TLS_PORT = 9093
 WEB_PORT = 6066
+DESK_PORT, DESK_METRICS_PORT = 8443, 9464
 USER_ID = 10001
 """User id in the image."""
 
@@ -104,3 +105,49 @@ def gate_settings(partners: Partners, state: str, bootstrap: str) -> dict[str, s
 def gate_principal(state: str) -> Principal:
     """Return the principal of a State's gate."""
     return Principal(Role.GATE, state)
+
+
+def desk_settings(partners: Partners, state: str, bootstrap: str, tls_folder: str | None = None) -> dict[str, str]:
+    """Return the settings of a State's duty desk, except its private files.
+
+    Args:
+        partners: Who shares the cluster.
+        state: The State.
+        bootstrap: Addresses of the brokers.
+        tls_folder: Folder with the certificates of its pages and of its agency; None if they are set elsewhere. The
+            address in browsers is a placeholder, which each State replaces.
+    """
+    settings = {
+        "SHARING_STATE": state,
+        "SHARING_BOOTSTRAP": bootstrap,
+        "SHARING_DESK_ORIGIN": f"https://desk.{state.lower()}.example",
+        "SHARING_DESK_HOST": "0.0.0.0",  # noqa: S104 with TLS, for the officers' browsers
+        "SHARING_DESK_PORT": str(DESK_PORT),
+        "SHARING_DESK_METRICS_PORT": str(DESK_METRICS_PORT),
+        "SHARING_READER_NAME": "desk",
+    }
+    if tls_folder is None:
+        return settings
+    settings |= {
+        "SHARING_DESK_TLS_CERTIFICATE": f"{tls_folder}/pages.pem",
+        "SHARING_DESK_TLS_KEY": f"{tls_folder}/pages.key",
+    }
+    agency = partners.states[state].desk_agency
+    if agency is not None:
+        settings |= {
+            "SHARING_DESK_AGENCY": agency,
+            "SHARING_DESK_AGENCY_CERTIFICATE": f"{tls_folder}/agency.pem",
+            "SHARING_DESK_AGENCY_KEY": f"{tls_folder}/agency.key",
+        }
+    return settings
+
+
+def console_principal(state: str) -> Principal:
+    """Return the principal of a State's officers, which its desk uses."""
+    return Principal(Role.CONSOLE, state)
+
+
+def desk_agency_principal(partners: Partners, state: str) -> Principal | None:
+    """Return the principal under which a State's desk publishes; None if it publishes nothing."""
+    agency = partners.states[state].desk_agency
+    return None if agency is None else Principal(Role.AGENCY, state, agency)

@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sharing.packs.signature import SIGNATURE_SUFFIX
 from sharing.testing.broker.jars import JMX_EXPORTER
 from sharing.tools.manifests import kafka_metrics, kafka_node, registry
 from sharing.tools.manifests.common import (
-    IMAGE,
+    DESK_METRICS_PORT,
     PACK_KEY_FILE,
     STATE_FOLDER,
     STOP_SECONDS,
-    TLS_PORT,
-    USER_ID,
     WEB_PORT,
     gate_principal,
     gate_settings,
     pack_settings,
     pinned_image,
-    tls_settings,
     to_yaml,
     with_replication,
 )
-from sharing.tools.manifests.prometheus import PROMETHEUS_PORT, render_monitoring
+from sharing.tools.manifests.compose_desk import make_desks, make_registrars
+from sharing.tools.manifests.compose_services import (
+    BOOTSTRAP,
+    BUS,
+    FRONT,
+    MONITORING,
+    OFFICERS,
+    SECRETS,
+    Service,
+    format_loopback_port,
+    make_bus_service,
+    make_dependencies,
+    make_healthcheck,
+    make_secret,
+    make_service,
+)
+from sharing.tools.manifests.prometheus import PROMETHEUS_PORT, Targets, render_monitoring
 from sharing.topology.acls import Principal, list_principals
 from sharing.topology.partners import Partners
 from sharing.topology.topics import Role
 
-Service = dict[str, Any]
-
-SECRETS = "/run/secrets"
 EXPORTER_FILE = f"{JMX_EXPORTER.artifact}-{JMX_EXPORTER.version}.jar"
-REGISTRY_URL = f"https://{registry.HOST}:{registry.PORT}/apis/ccompat/v7"
-BOOTSTRAP = f"{kafka_node.HOST}:{TLS_PORT}"
 CLUSTER_ID = "c2hhcmluZy1idXMtdHJpYQ"
 """Any 22 base64 characters. Not a secret."""
 
 _FOLDER = "compose"
-_BUS, _MONITORING, _FRONT = "bus", "monitoring", "front"
 _READINESS_SCRIPT = (
     "import os, urllib.request as request; "
     "request.urlopen(f\"http://127.0.0.1:{os.environ['SHARING_WEB_PORT']}/ready\", timeout=2)"
@@ -49,23 +56,23 @@ _READINESS_SCRIPT = (
 def render_compose(partners: Partners) -> Mapping[str, str]:
     """Return the files of the compose project, by path."""
     gates = dict(_make_gates(partners))
-    scrape_targets: dict[str, list[str]] = {}
-    for name, gate in gates.items():
-        scrape_targets.setdefault(gate["environment"]["SHARING_STATE"], []).append(f"{name}:{WEB_PORT}")
+    desks = dict(make_desks(partners))
     services: dict[str, Service] = {
         "kafka": _make_kafka(),
         "registry": _make_registry(),
         "topics": _make_topics_service(),
         **gates,
+        **desks,
         **_make_monitoring_services(),
         **{principal.name.replace(".", "-"): _make_tool_service(principal) for principal in list_principals(partners)
            if principal.role is not Role.GATE},
+        **dict(make_registrars(partners)),
     }  # fmt: skip
     project = {
         "name": "sharing",
         "services": services,
-        "networks": {_BUS: {"internal": True}, _MONITORING: {"internal": True}, _FRONT: {}},
-        "volumes": {name: {} for name in ("kafka", "prometheus", "alertmanager", "grafana", *gates)},
+        "networks": {BUS: {"internal": True}, MONITORING: {"internal": True}, OFFICERS: _without_way_out(), FRONT: {}},
+        "volumes": {name: {} for name in ("kafka", "prometheus", "alertmanager", "grafana", *gates, *desks)},
         "secrets": {name: {"file": f"./secrets/{name}"} for name in sorted(_collect_secret_names(services))},
         "configs": {
             "server.properties": {"file": "./kafka/server.properties"},
@@ -80,54 +87,35 @@ def render_compose(partners: Partners) -> Mapping[str, str]:
             "dashboards.yaml": {"file": "./grafana/dashboards.yaml"},
         },
     }
+    monitoring = render_monitoring(_list_targets(gates, WEB_PORT), _list_targets(desks, DESK_METRICS_PORT))
     return {
         f"{_FOLDER}/compose.yaml": to_yaml(project),
         f"{_FOLDER}/partners.yaml": with_replication(partners, 1),
         f"{_FOLDER}/kafka/server.properties": kafka_node.render_properties(kafka_node.SERVER),
         f"{_FOLDER}/kafka/client.properties": kafka_node.render_properties(kafka_node.CLIENT),
         f"{_FOLDER}/kafka/{kafka_metrics.FILE}": kafka_metrics.render_rules(),
-        **{f"{_FOLDER}/{path}": text for path, text in render_monitoring(scrape_targets).items()},
+        **{f"{_FOLDER}/{path}": text for path, text in monitoring.items()},
     }
 
 
-def _make_service(image: str, networks: list[str], memory: str, **fields: Any) -> Service:
-    """Return a service without privileges and with a read-only file system."""
-    return {
-        "image": image,
-        "restart": "unless-stopped",
-        "networks": networks,
-        "read_only": True,
-        "tmpfs": ["/tmp"],  # noqa: S108 inside the container
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true"],
-        "mem_limit": memory,
-        "pids_limit": 512,
-        "logging": {"driver": "local", "options": {"max-size": "20m", "max-file": "5"}},
-        **fields,
-    }
+def _list_targets(services: Mapping[str, Service], port: int) -> Targets:
+    """Return `host:port` of each service, by State."""
+    targets: dict[str, list[str]] = {}
+    for name, service in services.items():
+        targets.setdefault(service["environment"]["SHARING_STATE"], []).append(f"{name}:{port}")
+    return targets
 
 
-def _make_healthcheck(*test: str, start_seconds: int = 30) -> dict[str, Any]:
-    return {
-        "test": ["CMD", *test],
-        "interval": "10s",
-        "timeout": "10s",
-        "retries": 3,
-        "start_period": f"{start_seconds}s",
-    }
+def _without_way_out() -> dict[str, Any]:
+    """Return a network whose ports this machine can reach, and whose containers reach nothing outside it.
 
-
-def _make_secret(source: str, target: str | None = None) -> dict[str, str]:
-    return {"source": source, "target": target or source}
+    Ports of an internal network cannot be published. Without address translation, nothing outside can answer.
+    """
+    return {"driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"}}
 
 
 def _collect_secret_names(services: Mapping[str, Service]) -> set[str]:
     return {secret["source"] for service in services.values() for secret in service.get("secrets", ())}
-
-
-def _make_certificate_secrets(name: str) -> list[dict[str, str]]:
-    """Return the secrets of a client: its certificate, key and CA, under the names that `tls_settings` uses."""
-    return [_make_secret("ca.pem"), _make_secret(f"{name}.pem", "tls.pem"), _make_secret(f"{name}.key", "tls.key")]
 
 
 def _make_kafka() -> Service:
@@ -142,75 +130,35 @@ def _make_kafka() -> Service:
         f"exec env {options} {scripts}/kafka-server-start.sh {settings}\n"
     )
     probe = (f"{scripts}/kafka-broker-api-versions.sh", "--bootstrap-server", BOOTSTRAP)
-    return _make_service(
-        pinned_image("KAFKA_DIGEST"), [_BUS, _MONITORING], "2g",
+    return make_service(
+        pinned_image("KAFKA_DIGEST"), [BUS, MONITORING], "2g",
         user="appuser",
         entrypoint=["/bin/bash", "-ec", start],
         environment={"LOG_DIR": "/tmp/logs"},  # noqa: S108 inside the container
         volumes=[{"type": "volume", "source": "kafka", "target": kafka_node.DATA}],
-        secrets=[_make_secret("ca.pem"), _make_secret(f"{kafka_node.BROKER}.keystore")],
+        secrets=[make_secret("ca.pem"), make_secret(f"{kafka_node.BROKER}.keystore")],
         configs=[
             {"source": "server.properties", "target": settings},
             {"source": "client.properties", "target": "/etc/sharing/client.properties"},
             {"source": kafka_metrics.FILE, "target": rules},
             {"source": EXPORTER_FILE, "target": agent},
         ],
-        healthcheck=_make_healthcheck(*probe, "--command-config", "/etc/sharing/client.properties", start_seconds=60),
+        healthcheck=make_healthcheck(*probe, "--command-config", "/etc/sharing/client.properties", start_seconds=60),
         stop_grace_period=f"{STOP_SECONDS}s",
     )  # fmt: skip
 
 
 def _make_registry() -> Service:
     # It stores nothing. The service `topics` registers the schemas in the same order again, so ids stay the same.
-    return _make_service(
-        pinned_image("REGISTRY_DIGEST"), [_BUS], "768m",
+    return make_service(
+        pinned_image("REGISTRY_DIGEST"), [BUS], "768m",
         environment={
             "JAVA_TOOL_OPTIONS": "-Xmx384m",
             "QUARKUS_CONFIG_LOCATIONS": f"{SECRETS}/{registry.PROPERTIES_FILE}",
             "QUARKUS_MANAGEMENT_HOST": "127.0.0.1",  # the endpoints of the health check
         },
-        secrets=[_make_secret(name) for name in registry.SECRET_FILES],
-        healthcheck=_make_healthcheck("curl", "--fail", "--silent", "http://127.0.0.1:9000/health/ready"),
-    )  # fmt: skip
-
-
-def _make_bus_service(
-    command: list[str],
-    networks: list[str],
-    name: str,
-    settings: Mapping[str, str],
-    secrets: Sequence[str] = (),
-    registry_user: str = registry.READER,
-    **fields: Any,
-) -> Service:
-    """Return a service that runs a command of the `sharing` image.
-
-    Args:
-        command: The command.
-        networks: Names of its networks.
-        name: CN of its certificate.
-        settings: Its settings, without those of certificates and Schema Registry.
-        secrets: Names of further secrets.
-        registry_user: User name at the Schema Registry.
-        fields: Further fields of the service.
-    """
-    password = registry.password_file(registry_user)
-    registry_settings = {
-        "SHARING_REGISTRY": REGISTRY_URL,
-        "SHARING_REGISTRY_USER": registry_user,
-        "SHARING_REGISTRY_PASSWORD_FILE": f"{SECRETS}/{password}",
-        "SHARING_REGISTRY_CA": f"{SECRETS}/ca.pem",
-    }
-    return _make_service(
-        IMAGE, networks, "1g",
-        build={
-            "context": "../..", "dockerfile": "deploy/Containerfile", "args": {"BASE": pinned_image("PYTHON_DIGEST")}
-        },
-        user=f"{USER_ID}:{USER_ID}",
-        command=command,
-        environment={**settings, **tls_settings(SECRETS), **registry_settings},
-        secrets=[*_make_certificate_secrets(name), *(_make_secret(secret) for secret in (*secrets, password))],
-        **fields,
+        secrets=[make_secret(name) for name in registry.SECRET_FILES],
+        healthcheck=make_healthcheck("curl", "--fail", "--silent", "http://127.0.0.1:9000/health/ready"),
     )  # fmt: skip
 
 
@@ -223,14 +171,14 @@ def _make_topics_service() -> Service:
 
     It connects with the broker's certificate: before the first ACLs exist, no other principal may create them.
     """
-    return _make_bus_service(
-        ["topics", "apply", "--partners", _PARTNERS_PATH, "--acls"], [_BUS], kafka_node.BROKER,
+    return make_bus_service(
+        ["topics", "apply", "--partners", _PARTNERS_PATH, "--acls"], [BUS], kafka_node.BROKER,
         {"SHARING_BOOTSTRAP": BOOTSTRAP},
         registry_user=registry.WRITER,
         restart="no",
         healthcheck={"disable": True},
         configs=_PARTNERS_FILE,
-        depends_on=_make_dependencies(kafka="service_healthy", registry="service_healthy"),
+        depends_on=make_dependencies(kafka="service_healthy", registry="service_healthy"),
     )  # fmt: skip
 
 
@@ -244,12 +192,12 @@ def _make_gates(partners: Partners) -> Iterator[tuple[str, Service]]:
                 "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the network of the container
             }
             name, pack = f"gate-{state.lower()}-{instance}", f"{state.lower()}.yaml"
-            yield name, _make_bus_service(
-                ["gate"], [_BUS, _MONITORING], gate_principal(state).name, settings,
-                secrets=[pack, pack + SIGNATURE_SUFFIX, PACK_KEY_FILE],
+            yield name, make_bus_service(
+                ["gate"], [BUS, MONITORING], gate_principal(state).name, settings,
+                secrets=[make_secret(secret) for secret in (pack, pack + SIGNATURE_SUFFIX, PACK_KEY_FILE)],
                 volumes=[{"type": "volume", "source": name, "target": STATE_FOLDER}],
-                healthcheck=_make_healthcheck("python", "-c", _READINESS_SCRIPT, start_seconds=90),
-                depends_on=_make_dependencies(topics="service_completed_successfully"),
+                healthcheck=make_healthcheck("python", "-c", _READINESS_SCRIPT, start_seconds=90),
+                depends_on=make_dependencies(topics="service_completed_successfully"),
                 stop_grace_period=f"{STOP_SECONDS}s",
             )  # fmt: skip
 
@@ -257,8 +205,8 @@ def _make_gates(partners: Partners) -> Iterator[tuple[str, Service]]:
 def _make_tool_service(principal: Principal) -> Service:
     """Return the service that runs one command as a principal: `docker compose run --rm agency-ch-fedpol publish …`."""
     state = {"SHARING_STATE": principal.state} if principal.state else {}
-    return _make_bus_service(
-        ["doctor"], [_BUS], principal.name,
+    return make_bus_service(
+        ["doctor"], [BUS], principal.name,
         {"SHARING_BOOTSTRAP": BOOTSTRAP, "SHARING_PARTNERS": _PARTNERS_PATH, **state},
         profiles=["tools"],
         restart="no",
@@ -279,26 +227,26 @@ def _make_monitoring_services() -> dict[str, Service]:
         "--cluster.listen-address=",
     ]
     return {
-        "prometheus": _make_service(
-            pinned_image("PROMETHEUS_DIGEST"), [_MONITORING, _FRONT], "1g",
+        "prometheus": make_service(
+            pinned_image("PROMETHEUS_DIGEST"), [MONITORING, FRONT], "1g",
             user="nobody",
             command=prometheus,
-            ports=[_format_loopback_port(PROMETHEUS_PORT)],
+            ports=[format_loopback_port(PROMETHEUS_PORT)],
             volumes=[{"type": "volume", "source": "prometheus", "target": "/prometheus"}],
             configs=[
                 {"source": "prometheus.yml", "target": "/etc/prometheus/prometheus.yml"},
                 {"source": "alerts.yaml", "target": "/etc/prometheus/rules/alerts.yaml"},
             ],
-            healthcheck=_make_healthcheck("wget", "-qO-", f"http://127.0.0.1:{PROMETHEUS_PORT}/-/ready"),
+            healthcheck=make_healthcheck("wget", "-qO-", f"http://127.0.0.1:{PROMETHEUS_PORT}/-/ready"),
         ),
-        "alertmanager": _make_service(
-            pinned_image("ALERTMANAGER_DIGEST"), [_MONITORING, _FRONT], "256m",
+        "alertmanager": make_service(
+            pinned_image("ALERTMANAGER_DIGEST"), [MONITORING, FRONT], "256m",
             user="nobody",
             command=alertmanager,
-            ports=[_format_loopback_port(9093)],
+            ports=[format_loopback_port(9093)],
             volumes=[{"type": "volume", "source": "alertmanager", "target": "/alertmanager"}],
             configs=[{"source": "alertmanager.yaml", "target": "/etc/alertmanager/alertmanager.yaml"}],
-            healthcheck=_make_healthcheck("wget", "-qO-", "http://127.0.0.1:9093/-/ready"),
+            healthcheck=make_healthcheck("wget", "-qO-", "http://127.0.0.1:9093/-/ready"),
         ),
         "grafana": _make_grafana(),
     }  # fmt: skip
@@ -306,8 +254,8 @@ def _make_monitoring_services() -> dict[str, Service]:
 
 def _make_grafana() -> Service:
     provisioning = "/etc/grafana/provisioning"
-    return _make_service(
-        pinned_image("GRAFANA_DIGEST"), [_MONITORING, _FRONT], "512m",
+    return make_service(
+        pinned_image("GRAFANA_DIGEST"), [MONITORING, FRONT], "512m",
         user="grafana",
         environment={
             "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SECRETS}/grafana-password",
@@ -316,25 +264,17 @@ def _make_grafana() -> Service:
             "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
             "GF_PLUGINS_PREINSTALL_DISABLED": "true",
         },
-        ports=[_format_loopback_port(3000)],
+        ports=[format_loopback_port(3000)],
         volumes=[
             {"type": "volume", "source": "grafana", "target": "/var/lib/grafana"},
             {"type": "bind", "source": "../../monitoring/dashboards", "target": "/etc/sharing/dashboards",
              "read_only": True, "bind": {"create_host_path": False}},
         ],
-        secrets=[_make_secret("grafana-password")],
+        secrets=[make_secret("grafana-password")],
         configs=[
             {"source": "datasource.yaml", "target": f"{provisioning}/datasources/sharing.yaml"},
             {"source": "dashboards.yaml", "target": f"{provisioning}/dashboards/sharing.yaml"},
         ],
-        healthcheck=_make_healthcheck("wget", "-qO-", "http://127.0.0.1:3000/api/health"),
-        depends_on=_make_dependencies(prometheus="service_healthy"),
+        healthcheck=make_healthcheck("wget", "-qO-", "http://127.0.0.1:3000/api/health"),
+        depends_on=make_dependencies(prometheus="service_healthy"),
     )  # fmt: skip
-
-
-def _format_loopback_port(port: int) -> str:
-    return f"127.0.0.1:{port}:{port}"
-
-
-def _make_dependencies(**conditions: str) -> dict[str, dict[str, str]]:
-    return {service: {"condition": condition} for service, condition in conditions.items()}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sharing.tools.manifests.common import HEADER, TLS_PORT, gate_settings
+from sharing.tools.manifests.common import HEADER, TLS_PORT, desk_settings, gate_settings
 from sharing.topology.partners import Partners
 
 BOOTSTRAP = f"kafka.example.org:{TLS_PORT}"
 """A placeholder: the operator of the cluster provides the real address. So is the origin of a desk."""
-
-DESK_PORT, DESK_METRICS_PORT = 8443, 9464
 
 
 def render_environments(partners: Partners) -> Mapping[str, str]:
@@ -18,7 +16,7 @@ def render_environments(partners: Partners) -> Mapping[str, str]:
     files: dict[str, str] = {}
     for state in sorted(partners.states):
         files[f"systemd/gate-{state.lower()}.env"] = _to_text(_make_environment(partners, state))
-        files[f"systemd/desk-{state.lower()}.env"] = _to_text(_make_desk_environment(state))
+        files[f"systemd/desk-{state.lower()}.env"] = _to_text(desk_settings(partners, state, BOOTSTRAP))
     return files
 
 
@@ -31,16 +29,4 @@ def _make_environment(partners: Partners, state: str) -> dict[str, str]:
         **gate_settings(partners, state, BOOTSTRAP),
         "SHARING_INSTANCE": "0",
         "SHARING_WEB_BIND": "127.0.0.1",
-    }
-
-
-def _make_desk_environment(state: str) -> dict[str, str]:
-    return {
-        "SHARING_STATE": state,
-        "SHARING_BOOTSTRAP": BOOTSTRAP,
-        "SHARING_DESK_ORIGIN": f"https://desk.{state.lower()}.example",
-        "SHARING_DESK_HOST": "0.0.0.0",  # noqa: S104 with TLS, for the officers' browsers
-        "SHARING_DESK_PORT": str(DESK_PORT),
-        "SHARING_DESK_METRICS_PORT": str(DESK_METRICS_PORT),
-        "SHARING_READER_NAME": "desk",
     }

@@ -14,10 +14,11 @@ from sharing.conversation.asks import Publisher
 from sharing.conversation.events import Claimed
 from sharing.conversation.vocabulary import AskKind
 from sharing.desk.asks import list_routes
+from sharing.desk.web.code_words import name_category
 from sharing.model.vocabulary import Urgency
 from tests.conversation.people import JUDGE, held, offered, withheld
 from tests.desk.asgi import Desk, FakeRegister, make_officer, make_services, open_desk
-from tests.desk.board.board_world import CATEGORY, BoardWorld
+from tests.desk.board.board_world import CATEGORY, OWN_CATEGORY, BoardWorld
 
 ROW = re.compile(r'data-ask="([^"]+)"')
 MINUTE = 60_000
@@ -61,8 +62,9 @@ def test_a_row_says_what_of_whom_by_which_law_and_what_silence_means(desk: Desk,
     desk.services.asked_law.require([each for each in found if each is not None])
     text = desk.get("/asks").text
     for part in (
-        "Accept the conditions of an offer", CATEGORY, "IRG § 61b", "the providing State decides again",
-        "Approve the disclosure", "IRG § 61a", "it ends without disclosure", "by nobody", "JUDGE", "19 d 23 h",
+        "Accept the conditions of an offer", name_category(CATEGORY), "IRG § 61b", "the providing State decides again",
+        "Approve the disclosure", name_category(OWN_CATEGORY), "Switzerland (CH)", "IRG § 61a",
+        "it ends without disclosure", "by nobody", "JUDGE", "19 d 23 h",
     ):  # fmt: skip
         assert part in text or part.replace("19 d 23 h", "20 d 0 h") in text, part
 
@@ -110,7 +112,7 @@ def test_what_an_officer_has_claimed_is_found_until_the_claim_ends(desk: Desk, w
     story.happen(Claimed(ask.id, make_officer("anna", roles=("JUDGE",)).to_officer(), world.now, nonce=ask.nonce))
     world.keep(story.conversation.item)
     assert list_rows(desk.get("/asks?mine=claimed")) == [ask.id]
-    assert "by anna" in desk.get("/asks").text
+    assert "Anna (anna)" in desk.get("/asks").text
     desk.sign_in("bert")
     assert list_rows(desk.get("/asks?mine=claimed")) == []
 

@@ -11,6 +11,7 @@ import pytest
 
 from sharing.conversation.asks import Publisher
 from sharing.conversation.vocabulary import Answer, AskKind
+from sharing.desk.web.code_words import name_category
 from sharing.model.vocabulary import Urgency
 from tests.conversation.people import held, offered, withheld
 from tests.desk.rulings.ruling_world import RulingWorld, open_ruling_world
@@ -49,7 +50,7 @@ def test_conditions_are_said_as_what_one_may_and_may_not(desk: RulingWorld) -> N
     for heading in ("You may use it for this purpose only", "You may not use it as evidence", "You may not keep it"):
         assert heading in text
     assert "What c.two says." in text
-    assert "category FINANCE" in text
+    assert name_category("FINANCE") in text
     assert text.count('name="conditions_hash"') == 3, "each answer is about the conditions that were shown"
     assert 'name="unmet"' in text
     assert 'name="our_law"' in text
@@ -81,7 +82,7 @@ def test_who_may_not_answer_is_told_why_and_gets_no_form(desk: RulingWorld) -> N
     assert "four eyes" in text.lower()
     assert "data-ruling-group" not in text
     elsewhere = desk.world.publish(2, offered("FR", "c.one")).find_ask(AskKind.ACCEPT)
-    assert "People of FR are asked, and answer there." in show(desk, elsewhere.id)
+    assert "People of France (FR) are asked, and answer there." in show(desk, elsewhere.id)
     desk.desk.sign_in("bert")
     role = show(desk, desk.world.publish(3, held("CH")).find_ask(AskKind.APPROVE).id)
     assert "does not have the role" in role
@@ -109,7 +110,7 @@ def test_given_answers_rounds_and_claims_are_told(desk: RulingWorld) -> None:
     story.rule(AskKind.APPROVE, carl, Answer.APPROVED)
     desk.world.keep(story.conversation.item)
     text = show(desk, story.find_ask(AskKind.APPROVE).id)
-    assert "APPROVED, by carl" in text
+    assert "Approve, Carl (carl)" in text
 
 
 def test_the_beginning_of_an_id_is_enough(desk: RulingWorld) -> None:
@@ -131,7 +132,7 @@ def test_an_ask_that_ended_is_read_from_the_topic_and_takes_no_answer(
     text = show(desk, ask.id)
     assert "This Ask has ended" in text
     assert "data-ruling-group" not in text
-    assert "REFUSED, by carl" in text
+    assert "Refuse, Carl (carl)" in text
 
 
 def test_an_unknown_id_is_not_found_and_not_repeated(desk: RulingWorld, monkeypatch: pytest.MonkeyPatch) -> None:

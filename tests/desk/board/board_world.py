@@ -37,7 +37,8 @@ CONDITIONS = {
 }  # fmt: skip
 HELD_BY = RuleReference("de.irg-61a", "IRG § 61a", Effect.APPROVAL)
 OFFERED_BY = RuleReference("de.irg-61b", "IRG § 61b", Effect.CONDITION)
-CATEGORY = "FINANCE"
+CATEGORY, OWN_CATEGORY = "FINANCE", "TELECOM"
+"""Of what other States offer, and of the State's own items."""
 
 
 @dataclass
@@ -163,7 +164,7 @@ class BoardWorld:
         return replace(
             known, rules=(rule,), rule=rule.id if found.ask.row.four_eyes and not known.codes else None,
             conditions=conditions, conditions_hash=compute_conditions_hash(conditions) if conditions else None,
-            is_known=True,
+            is_known=True, category=OWN_CATEGORY,
         )  # fmt: skip
 
 

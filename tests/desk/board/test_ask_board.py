@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -94,7 +95,7 @@ def test_what_was_there_and_what_comes_is_shown_in_its_order(bus: Bus) -> None:
 def test_a_broker_that_goes_away_is_said_since_when_and_it_comes_back_by_itself(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sharing.desk.board.ask_board.CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("sharing.desk.topic_check.CHECK_SECONDS", 0.1)
     first = bus.publish(1)
     bus.board.start()
     wait_until(lambda: bus.list_ids() == [first], "the first Ask")
@@ -104,7 +105,7 @@ def test_a_broker_that_goes_away_is_said_since_when_and_it_comes_back_by_itself(
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     with monkeypatch.context() as away:
-        away.setattr("sharing.desk.board.ask_board.query_topic_ids", fail)
+        away.setattr("sharing.desk.topic_check.query_topic_ids", fail)
         wait_until(lambda: bus.state.away_since is not None, "that it is away")
         bus.clock.pass_ms(60_000)
         assert bus.board.away_since == contact, "since it was heard of last"
@@ -115,10 +116,10 @@ def test_a_broker_that_goes_away_is_said_since_when_and_it_comes_back_by_itself(
 
 
 def test_a_topic_that_was_made_again_is_read_from_its_beginning(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.desk.board.ask_board.CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("sharing.desk.topic_check.CHECK_SECONDS", 0.1)
     monkeypatch.setattr("sharing.desk.following_thread.RETRY_SECONDS", 0.05)
     ids = iter(["the old topic"])
-    monkeypatch.setattr("sharing.desk.board.ask_board.query_topic_ids", lambda *_: {TOPIC: next(ids, "the new topic")})
+    monkeypatch.setattr("sharing.desk.topic_check.query_topic_ids", lambda *_: {TOPIC: next(ids, "the new topic")})
     reads: list[int] = []
     from sharing.kafka.conversation_reader import EntryTable
 
@@ -174,6 +175,26 @@ def test_the_law_is_looked_up_in_a_thread_once_and_again_where_it_was_not_found(
         law.find(asks)
         law.require(asks)
         assert world.looked_up == looked_up, "what is known is not looked up again"
+
+
+def test_a_fault_in_looking_up_the_law_is_logged_without_what_it_was_about(caplog: pytest.LogCaptureFixture) -> None:
+    world = BoardWorld()
+    ask = world.publish(1, held("CH")).find_ask(AskKind.APPROVE)
+    looked_up = threading.Event()
+
+    def look_up(_asks: object) -> Any:
+        looked_up.set()
+        raise ValueError("canary-51c0 stands in the record")
+
+    law = AskedLaw(look_up)
+    law.start()
+    with closing(law):
+        found = world.find(ask.id)
+        assert found is not None
+        law.find([found])
+        wait_until(lambda: "cannot be looked up" in caplog.text, "the fault is logged")
+    assert looked_up.is_set()
+    assert "canary" not in caplog.text
 
 
 def test_law_that_cannot_be_looked_up_is_not_asked_for_at_every_page() -> None:

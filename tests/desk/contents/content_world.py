@@ -166,8 +166,12 @@ def open_world(
 
 def wait_for_inbox(world: ContentWorld, *messages: str) -> None:
     """Wait until the desk knows messages of the inbox."""
-    index = world.contents.inbox
-    wait_until(lambda: index.is_read and all(index.find(each) is not None for each in messages), "the inbox was read")
+
+    def is_known() -> bool:
+        index = world.contents.inbox  # another one, once the inbox was read
+        return index.is_read and all(index.find(each) is not None for each in messages)
+
+    wait_until(is_known, "the inbox was read")
 
 
 def without_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,14 @@ from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.desk.contents.inbox_index import InboxIndex, InboxPlace
 from sharing.model.times import from_milliseconds
 from sharing.model.vocabulary import MessageKind
+from sharing.serialization.codec import get_codec
+from tests.kafka.topic_io import fill_defaults
 
 AT = 1_780_000_000_000
 PLACE = InboxPlace("national.de.inbox", 0, 1)
+
+
+NO_CONTENT = get_codec("notice_content").encode(fill_defaults("notice_content", {}))
 
 
 def make_item(
@@ -20,7 +25,7 @@ def make_item(
     fields = {
         "id": message, "from_state": "CH", "item_id": item, "version": version, "amendment": 0, "urgency": "ORDINARY",
         "sent_at": from_milliseconds(AT), "conditions": [{"code": "H2"}], "retain_until": None, "expires_at": None,
-        "kind": kind, **changes,
+        "kind": kind, "category": "FINANCE", "content": NO_CONTENT, **changes,
     }  # fmt: skip
     is_offer = kind == "OFFER"
     return InboxItem(message, MessageKind.OFFER if is_offer else MessageKind.NOTICE, at, fields, "place")
@@ -71,8 +76,8 @@ def test_the_same_message_again_is_one_and_one_that_opens_no_more_is_not_listed(
     assert (len(index.list_rows()), index.list_unreadable()) == (1, [])
 
 
-def test_a_new_beginning_forgets_everything() -> None:
-    index = fill(make_item("a"), make_item("r", kind="RECALL"))
+def test_what_is_read_again_stays_listed() -> None:
+    index = fill(make_item("a"))
     index.mark_read()
-    index.begin()
-    assert (index.is_read, index.list_rows(), index.find_recalled("CH", "i")) == (False, [], NO_REVISION)
+    index.mark_unread()
+    assert (index.is_read, len(index.list_rows())) == (False, 1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sharing._inbox_reader import InboxReader
 from sharing.console.received_items import find_received_item
 from sharing.conversation.received_events import NoticeReceived
 from sharing.conversation.revision import Revision
@@ -16,8 +18,12 @@ from sharing.conversation_state.entries import encode_received
 from sharing.conversation_state.item_keys import make_received_key
 from sharing.desk.contents.access import HiddenReason
 from sharing.desk.contents.desk_contents import ContentView, DeskContents
+from sharing.desk.contents.inbox_watch import InboxWatch
 from sharing.desk.contents.view_recorder import ViewRecorder
+from sharing.desk.desk_figures import DeskFigures
+from sharing.desk.topic_check import TopicCheck
 from sharing.errors import InfrastructureError, SharingError
+from sharing.kafka.topic_follower import Place
 from sharing.kafka.use_log import Use
 from sharing.keystore.private_key import generate_key
 from sharing.model.times import DAY_MS, from_milliseconds
@@ -160,12 +166,45 @@ def test_a_view_that_cannot_be_recorded_is_not_shown(de: Received) -> None:
             raise InfrastructureError("the broker did not confirm it")
 
     contents = de.world.contents
-    before, contents._recorder = contents._recorder, ViewRecorder(lambda _: Broken())
+    figures = DeskFigures()
+    before, contents._recorder = contents._recorder, ViewRecorder(lambda _: Broken(), figures.note_unrecorded)
     try:
         view = de.look(notice["item_id"])
     finally:
         contents._recorder = before
     assert (view.content, view.reason, view.notice) == (None, HiddenReason.NOT_RECORDED, None)
+    assert figures.unrecorded == 1
+
+
+def test_an_inbox_that_is_read_again_stays_listed_and_opens_nothing_until_it_is_read(
+    de: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an outage it is read from its beginning; an officer must not see an empty list meanwhile."""
+    notice, contents = de.put(), de.world.contents
+    listed = contents.inbox.list_rows()
+    may_read, has_failed, read_all = threading.Event(), threading.Event(), InboxWatch._read_all
+
+    def read_later(watch: InboxWatch, reader: InboxReader) -> dict[Place, int]:
+        if not has_failed.is_set():
+            has_failed.set()
+            raise InfrastructureError("the broker is away again")
+        assert may_read.wait(20)
+        return read_all(watch, reader)
+
+    def check(*_: object) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(InboxWatch, "_read_all", read_later)
+        raise InfrastructureError("the broker was away")
+
+    monkeypatch.setattr(TopicCheck, "check", check)
+    wait_until(has_failed.is_set, "the inbox is read again")
+    assert not contents.inbox.is_read
+    assert contents.inbox.list_rows() == listed
+    assert de.look(notice["item_id"]).reason is HiddenReason.NOT_READ_YET
+    may_read.set()
+    wait_until(lambda: contents.inbox.is_read, "the inbox was read again")
+    assert contents.inbox.list_rows() == listed
+    assert de.look(notice["item_id"]).content is not None
 
 
 def test_the_list_has_no_content_and_newest_first(de: Received) -> None:

@@ -11,6 +11,7 @@ import pytest
 from docx import Document
 
 from sharing.desk.contents.access import HiddenReason
+from sharing.desk.contents.inbox_index import InboxIndex
 from tests.desk.asgi import find_labels
 from tests.desk.followups.followup_fixtures import PLACE, FollowUpDesk, open_followups
 from tests.followups.samples import IBAN, ITEM_ID, make_domain_notice, make_notice
@@ -110,7 +111,7 @@ def test_an_item_that_is_not_there_is_not_found(opened: FollowUpDesk) -> None:
 
 
 def test_an_inbox_that_was_not_read_yet_says_so(opened: FollowUpDesk) -> None:
-    opened.contents.inbox.begin()
+    opened.contents.inbox = InboxIndex()
     page = opened.desk.get(PLACE)
     assert page.status_code == 503
     assert "has not read the inbox" in page.text

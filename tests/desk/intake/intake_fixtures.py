@@ -10,8 +10,8 @@ from importlib.resources import files
 from hypothesis import strategies as st
 
 from sharing.desk.intake.answers import TOGETHER, can_be_empty, list_values
+from sharing.desk.intake.drafted_items import find_answers
 from sharing.desk.intake.item_draft import ItemBasics, ItemDraft, check_draft
-from sharing.desk.intake.misp_file import find_answers
 from sharing.kafka.directory_topic import parse_entries
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_questions import QUESTIONS

@@ -18,6 +18,7 @@ from sharing.errors import InfrastructureError, InputError
 from sharing.law.decision_context import DecisionContext
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import DeskKind
+from sharing.sentences import say
 from tests.desk.asgi import NOW, Desk, make_services, open_desk
 from tests.desk.intake.intake_fixtures import open_context, read_base
 from tests.desk.store.memory_store import MemoryDeskStore
@@ -48,7 +49,9 @@ class FakeDecisions:
 
     def get_context(self) -> DecisionContext:
         if self.context is None:
-            raise InfrastructureError("the directory is not read yet: the desk has just started; try again")
+            raise InfrastructureError(
+                say("the directory is not read yet: %(fault)s; try again", fault=say("the desk has just started"))
+            )
         return self.context
 
 
@@ -181,7 +184,7 @@ def test_what_is_too_large_to_publish_can_be_changed_again(intake: Intake) -> No
     item = intake.add()
     intake.publisher.fails, intake.publisher.is_lost = InputError("the record has too many bytes"), True
     refused = intake.desk.post(f"/intake/{item}/publish", {"version": str(intake.version(item))})
-    assert (refused.status_code, "the record has too many bytes" in refused.text) == (400, True)
+    assert (refused.status_code, "The item is too large to be sent." in refused.text) == (400, True)
     assert intake.find(item).stage is DraftStage.OPEN
     assert intake.desk.get(f"/intake/{item}/item").status_code == 200
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sharing.conversation.vocabulary import AskKind
 from sharing.desk.intake import list_routes
 from sharing.desk.intake.item_draft import check_draft
 from sharing.desk.intake.misp_file import read_misp_file
+from sharing.desk.intake.misp_pages import REFUSED_SHOWN_MAX
 from sharing.errors import InputError
 from sharing.ids import make_content_id
 from sharing.interop.files import read_bytes
@@ -53,6 +56,38 @@ def desk(store: MemoryDeskStore) -> Iterator[Desk]:
 
 def send(desk: Desk, content: bytes, **fields: str) -> Any:
     return desk.post("/intake/misp", fields, files={"file": ("event.json", content, "application/json")})
+
+
+def test_one_file_is_read_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of 16 MiB can take a core for half a minute, and pages wait for that."""
+    began, may_end = threading.Event(), threading.Event()
+
+    def read_slowly(*arguments: Any, **named: Any) -> Any:
+        began.set()
+        assert may_end.wait(5)
+        return read_misp_file(*arguments, **named)
+
+    monkeypatch.setattr("sharing.desk.intake.misp_pages.read_misp_file", read_slowly)
+    content = make_event({"type": "domain", "value": "evil.example"})
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(send, desk, content)
+        assert began.wait(5)
+        second = send(desk, content)
+        may_end.set()
+        assert "1 item is kept" in first.result().text
+    assert second.status_code == 503
+    assert "Another file is being read" in second.text
+    too_many = make_event(*({"type": "domain", "value": f"x{number}.example"} for number in range(201)))
+    assert send(desk, too_many).status_code == 400
+    assert send(desk, make_event({"type": "domain", "value": "other.example"})).status_code == 200
+
+
+def test_a_file_of_which_nothing_is_taken_makes_no_endless_page(desk: Desk) -> None:
+    page = send(desk, make_event(*({"type": "domain", "value": "none"} for _ in range(REFUSED_SHOWN_MAX + 100))))
+    assert page.status_code == 200
+    assert f"{REFUSED_SHOWN_MAX + 100} values were not taken" in page.text
+    assert page.text.count('<th scope="row">') == REFUSED_SHOWN_MAX
+    assert f"Only the first {REFUSED_SHOWN_MAX} are shown" in page.text
 
 
 @pytest.mark.parametrize("name", sample_files())
@@ -157,7 +192,12 @@ def test_with_the_agencys_secret_a_file_that_was_read_before_gives_no_second_ite
         assert send(desk, event).status_code == 200
         again = send(desk, event)
         assert (again.status_code, "1 was here already" in again.text) == (200, True)
-    assert len(store.records) == 1
+        assert len(store.records) == 1
+        desk.sign_in("bert")  # who gets what nobody has kept yet, and nothing of what another has
+        both = make_event({"type": "domain", "value": "evil.example"}, {"type": "domain", "value": "other.example"})
+        page = send(desk, both)
+        assert (page.status_code, "1 was here already" in page.text, "1 item is kept" in page.text) == (200, True, True)
+    assert sorted(record.officer for record in store.records.values()) == ["anna", "bert"]
 
 
 def test_while_the_broker_is_away_the_page_says_what_was_not_kept(desk: Desk, store: MemoryDeskStore) -> None:

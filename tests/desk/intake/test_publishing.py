@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from sharing.console.connection import ConsoleConnection
-from sharing.desk.intake.decision_source import DecisionSource
+from sharing.desk.broker_state import BrokerState
+from sharing.desk.intake.decision_source import AGE_SECONDS_MAX, DecisionSource
 from sharing.desk.intake.desk_publisher import DeskPublisher
 from sharing.desk.intake.item_draft import ItemBasics, ItemDraft, check_draft
 from sharing.desk.settings import DeskSettings
 from sharing.errors import InfrastructureError, SettingsError
+from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator
 from sharing.packs.library import find_law
 from sharing.serialization.codec import get_codec
@@ -128,3 +133,44 @@ def test_the_directory_is_followed_and_what_is_not_read_yet_is_said(embedded: Em
         assert source.get_context().covers(now[0])
     finally:
         source.close()
+
+
+class AgedReader:
+    """A reader of the directory that is as old as a test says, and makes no connection."""
+
+    made: ClassVar[list[AgedReader]] = []
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.age_s = 0.0
+        self.is_closed = False
+        self.made.append(self)
+
+    def read_to_end(self) -> Directory:
+        return Directory()
+
+    def poll_updates(self, seconds: float) -> Directory:
+        time.sleep(min(seconds, 0.01))
+        return self.read_to_end()
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_directory_that_cannot_be_confirmed_is_said_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sharing.desk.following_thread.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("sharing.desk.intake.decision_source.DirectoryReader", AgedReader)
+    monkeypatch.setattr(AgedReader, "made", [])
+    broker = BrokerState()
+    source = DecisionSource(make_console("127.0.0.1:1", "CH"), find_law("CH"), lambda: NOW, broker)
+    with closing(source):
+        source.start()
+        wait_until(lambda: len(AgedReader.made) == 1, "that it is read")
+        wait_until(lambda: broker.count_silent_seconds()["directory"] < 0.05, "that the broker is heard")
+        AgedReader.made[0].age_s = AGE_SECONDS_MAX  # older than what counts as heard, and not yet too old
+        wait_until(lambda: broker.count_silent_seconds()["directory"] > 0.2, "that it is not heard any more")
+        assert len(AgedReader.made) == 1
+        AgedReader.made[0].age_s = AGE_SECONDS_MAX + 1.0
+        wait_until(lambda: len(AgedReader.made) == 2, "that new clients read it")
+        assert AgedReader.made[0].is_closed
+        wait_until(lambda: broker.count_silent_seconds()["directory"] < 0.05, "that the broker is heard again")
+        assert broker.away_since is None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sharing.desk.intake.answers import list_values
-from sharing.desk.intake.value_words import name_value, name_values
 from sharing.desk.settings import LANGUAGES
 from sharing.desk.web.catalogue import load_translations, set_language
+from sharing.desk.web.value_words import name_value, name_values
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS
 

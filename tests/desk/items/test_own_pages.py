@@ -22,6 +22,9 @@ from sharing.desk.rulings import list_routes as list_ruling_routes
 from sharing.desk.rulings.service import RulingService
 from sharing.desk.settings import DeskSettings
 from sharing.ids import make_item_id
+from sharing.model.decision import RuleReference
+from sharing.model.vocabulary import Effect, Urgency
+from sharing.rulings.asked_terms import AskedTerms
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import CONVERSATIONS
 from tests.conversation.people import JUDGE, ROLE, disclosed, held, offered
@@ -44,13 +47,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContentWorld]:
 
 
 @contextmanager
-def desk_of(world: ContentWorld, officer_id: str, board: FakeBoard | None = None, **changes: Any) -> Iterator[Desk]:
+def desk_of(
+    world: ContentWorld, officer_id: str, board: FakeBoard | None = None, law: AskedLaw | None = None, **changes: Any
+) -> Iterator[Desk]:
     """Yield the desk of the State with one officer signed in."""
     register = FakeRegister()
     register.add(world.officer(officer_id, **changes))
     services = make_services(
         world.clock, settings=DeskSettings(world.state, ORIGIN), console=world.console, contents=world.contents,
-        register=register, board=board or FakeBoard(),
+        register=register, board=board or FakeBoard(), **({} if law is None else {"asked_law": law}),
     )  # fmt: skip
     with open_desk(list_routes, services=services, officer=officer_id) as desk:
         yield desk
@@ -66,7 +71,7 @@ def test_the_page_says_what_the_item_says_to_whom_the_ask_addresses_and_to_nobod
     for part in (
         VALUE, "a lead, not evidence", "a source that was mostly reliable", "usually reliable source; probably true",
         "for your organisation and those it serves", "fedpol, o-publisher", "put to you",
-        "That you see this is recorded.", "approve the disclosure of an item that the law holds",
+        "That you see this is recorded.", "Approve the disclosure of an item that the law holds",
     ):  # fmt: skip
         assert part in page.text, part
     title = page.text[page.text.index("<title>") : page.text.index("</title>")]
@@ -77,7 +82,12 @@ def test_the_page_says_what_the_item_says_to_whom_the_ask_addresses_and_to_nobod
     assert VALUE not in hidden.text
     assert "No open Ask about this item is put to you" in hidden.text
     assert "put to you, and" in hidden.text
-    for part in ("IMAC art. 67a(4)", "it is held until a person approves", "DE: waits", "decided for DE: HOLD"):
+    for part in (
+        "IMAC art. 67a(4)",
+        "it is held until a person approves",
+        "Germany (DE): waits",
+        "decided for DE: HOLD",
+    ):
         assert part in hidden.text, part
     readers = [use.context.reader for use in world.list_uses() if use.use.item_id == item]
     assert readers == ["o-judge"]
@@ -93,7 +103,7 @@ def test_conditions_law_deliveries_and_the_timeline_are_shown_to_every_officer(w
     for part in (
         "The condition in its own words:", "What c.one says.", "[c.one]", "IMAC art. 67a(2)",
         "permits it under a condition",
-        "DE: has it", "FR: has it", "answered ACCEPTED by DE", "item sent (DE)", "Treaty: UNCAC",
+        "Germany (DE): has it", "France (FR): has it", "answered ACCEPTED by DE", "item sent (DE)", "Treaty: UNCAC",
     ):  # fmt: skip
         assert part in page, part
     assert "needs one of these roles" in page
@@ -123,7 +133,7 @@ def test_what_nobody_has_can_not_be_recalled(world: ContentWorld) -> None:
     with desk_of(world, "o-head", roles=(APPROVER,)) as desk:
         page = desk.get(f"/items/CH/{item}").text
     assert "nothing can be recalled or corrected" in page
-    assert "DE: gets nothing" in page
+    assert "Germany (DE): gets nothing" in page
 
 
 def test_an_item_is_found_by_the_id_of_its_indicator_and_an_unknown_one_is_said_to_be(world: ContentWorld) -> None:
@@ -165,12 +175,12 @@ def test_older_events_are_shown_when_they_are_wanted(world: ContentWorld) -> Non
 
 def test_the_list_has_own_items_with_open_asks_and_no_content(world: ContentWorld) -> None:
     first, story = world.publish(8, held("DE"))
-    second, other = world.publish(9, held("FR"))
+    second, other = world.publish(9, held("FR"), urgency=Urgency.EMERGENCY)
     board = FakeBoard(shown=make_view("CH", 1, [_found(first, story), _found(second, other)]))
     with desk_of(world, "o-clerk", board) as desk:
         page = desk.get("/items").text
-        assert first in page
-        assert second in page
+        assert page.index(second) < page.index(first), "emergencies first"
+        assert "list-row-emergency" in page
         assert "2 items" in page
         assert VALUE not in page
         ask = story.find_ask(AskKind.APPROVE)
@@ -181,6 +191,26 @@ def test_the_list_has_own_items_with_open_asks_and_no_content(world: ContentWorl
         assert (wrong.status_code, "An id has 36 characters" in wrong.text) == (400, True)
         assert "<script>alert(1)" not in wrong.text
         assert desk.post("/items", {"q": ""}).status_code == 400
+
+
+def test_a_row_says_what_is_asked_for_whom_which_kind_by_which_law_and_what_silence_means(world: ContentWorld) -> None:
+    item, story = world.publish(12, held("DE"))
+    ask = story.find_ask(AskKind.APPROVE)
+    approval = RuleReference("ch.imac-67a", "IMAC art. 67a(4)", Effect.APPROVAL)
+    others = tuple(RuleReference(f"ch.{number}", f"IMAC art. {number}", Effect.CONDITION) for number in range(5))
+    law = AskedLaw(lambda _: {ask.id: AskedTerms(rules=(*others, approval), rule=approval.id, category="NETWORK")})
+    found = _found(item, story)
+    law.require([found])
+    with desk_of(world, "o-clerk", FakeBoard(shown=make_view("CH", 1, [found])), law=law) as desk:
+        page = desk.get("/items").text
+    row = page[page.index("data-row") :]
+    for part in (
+        "Approve the disclosure of an item", "Germany (DE)", "internet address or connection", "fedpol", "by nobody",
+        "If nobody answers", "it ends without disclosure", ask.role, "3 more", "left",
+    ):  # fmt: skip
+        assert part in row, part
+    assert row.index(approval.citation) < row.index("IMAC art. 0"), "the rule that asks comes first"
+    assert "IMAC art. 4" not in row, "the page of the Ask has them all"
 
 
 def _found(item: str, story: Story) -> FoundAsk:

@@ -22,6 +22,7 @@ from sharing.conversation_state.entries import encode_received
 from sharing.conversation_state.item_keys import make_received_key
 from sharing.desk.items import list_routes
 from sharing.desk.settings import DeskSettings
+from sharing.desk.web.code_words import name_category
 from sharing.ids import make_ask_id
 from sharing.model.notice import Notice
 from sharing.model.times import DAY_MS, from_milliseconds
@@ -142,8 +143,9 @@ def test_a_delivered_item_is_shown_with_what_binds_and_by_which_law(
     with caplog.at_level(logging.DEBUG), desk_of(world) as desk:
         page = desk.get(f"/items/CH/{notice['item_id']}").text
     for part in (
-        "hidden.example.org", "Ask before you pass it on.", "The law of CH permits it:", "SIAG art. 12",
-        "Treaty: UNCAC", "a lead, not evidence", "Ask CH, and presume nothing", "No measure against a person",
+        "hidden.example.org", "Ask before you pass it on.", "The law of Switzerland (CH) permits it:", "SIAG art. 12",
+        "Treaty: UNCAC", "a lead, not evidence", "Ask Switzerland (CH), and presume nothing",
+        "No measure against a person",
         f"/followups/CH/{notice['item_id']}",
     ):  # fmt: skip
         assert part in page, part
@@ -209,7 +211,16 @@ def test_the_inbox_is_listed_without_content_and_filtered_by_state(de: tuple[Con
     with desk_of(world) as desk:
         page = desk.get("/inbox").text
         assert "hidden.example.org" not in page
-        for part in (notice["item_id"], "offer from CH, version 1", "emergency", "answer until", "1 condition: H2"):
+        for part in (
+            notice["item_id"],
+            "Offer from Switzerland (CH)",
+            "Emergency",
+            "Answer until",
+            "1 condition",
+            "H2",
+            name_category("NETWORK"),
+            name_category("FINANCE"),
+        ):
             assert part in page, part
         french = desk.get("/inbox?from=FR").text
         assert other["item_id"] in french
@@ -219,7 +230,12 @@ def test_the_inbox_is_listed_without_content_and_filtered_by_state(de: tuple[Con
         assert found.headers["location"] == f"/items/CH/{notice['item_id']}"
         assert desk.post("/items", {"q": other["item_id"]}).headers["location"] == f"/items/FR/{other['item_id']}"
         offered = desk.get(f"/items/CH/{make_id(7)}").text
-        for part in ("It was not delivered", "FINANCE", "silence is no acceptance", "Ask before you pass it on."):
+        for part in (
+            "It was not delivered",
+            name_category("FINANCE"),
+            "silence is no acceptance",
+            "Ask before you pass it on.",
+        ):
             assert part in offered, part
 
 

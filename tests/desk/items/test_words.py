@@ -9,7 +9,7 @@ import pytest
 from sharing.desk.contents.access import HiddenReason
 from sharing.desk.contents.item_content import ItemContent
 from sharing.desk.items.condition_words import CONDITION_WORDS, describe_conditions, find_condition_words
-from sharing.desk.items.content_rows import list_content_rows
+from sharing.desk.items.content_rows import ContentLine, list_content_rows
 from sharing.desk.items.content_words import CODE_WORDS, describe_code, split_admiralty
 from sharing.desk.items.correctable_facts import list_fact_fields
 from sharing.desk.items.hidden_words import HIDDEN_WORDS
@@ -118,11 +118,11 @@ def test_what_is_not_stated_has_no_row_and_what_is_stated_has_one_with_its_meani
         "tlp": "RED", "personal_data": "UNKNOWN", "observed_at": 5,
     }  # fmt: skip
     rows = {row.label: row for row in list_content_rows(ItemContent("X", fill_defaults("notice_content", stated)))}
-    assert rows["Use it as"].lines == (("X", ""),)
-    assert rows["Source (Europol 4x4)"].lines == (("A", "no doubt that the source is trustworthy"),)
-    assert rows["Admiralty system"].lines[0].words.endswith("truth cannot be judged")
-    assert [line.words for line in rows["Handling"].lines] == ["not in court without permission", "H9"]
-    assert rows["Personal data"].lines == (("UNKNOWN", "not stated"),)
+    assert rows["Use it as"].lines == (ContentLine("X"),)
+    assert rows["Source (Europol 4x4)"].lines == (ContentLine("no doubt that the source is trustworthy", code="A"),)
+    assert rows["Admiralty system"].lines[0].text.endswith("truth cannot be judged")
+    assert rows["Handling"].lines == (ContentLine("not in court without permission", code="H1"), ContentLine("H9"))
+    assert rows["Personal data"].lines == (ContentLine("not stated"),)
     assert rows["Observed"].instant == 5
 
 

@@ -1,9 +1,11 @@
-"""A withheld item is disclosed by an answer; a new item is entered by hand, and its picture follows the answers."""
+"""A withheld item is disclosed by an answer; new items are entered by hand, and from a published MISP file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import as_file
 
+from sharing.testing.samples import sample_file
 from tests.desk.browser import DeskBrowser
 from tests.desk.journeys.people import ACCEPT, SUPPLY, at_desk
 from tests.desk.published_items import UNANSWERED, make_item
@@ -93,3 +95,35 @@ def test_a_new_item_is_entered_by_hand_and_offered(world: DeskWorld) -> None:
     with at_desk(world, "de-1") as jonas:
         jonas.browser.open(f"/asks?q={item}")
         jonas.browser.await_text(ACCEPT, within="#ask-rows")
+
+
+EVENT = "2018-11-20_Zebrocy.json"
+"""A published event (ESET, BSD-2-Clause), all of whose values MISP marks as context."""
+
+
+def test_a_misp_file_becomes_unsent_items_of_which_one_goes_through_the_interview(world: DeskWorld) -> None:
+    with at_desk(world, "ch-1") as anna, as_file(sample_file(EVENT)) as file:
+        browser = anna.browser
+        browser.follow("New item", "nav")
+        browser.follow("Read a MISP file")
+        browser.attach("file", file)
+        browser.follow("Read the file")
+        browser.await_text("0 items are kept, unsent.", "Marked as context, not as an indicator.")
+        browser.attach("file", file)
+        browser.choose("context", "1")
+        browser.follow("Read the file")
+        browser.await_text("items are kept, unsent.", "Not taken", "No item has this type.")
+        rows = browser.find_all("main [data-row] a")
+        assert len(rows) > 5
+        browser.follow("All items that are not sent yet")
+        assert len(browser.find_all("main [data-row]")) >= len(rows)
+        browser.follow_on('[data-row]:has(.muted) a[href^="/intake/"]')
+        browser.await_text("Check the item")
+        browser.follow("Change what it is")
+        assert browser.find_all('[name="value"]')[0].get_attribute("value")
+        browser.choose("type", "url")
+        browser.fill("value", "https://malware.example.org/a")
+        browser.fill("nexus", "DE")
+        browser.fill("nexus_reason", "the server is there")
+        browser.follow("Save for later")
+        browser.await_text("https://malware.example.org/a", "Germany (DE)")

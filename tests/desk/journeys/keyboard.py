@@ -41,7 +41,7 @@ def test_a_question_is_found_claimed_and_opened_without_a_mouse(world: DeskWorld
         browser.await_text("What you sign", within=DIALOG)
         browser.press(Keys.ENTER)  # the button that signs has the focus
         lena.await_outcome("Done.", "Claimed for half an hour")
-        browser.await_text("by de-2", within=f'#ask-rows [data-ask="{first}"]')
+        browser.await_text("Lena Vogt (de-2)", within=f'#ask-rows [data-ask="{first}"]')
         browser.press("j")
         assert find_current(), "the list was replaced, and the keys still work"
         browser.open("/asks?each=1&kind=ACCEPT")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from tests.desk.browser import LIMIT_S
 from tests.desk.desk_officers import SUPERVISING
-from tests.desk.journeys.people import ACCEPT, at_desk
+from tests.desk.journeys.people import ACCEPT, Person, at_desk
 from tests.desk.published_items import OFFERED, UNANSWERED, make_item
 from tests.desk.world import DeskWorld
+from tests.support.waiting import wait_until
 
 ADDRESS = "198.51.100.23"
 SUPERVISION = ("", "/decisions", "/audit", "/refusals", "/uses")
@@ -32,12 +36,18 @@ def test_list_question_and_item_are_read_without_scripts(world: DeskWorld) -> No
         browser.use_scripts(enabled=True)
 
 
+def _is_computed(person: Person, page: str) -> bool:
+    """Load a page of supervision again, and return whether what it shows is computed."""
+    person.browser.driver.get(f"{person.browser.origin}/supervision{page}")
+    return "is being computed" not in person.browser.read_text("main")
+
+
 def test_a_supervisor_sees_what_officers_do_not(world: DeskWorld) -> None:
     with at_desk(world, SUPERVISING) as petra:
         for page in SUPERVISION:
             petra.browser.open(f"/supervision{page}")
-            while "is being computed" in petra.browser.read_text("main"):
-                petra.browser.follow("Look again", "main")
+            wait_until(partial(_is_computed, petra, page), f"{page} is computed", LIMIT_S)
+            petra.browser.examine()
             if page in SHOWN:
                 petra.browser.capture(f"supervision{page.replace('/', '-')}")
     with at_desk(world, "de-1") as jonas:

@@ -20,7 +20,8 @@ from sharing.model.times import from_milliseconds
 from sharing.model.vocabulary import AuditLogName
 from sharing.passkeys.assertion import Assertion
 from sharing.passkeys.browser_json import decode_base64url, encode_base64url
-from sharing.rulings.act import Act, ActContext, to_act
+from sharing.rulings.act import Act
+from sharing.rulings.effect_acts import ActContext, to_act
 from sharing.rulings.mapping import to_events
 from sharing.rulings.ruling import Ruling
 from sharing.rulings.signing import VerifiedRuling, verify_ruling

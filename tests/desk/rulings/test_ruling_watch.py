@@ -12,6 +12,7 @@ from sharing.conversation.vocabulary import AskKind
 from sharing.desk.rulings.ruling_watch import SETTLED_SECONDS
 from sharing.model.vocabulary import AuditLogName
 from sharing.rulings.act import Act
+from sharing.rulings.vocabulary import FAULT_SENTENCES, RulingFault
 from sharing.topology.topics import ACTS
 from tests.conversation.people import held
 from tests.desk.asgi import STATE
@@ -42,7 +43,7 @@ def test_a_quarantine_that_is_heard_before_the_confirmation_counts(
 
     def refuse_at_once(*arguments: Any) -> dict[int, int]:
         offsets = write(*arguments)
-        desk.quarantine("the register has no such officer")
+        desk.quarantine(FAULT_SENTENCES[RulingFault.UNKNOWN_OFFICER])
         return offsets
 
     monkeypatch.setattr("sharing.desk.rulings.service.write_ruling", refuse_at_once)
@@ -83,3 +84,29 @@ def test_an_outcome_that_is_handed_out_is_a_copy(desk: RulingWorld) -> None:
     again = desk.service.watch.find(report["digest"])
     assert again is not None
     assert again.silent
+
+
+def test_a_ruling_waits_from_when_it_was_written_until_the_worker_has_done_something(
+    desk: RulingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uptime = [1_000.0]
+    monkeypatch.setattr("sharing.desk.rulings.ruling_watch.time.monotonic", lambda: uptime[0])
+    read_wait = desk.service.watch.read_wait_seconds
+    assert read_wait() == 0.0
+    rule(desk)
+    uptime[0] += 60.0
+    rule(desk, 2)
+    uptime[0] += 5.0
+    assert read_wait() == 65.0
+    desk.work(0)
+    assert read_wait() == 5.0
+    desk.quarantine(FAULT_SENTENCES[RulingFault.UNKNOWN_OFFICER])
+    assert read_wait() == 0.0
+
+
+def test_a_ruling_that_was_not_written_does_not_wait(desk: RulingWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    uptime = [0.0]
+    monkeypatch.setattr("sharing.desk.rulings.ruling_watch.time.monotonic", lambda: uptime[0])
+    desk.service.watch.expect("d" * 64, {"a": 0}, [0])
+    uptime[0] = 600.0
+    assert desk.service.watch.read_wait_seconds() == 0.0

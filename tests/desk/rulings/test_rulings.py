@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,7 +17,7 @@ from sharing.model.decision import RuleReference
 from sharing.model.times import HOUR_MS, MINUTE_MS
 from sharing.model.vocabulary import Authority, Effect
 from sharing.rulings.ruling import Answering, Claiming, PassingOn
-from sharing.rulings.vocabulary import RefusalGround
+from sharing.rulings.vocabulary import FAULT_SENTENCES, RefusalGround, RulingFault
 from tests.conversation.people import held, offered, withheld
 from tests.desk.rulings.ruling_world import JSON, RulingWorld, open_ruling_world
 from tests.support.soft_authenticator import SoftAuthenticator
@@ -65,6 +67,29 @@ def test_sent_twice_it_is_written_once(desk: RulingWorld) -> None:
         answers = list(pool.map(lambda _: desk.submit(prepared, assertion), range(8)))
     assert {answer.status_code for answer in answers} == {200}
     assert len(desk.written) == 1
+
+
+def test_a_ruling_that_is_sent_again_while_it_is_being_written_is_written_once(
+    desk: RulingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = desk.prepare(act="answer", answer="APPROVED", **name(ask_to_approve(desk))).json()
+    desk.is_away = True
+    assert desk.submit(prepared).status_code == 503
+    desk.is_away = False
+    writes, write = threading.Barrier(2), desk.write
+
+    def write_slowly(*arguments: Any) -> dict[int, int]:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            writes.wait(0.5)  # for another one that writes at the same time
+        return write(*arguments)
+
+    monkeypatch.setattr("sharing.desk.rulings.service.write_ruling", write_slowly)
+    url = f"/rulings/{prepared['id']}/again"
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: desk.desk.post(url, headers=JSON), range(4)))
+    assert [answer.json()["status"] for answer in answers] == ["WAITING"] * 4
+    assert len(desk.written) == 1
+    assert desk.read_ruling().officer == "anna"
 
 
 def test_an_assertion_counts_for_the_ruling_that_was_prepared_and_no_other(desk: RulingWorld) -> None:
@@ -197,7 +222,7 @@ def test_while_the_acts_cannot_be_followed_nothing_is_written(desk: RulingWorld)
 
 def test_a_quarantined_ruling_is_told_with_the_reason(desk: RulingWorld) -> None:
     report = desk.rule(act="answer", answer="APPROVED", **name(ask_to_approve(desk)))
-    desk.quarantine("the register has no such officer")
+    desk.quarantine(FAULT_SENTENCES[RulingFault.UNKNOWN_OFFICER])
     told = desk.desk.get(report["url"], headers=JSON).json()
     assert (told["status"], "no such officer" in " ".join(told["lines"])) == ("REFUSED", True)
 
@@ -371,11 +396,30 @@ def test_one_of_many_that_has_ended_meanwhile_stops_none_of_the_others(desk: Rul
     assert [ask.id for ask in asks if desk.world.find(ask.id)] == [], "the others are answered"
 
 
-def test_more_than_two_hundred_alike_asks_need_a_further_signature(desk: RulingWorld) -> None:
+@pytest.mark.parametrize("fields", [{"act": "answer", "answer": "APPROVED"}, {"act": "claim"}])
+def test_more_than_two_hundred_alike_asks_need_a_further_signature(desk: RulingWorld, fields: dict[str, str]) -> None:
     asks = [ask_to_approve(desk, number) for number in range(230)]
-    prepared = desk.prepare(act="answer", answer="APPROVED", alike="1", **name(asks[0])).json()
+    page = desk.desk.get(f"/asks/{asks[0].id}").text
+    assert "One signature answers at most 200 Asks, so this takes 2 signatures." in page, "it is said before"
+    assert "Claim 200 at a time" in desk.desk.get("/asks").text
+    prepared = desk.prepare(alike="1", **fields, **name(asks[0])).json()
     assert len(prepared["payload"]["act"]["asks"]) == 200
     assert "30 more alike Asks need a further signature" in " ".join(prepared["summary"])
+    first, following = {each["ask"] for each in prepared["payload"]["act"]["asks"]}, prepared["next"]
+    assert following["left"] == 30
+    report = desk.submit(prepared).json()
+    assert report["words"]["next"] == "Go on with the next alike Asks"
+    for place in range(len(desk.written)):
+        desk.work(place)
+    rest = desk.prepare(alike="1", **fields, ask=following["ask"], nonce=following["nonce"]).json()
+    assert rest["next"] is None
+    second = {each["ask"] for each in rest["payload"]["act"]["asks"]}
+    assert first | second == {ask.id for ask in asks}
+    assert not first & second
+
+
+def test_what_is_named_is_no_more_than_has_room_under_one_signature(desk: RulingWorld) -> None:
+    asks = [ask_to_approve(desk, number) for number in range(201)]
     many = desk.prepare(act="answer", answer="APPROVED", ask=[a.id for a in asks], nonce=[a.nonce for a in asks])
     assert (many.status_code, "too many for one signature" in many.json()["error"]) == (409, True)
 
@@ -441,6 +485,22 @@ def test_hostile_text_in_any_field_executes_nothing_and_breaks_nothing(desk: Rul
     else:
         assert "\x1b" not in answer.json()["error"]
         assert "49" not in answer.json()["error"]
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\x00", "\x1b[2J", "\u200b", "\U000e0041", "\u2066", "\ue000"])
+def test_what_is_signed_has_nothing_that_an_officer_cannot_see(desk: RulingWorld, hidden: str) -> None:
+    """Words that were pasted may say something else than they show, and the signature is on what they say."""
+    fields = {"act": "answer", "answer": "REFUSED", "ground": "LIVE_CASE", **name(ask_to_approve(desk))}
+    refused = desk.prepare(**fields, text=f"harms{hidden} the case")
+    assert (refused.status_code, refused.json()["field"]) == (400, "text")
+    assert "cannot be seen" in refused.json()["error"]
+    found = desk.world.find(desk.world.receive(2))
+    assert found is not None
+    offer = {"act": "answer", "answer": "CANNOT_COMPLY", **name(found.ask), "unmet": "c.two"}
+    law = desk.prepare(**offer, our_law=f"StPO{hidden} § 1")
+    assert (law.status_code, law.json()["field"]) == (400, "our_law")
+    assert desk.prepare(**fields, text="Nuit :\u00a0« é »,\n\tzweite Zeile \u2013 ß").status_code == 200
+    assert desk.written == []
 
 
 def test_without_scripts_the_officer_is_told_and_nothing_is_sent(desk: RulingWorld) -> None:

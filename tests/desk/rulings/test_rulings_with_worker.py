@@ -104,7 +104,7 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeskOnBus]:
         register = FakeRegister()
         register.find = lambda officer_id, now: made.officers.get(officer_id)  # type: ignore[method-assign,assignment,return-value]
         board = stack.enter_context(closing(AskBoard(console, lambda: worker.now_ms, broker_state, changes)))
-        law = stack.enter_context(closing(AskedLaw(make_look_up(console, lambda: None), board.touch)))
+        law = stack.enter_context(closing(AskedLaw(make_look_up(console, lambda: None, lambda _asks: {}), board.touch)))
         rulings = stack.enter_context(
             closing(RulingService(console, settings, lambda: worker.now_ms, board, law, broker_state, changes))
         )
@@ -141,11 +141,11 @@ def test_claiming_then_refusing_with_a_ground_is_taken(bus: DeskOnBus) -> None:
     ask = bus.wait_for_ask()
     bus.rule(act="claim", ask=ask.id, nonce=ask.nonce)
     assert ActKind.ASK_CHANGED in bus.act()
-    wait_until(lambda: "by anna" in bus.desk.get("/asks").text, "the claim is shown")
+    wait_until(lambda: "Anna (anna)" in bus.desk.get("/asks").text, "the claim is shown")
     assert "Give up the claim" in bus.desk.get(f"/asks/{ask.id}").text
     bus.rule(act="unclaim", ask=ask.id, nonce=ask.nonce)
     assert ActKind.ASK_UNCLAIMED in bus.act()
-    wait_until(lambda: "by anna" not in bus.desk.get("/asks").text, "the claim is not shown any more")
+    wait_until(lambda: "Anna (anna)" not in bus.desk.get("/asks").text, "the claim is not shown any more")
     assert "Give up the claim" not in bus.desk.get(f"/asks/{ask.id}").text
     bus.rule(act="answer", answer="REFUSED", ground="LIVE_CASE", ask=ask.id, nonce=ask.nonce)
     assert ActKind.ASK_ENDED in bus.act()

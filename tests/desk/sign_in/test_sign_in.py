@@ -203,6 +203,22 @@ def test_tries_are_counted_for_each_address_and_together() -> None:
     assert tries.note("fresh", NOW + 2 * MINUTE_MS)
 
 
+def test_a_few_clients_do_not_keep_others_from_signing_in() -> None:
+    """One machine has all addresses of an IPv6 network; all clients of a proxy have one address."""
+    tries = SignInTries()
+    for number in range(3 * TRIES_PER_MINUTE):
+        is_allowed = tries.note(f"2001:db8:1:2:{number:x}::1", NOW)
+        assert is_allowed is (number < TRIES_PER_MINUTE)
+    assert tries.note("2001:db8:1:3::1", NOW)
+    assert [tries.note("::ffff:192.0.2.1", NOW) for _ in range(TRIES_PER_MINUTE + 1)].count(False) == 1
+    assert tries.note("::ffff:192.0.2.2", NOW)
+    for number in range(10):
+        for _ in range(TRIES_PER_MINUTE):
+            tries.note(f"198.51.100.{number}", NOW)
+    assert tries.note("203.0.113.1", NOW)
+    assert all(tries.note("127.0.0.1", NOW) for _ in range(2 * TRIES_PER_MINUTE))
+
+
 def test_sign_out_ends_this_session_and_makes_the_browser_forget_it(desk: Desk) -> None:
     desk.sign_in("anna")
     other = desk.client.cookies[COOKIE]

@@ -62,4 +62,7 @@ class MemoryDeskStore:
             raise InfrastructureError("the broker did not confirm it; try again when the broker is back")
         current = self.records.get(key)
         if (0 if current is None else current.version) != replaces:
-            raise RecordConflictError("somebody else has changed it meanwhile", current)
+            raise RecordConflictError(
+                "somebody else has changed it meanwhile; look at the newer version, and enter your changes again",
+                current,
+            )

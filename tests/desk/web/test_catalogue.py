@@ -75,7 +75,7 @@ def test_translations_are_complete_texts(language: str) -> None:
             assert ids[0].endswith(".") == text.endswith("."), ids[0]
 
 
-def test_a_message_is_shown_in_the_language_of_the_request_and_otherwise_in_english() -> None:
+def test_a_message_is_shown_in_the_language_of_the_request_and_otherwise_in_english(untranslated: set[str]) -> None:
     set_language("fr")
     try:
         assert translate("Sign out") == "Se déconnecter"
@@ -86,6 +86,8 @@ def test_a_message_is_shown_in_the_language_of_the_request_and_otherwise_in_engl
         assert translate("") == ""
     finally:
         set_language("en")
+    assert untranslated == {"no such message"}, "the tests of all pages would find it"
+    untranslated.clear()
     assert translate("Sign out") == "Sign out"
     set_language("xx")
     assert translate("Sign out") == "Sign out"

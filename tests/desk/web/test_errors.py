@@ -6,8 +6,10 @@ import logging
 
 import pytest
 
+from sharing.desk.broker_state import BrokerState
 from sharing.desk.web.headers import shorten_path
-from tests.desk.asgi import open_desk
+from tests.desk.asgi import make_services, open_desk
+from tests.desk.spoken import find_english
 from tests.desk.web.sample_pages import CONTENT, list_routes
 
 
@@ -22,7 +24,7 @@ from tests.desk.web.sample_pages import CONTENT, list_routes
     ],
 )
 def test_an_error_is_one_sentence_and_what_to_do(
-    kind: str, status: int, sentence: str, caplog: pytest.LogCaptureFixture
+    kind: str, status: int, sentence: str, caplog: pytest.LogCaptureFixture, untranslated: set[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with open_desk(list_routes) as desk:
@@ -41,6 +43,20 @@ def test_an_error_is_one_sentence_and_what_to_do(
     for word in (CONTENT, "Mustermann", "Traceback", "ValueError(", "10.9.8.7" if kind != "broker" else "\0"):
         assert word not in everything
     assert "10.9.8.7" not in page.text + fragment.text + str(told)
+    untranslated.discard(sentence)  # of errors that only this test raises
+
+
+@pytest.mark.parametrize("kind", ["input", "settings"])
+def test_what_has_no_translation_is_not_said_in_english_on_a_french_page(kind: str, untranslated: set[str]) -> None:
+    with open_desk(list_routes) as desk:
+        assert desk.session is not None
+        desk.session.language = "fr"
+        page = desk.get(f"/sample/fail/{kind}").text
+    assert "shorten it" not in page
+    assert "is wrong" not in page
+    assert find_english(page) == []
+    assert len(untranslated) == 1
+    untranslated.clear()
 
 
 def test_the_log_of_a_bug_says_where_it_is(caplog: pytest.LogCaptureFixture) -> None:
@@ -97,3 +113,20 @@ def test_the_metrics_count_requests_without_naming_anybody() -> None:
     assert 'sharing_desk_requests_total{method="OTHER",status="405"} 1.0' in text
     assert "sharing_desk_sessions 1.0" in text
     assert "anna" not in text
+
+
+def test_the_metrics_say_who_hears_nothing_what_waits_and_what_was_not_recorded() -> None:
+    from prometheus_client import generate_latest
+
+    uptime = [0.0]
+    services = make_services(broker=BrokerState(lambda: uptime[0]))
+    services.broker.expect("inbox", services.read_clock())
+    services.figures.note_unrecorded()
+    services.figures.watch_rulings(lambda: 7.0)
+    uptime[0] = 40.0
+    with open_desk(list_routes, services=services) as desk:
+        text = generate_latest(desk.client.app.state.metrics.registry).decode()  # type: ignore[attr-defined]
+        assert "The broker is away since" in desk.get("/notices").text
+    assert 'sharing_desk_silent_seconds{follower="inbox"} 40.0' in text
+    assert "sharing_desk_ruling_wait_seconds 7.0" in text
+    assert "sharing_desk_views_unrecorded_total 1.0" in text

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from sharing.desk.services import DeskServices
+from sharing.desk.web.errors import PageError
 from sharing.desk.web.events import STREAMS_OF_SESSION_MAX, EventStreams
 from sharing.desk.web.sessions import IDLE_MAX_MS, SignedIn
-from tests.desk.asgi import NOW, Clock, FakeBoard, FakeRegister, make_officer, make_services, open_desk
+from tests.desk.asgi import (
+    NOW,
+    Clock,
+    FakeBoard,
+    FakeRegister,
+    find_credential,
+    make_officer,
+    make_services,
+    open_desk,
+)
+from tests.support.soft_authenticator import SoftAuthenticator
 
 SECONDS = 5.0
 
 
 def open_stream(services: DeskServices, streams: EventStreams) -> AsyncIterator[str]:
     _, before = services.sessions.begin_anonymous(services.read_clock(), "en")
-    _, session = services.sessions.begin("anna", b"c", services.read_clock(), before)
-    return streams._stream(SignedIn(make_officer("anna"), session), id(session))
+    _, session = services.sessions.begin("anna", find_credential(services, "anna"), services.read_clock(), before)
+    return streams.list_events(SignedIn(make_officer("anna"), session))
 
 
 async def read_events(stream: AsyncIterator[str], count: int) -> list[str]:
@@ -44,14 +58,12 @@ def test_a_change_is_told_at_once_from_any_thread() -> None:
             "retry: 2000\n\n",
             "event: board\ndata: 0\n\nevent: emergency\ndata: 0\n\nevent: broker\ndata: 0\n\n",
         ]
-        assert streams.count == 1
         loop = asyncio.get_running_loop()
         began = loop.time()
         threading.Timer(0.05, change).start()
         (told,) = await read_events(stream, 1)
         assert told == "event: board\ndata: 7\n\nevent: emergency\ndata: 2\n\n"
         await stream.aclose()  # type: ignore[attr-defined]
-        assert streams.count == 0
         return loop.time() - began
 
     assert asyncio.run(run()) < 0.4
@@ -66,15 +78,15 @@ def test_a_change_that_nobody_announces_is_seen_and_so_is_a_broker_that_is_away(
         services.broker.note_away("board", NOW - 1, "no broker answers")
         services.broker.note_away("officers", NOW, "no broker answers")
         assert await read_events(stream, 1) == [f"event: broker\ndata: {NOW - 1}\n\n"]
-        services.broker.note_back("board")
+        services.broker.note_heard("board", NOW)
         assert await read_events(stream, 1) == [f"event: broker\ndata: {NOW}\n\n"]
-        services.broker.note_back("officers")
+        services.broker.note_heard("officers", NOW)
         assert await read_events(stream, 1) == ["event: broker\ndata: 0\n\n"]
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("way", ["idle", "revoked", "signed out", "closed"])
+@pytest.mark.parametrize("way", ["idle", "revoked", "without its passkey", "signed out", "closed"])
 def test_a_stream_ends_with_the_session_the_officer_or_the_desk(way: str) -> None:
     clock = Clock()
     services = make_services(clock)
@@ -83,6 +95,7 @@ def test_a_stream_ends_with_the_session_the_officer_or_the_desk(way: str) -> Non
     ways: dict[str, Callable[[], object]] = {
         "idle": lambda: clock.pass_ms(IDLE_MAX_MS),
         "revoked": lambda: register.add(make_officer("anna", revoked_at=NOW)),
+        "without its passkey": lambda: register.add(make_officer("anna", SoftAuthenticator("another"))),
         "signed out": lambda: services.sessions.end_officer("anna"),
         "closed": services.changes.close,
     }
@@ -102,8 +115,33 @@ def test_a_browser_has_a_bounded_number_of_streams() -> None:
     with open_desk(services=services) as desk:
         streams = desk.client.app.state.streams  # type: ignore[attr-defined]
         assert desk.session is not None
-        streams._open[id(desk.session)] = STREAMS_OF_SESSION_MAX
-        assert desk.get("/events").status_code == 429
+        request = Request({"type": "http", "method": "GET", "path": "/events", "headers": [], "state": {}})
+        request.state.signed_in = SignedIn(make_officer("anna"), desk.session)
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            await asyncio.sleep(SECONDS)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            if len(sent) % 2:
+                raise OSError("the browser has gone")
+
+        async def run() -> None:
+            """Open more at once than there may be, before any of them has sent anything."""
+            opened = [await streams.serve(request) for _ in range(STREAMS_OF_SESSION_MAX)]
+            with pytest.raises(PageError) as refused:
+                await streams.serve(request)
+            assert refused.value.status_code == 429
+            assert streams.count == STREAMS_OF_SESSION_MAX
+            services.changes.close()
+            for each in opened:
+                with contextlib.suppress(Exception):
+                    await each(request.scope, receive, send)
+            assert streams.count == 0
+
+        asyncio.run(run())
 
 
 def test_the_stream_is_served_as_one() -> None:
@@ -114,6 +152,12 @@ def test_the_stream_is_served_as_one() -> None:
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"
     assert "event: board\ndata: 0\n\n" in response.text
+
+
+def test_a_stream_without_a_session_is_refused_and_not_led_to_a_page() -> None:
+    with open_desk(officer=None) as desk:
+        answer = desk.get("/events", headers={"Accept": "text/event-stream"})
+    assert answer.status_code == 401, "a browser would follow a redirection, and read a page as a stream"
 
 
 def test_head_does_not_wait_for_events() -> None:
@@ -133,5 +177,5 @@ def test_banners_say_that_the_broker_is_away_and_that_an_emergency_waits() -> No
             assert "The broker is away since" in page
             assert "28 May 2026 22:26 CEST (20:26 UTC)" in page
             assert "10.0.0.1" not in page
-        services.broker.note_back("board")
+        services.broker.note_heard("board", NOW)
         assert "The broker is away" not in desk.get("/notices").text

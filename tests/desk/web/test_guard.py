@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.datastructures import Headers
+from starlette.types import Message
 
-from sharing.desk.web.body import FORM_BYTES_MAX, UPLOAD_BYTES_MAX
+from sharing.desk.web.body import FORM_BYTES_MAX, UPLOAD_BYTES_MAX, read_body
+from sharing.desk.web.errors import PageError
 from sharing.desk.web.headers import SECURITY_HEADERS
 from sharing.desk.web.sessions import COOKIE, IDLE_MAX_MS, SESSION_MAX_MS
 from sharing.model.times import MINUTE_MS
 from tests.desk.asgi import NOW, Clock, Desk, FakeRegister, make_officer, make_services, open_desk
 from tests.desk.web.sample_pages import CONTENT, list_routes
-from tests.support.soft_authenticator import ORIGIN
+from tests.support.soft_authenticator import ORIGIN, SoftAuthenticator
 
 HERE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
 
@@ -121,6 +125,48 @@ def test_what_an_open_page_fetches_by_itself_keeps_no_session_alive() -> None:
         assert desk.get("/sample", headers={"X-Desk-Background": "1"}).status_code == 303
 
 
+def test_a_stream_that_a_page_opens_again_by_itself_keeps_no_session_alive() -> None:
+    """A browser sends no header of the page with it, and a proxy may cut it off every minute."""
+    clock = Clock()
+    with open_desk(list_routes, services=make_services(clock)) as desk:
+        for _ in range(3):
+            clock.pass_ms(IDLE_MAX_MS // 3)
+            answer = desk.client.head("/events")
+            desk.client.head("/sample", headers={"X-Desk-Background": "1"})
+        assert answer.status_code == 303
+        assert desk.get("/sample").status_code == 303
+
+
+def test_a_session_ends_with_the_passkey_that_began_it() -> None:
+    """A registrar takes a stolen passkey out of the entry. The officer stays one, and has another."""
+    services = make_services()
+    register = services.register
+    assert isinstance(register, FakeRegister)
+    with open_desk(list_routes, services=services) as desk:
+        assert desk.get("/sample").text == "anna"
+        register.add(make_officer("anna", SoftAuthenticator("another")))
+        assert desk.post("/sample", {"text": "typed"}).status_code == 401
+        register.add(make_officer("anna"))
+        assert desk.get("/sample").status_code == 303, "it has ended, and does not come back"
+        desk.sign_in("bert")
+        assert desk.get("/sample").text == "bert"
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "//evil.example/x?y=1", "/%09/evil.example", "/%0a/evil.example"])
+def test_a_link_from_elsewhere_does_not_lead_away_from_the_desk(path: str) -> None:
+    """A browser reads two slashes as the beginning of another host (CWE-601)."""
+    with open_desk(list_routes, officer=None) as desk:
+        for kind in ("cross-site", "none"):
+            answer = desk.get(f"{ORIGIN}{path}", headers={"Sec-Fetch-Site": kind})
+            assert "evil" not in answer.text
+            assert "evil" not in answer.headers.get("location", "")
+        answer = desk.post(f"{ORIGIN}{path}", {"text": "typed"})
+        assert answer.status_code == 401
+        assert "evil" not in answer.text
+        answer = desk.get("/sample?page=2", headers={"Sec-Fetch-Site": "cross-site"})
+        assert 'content="0; url=/sample?page=2"' in answer.text
+
+
 def test_an_officer_who_is_revoked_is_out_with_the_next_request_and_stays_out() -> None:
     services = make_services()
     register = services.register
@@ -215,6 +261,24 @@ def test_a_body_that_is_too_large_is_refused_whether_or_not_it_says_so() -> None
         }
         file = {"file": ("a.json", b"y" * UPLOAD_BYTES_MAX)}
         assert desk.client.post("/sample", files=file, headers=headers).status_code == 413
+
+
+def test_a_body_that_does_not_come_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sharing.desk.web.body.BODY_SECONDS", -59.8)
+    headers = Headers({"content-type": "application/x-www-form-urlencoded", "content-length": "9"})
+    sent = False
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            await asyncio.sleep(60)
+        sent = True
+        return {"type": "http.request", "body": b"a=", "more_body": True}
+
+    with pytest.raises(PageError) as refused:
+        asyncio.run(read_body(receive, headers, 60 * 64 * 1024))
+    assert refused.value.status_code == 408
+    assert "nothing of it was kept" in refused.value.sentence
 
 
 def test_a_body_that_is_no_form_is_refused() -> None:

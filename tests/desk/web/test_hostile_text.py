@@ -50,8 +50,8 @@ def environment() -> Environment:
         {
             "body": "<p>{{ text }}</p>",
             "attribute": '<a title="{{ text }}">x</a>',
-            "message": '<p>{{ _("From %(who)s.", who=text) }}</p>',
-            "mixed": '<p>{{ _("From %(who)s at %(at)s.", who=text, at=at) }}</p>',
+            "message": '<p>{{ _("by %(who)s", who=text) }}</p>',
+            "mixed": '<p>{{ _("answered %(answer)s by %(by)s at %(at)s", answer="X", by=text, at=at) }}</p>',
             "macro": "{% macro show(value) %}<b>{{ value }}</b>{% endmacro %}<p>{{ show(text) }}</p>",
             "joined": "<p>{{ [text, text]|join(' ') }}</p>",
             "concatenated": '<p>{{ "a" ~ text }}</p>',
@@ -74,8 +74,8 @@ def _is_visible(text: str) -> bool:
 )
 def test_what_a_template_prints_is_escaped_and_seen(environment: Environment, text: str, template: str) -> None:
     page = environment.get_template(template).render(text=text, at=Markup("<time>now</time>"))
-    parts = {"body": ("<p>", "</p>"), "attribute": ('<a title="', '">x</a>'), "message": ("<p>From ", ".</p>"),
-             "mixed": ("<p>From ", " at <time>now</time>.</p>"), "macro": ("<p><b>", "</b></p>"),
+    parts = {"body": ("<p>", "</p>"), "attribute": ('<a title="', '">x</a>'), "message": ("<p>by ", "</p>"),
+             "mixed": ("<p>answered X by ", " at <time>now</time></p>"), "macro": ("<p><b>", "</b></p>"),
              "joined": ("<p>", "</p>"), "concatenated": ("<p>a", "</p>")}  # fmt: skip
     before, after = parts[template]
     assert page.startswith(before)
@@ -121,7 +121,8 @@ def test_what_is_typed_is_never_executed(text: str) -> None:
     assert "<" not in title
 
 
-def test_messages_take_percent_signs_of_others_as_they_are() -> None:
+def test_messages_take_percent_signs_of_others_as_they_are(untranslated: set[str]) -> None:
     assert translate("Ask of %(state)s", state="%(x)s %d") == "Ask of %(x)s %d"
     assert translate_plural("%(count)s Ask", "%(count)s Asks", 2) == "2 Asks"
     assert translate("100 %") == "100 %"
+    untranslated.clear()

@@ -38,6 +38,22 @@ def test_browsers_that_never_sign_in_take_no_more_than_a_bounded_memory() -> Non
     assert len(store._anonymous) == 1
 
 
+def test_browsers_that_ask_for_nothing_do_not_end_a_sign_in() -> None:
+    """Anyone who reaches the desk can load the page; an officer who is asked for a fingerprint needs some seconds."""
+    store = SessionStore("DE")
+    signing, session = store.begin_anonymous(NOW, "en")
+    session.keep("challenge", NOW + 1)
+    for _ in range(ANONYMOUS_COUNT_MAX + 10):
+        store.begin_anonymous(NOW, "en")
+    assert store.find(signing, NOW) is session
+    assert len(store._anonymous) == ANONYMOUS_COUNT_MAX
+    waiting = [store.begin_anonymous(NOW, "en") for _ in range(ANONYMOUS_COUNT_MAX)]
+    for _, each in waiting:
+        each.keep("challenge", NOW + 1)
+    store.begin_anonymous(NOW, "en")
+    assert len(store._anonymous) == ANONYMOUS_COUNT_MAX, "it is bounded, whatever they ask for"
+
+
 def test_one_officer_has_a_bounded_number_of_sessions() -> None:
     store = SessionStore("DE")
     ids = []

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
 
 import sharing.desk
 from sharing.desk.web.static_files import StaticFiles
@@ -14,6 +19,9 @@ from tests.desk.asgi import open_desk
 FOLDER = Path(sharing.desk.__file__).parent / "static"
 OWN = [path for path in sorted(FOLDER.iterdir()) if path.suffix in {".css", ".js", ".svg"}]
 CSS = (FOLDER / "desk.css").read_text()
+
+THREADS = 40
+"""In how many threads Starlette runs pages."""
 
 TEXT_PAIRS = [
     ("text", "page"), ("text", "card"), ("text", "row"), ("muted", "page"), ("muted", "card"), ("link", "page"),
@@ -108,3 +116,26 @@ def test_a_file_is_kept_by_browsers_under_the_address_of_its_content_only() -> N
             "/static/%2e%2e/x",
         ):
             assert desk.get(path).status_code in {303, 404}
+
+
+def test_files_and_health_are_answered_while_every_page_waits_for_the_broker() -> None:
+    """Pages run in threads, of which there are a few dozen. A probe that waits for one would restart the desk."""
+    may_end, waiting = threading.Event(), threading.Semaphore(0)
+
+    def list_routes(_services: object) -> list[BaseRoute]:
+        def wait(_request: Request) -> Response:
+            waiting.release()
+            may_end.wait(20)
+            return PlainTextResponse("done")
+
+        return [Route("/wait", wait, methods=["GET"])]
+
+    with open_desk(list_routes) as desk, ThreadPoolExecutor(THREADS + 2) as pool:
+        pages = [pool.submit(desk.get, "/wait") for _ in range(THREADS)]
+        try:
+            assert all(waiting.acquire(timeout=20) for _ in range(THREADS))
+            answers = [pool.submit(desk.get, path) for path in ("/healthz", "/static/desk.css")]
+            assert [answer.result(5).status_code for answer in answers] == [200, 200]
+        finally:
+            may_end.set()
+        assert {page.result(20).text for page in pages} == {"done"}

@@ -8,24 +8,32 @@ from collections.abc import Set as AbstractSet
 
 from sharing.model.vocabulary import MessageKind
 from sharing.rulings.act import Act
+from sharing.rulings.reply import ReplyKind
+from sharing.rulings.ruling import Opening
+from sharing.rulings.vocabulary import OpeningKind
 from sharing.topology.topics import ACTS, AMENDMENTS, CONVERSATIONS, DRAFTS, GATE_STATE, INDICATORS
 from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
-from tests.faults.checker import Breach, Violation, find_handling_violations
+from tests.faults.checker import Breach, Violation
+from tests.faults.checker import find_handling_violations as find_handled_violations
 from tests.faults.partner import read_handled
 from tests.faults.records import CommittedRecord, TopicContents, read_topic
 from tests.faults.schedule import STATES
 from tests.faults.sealed.conversation_checker import find_conversation_violations
-from tests.faults.sealed.conversation_records import read_conversations
+from tests.faults.sealed.conversation_records import ConversationContents, read_conversations
+from tests.faults.sealed.cover_checker import find_cover_violations, list_covered
 from tests.faults.sealed.exchange_checker import find_reply_violations, find_ruling_violations
+from tests.faults.sealed.handling_checker import count_taken_over, find_handling_violations, is_resend
 from tests.faults.sealed.inbox_acts import list_sent_keys, read_inbox_acts
 from tests.faults.sealed.inbox_checker import (
     count_refusals,
     find_inbox_violations,
     find_superseded,
     list_refused_messages,
+    list_refused_replies,
 )
-from tests.faults.sealed.officer_journal import read_rulings
+from tests.faults.sealed.officer_desk import JUDGE, OfficerDesk
+from tests.faults.sealed.officer_journal import read_rulings, read_signed
 from tests.faults.sealed.openings import Openings
 from tests.faults.workload import MARKER, make_item
 
@@ -43,6 +51,7 @@ class SealedCheck:
         assert bus.states is not None
         self._bus = bus
         self._openings = Openings(bus.states)
+        self._counts: dict[str, Counter[str]] = {state: Counter() for state in STATES}
         newest = self._openings.read_newest(bus.bootstrap)
         acts = {state: _read_acts(bus, state) for state in STATES}
         sent = frozenset().union(*(list_sent_keys(each) for each in acts.values()))
@@ -64,7 +73,7 @@ class SealedCheck:
         received = TopicContents(notices={state: notices}, urgent={state: []})
         return [
             *find_inbox_violations(state, inbox),
-            *find_handling_violations(state, received, handled, restarts),
+            *find_handled_violations(state, received, handled, restarts),
             *self._find_clear(state),
             *self._find_logged(state),
         ]
@@ -73,19 +82,24 @@ class SealedCheck:
         """Return the violations in the conversations of each State."""
         bus = self._bus
         rulings = {state: read_rulings(bus.get_journal("officers", state)) for state in STATES}
-        contents = read_conversations(bus.bootstrap, records, rulings, self._openings.open_value)
+        signed = {state: read_signed(bus.get_journal("officers", state)) for state in STATES}
+        contents = read_conversations(bus.bootstrap, records, rulings, signed, self._openings.open_value)
+        for state in STATES:
+            self._counts[state] += _count_handled(contents[state])
         return {
             state: [
                 *find_conversation_violations(contents[state]),
                 *find_ruling_violations(contents[state]),
                 *find_reply_violations(state, contents),
+                *find_cover_violations(state, contents),
+                *find_handling_violations(contents[state]),
             ]
             for state in STATES
         }
 
     def count_acts(self, state: str) -> Counter[str]:
         """Return how often a State's conversation has done each kind of thing."""
-        return Counter(f"acts: {act.kind}" for act in _read_acts(self._bus, state))
+        return self._counts[state] + Counter(f"acts: {act.kind}" for act in _read_acts(self._bus, state))
 
     def count_refusals(self, state: str) -> Counter[str]:
         """Return how many messages a State's inbox refused, and how many items it has."""
@@ -105,6 +119,24 @@ class SealedCheck:
         open_ids = {item.id for item in notices if not item.revoked}
         closed = {item.id for item in notices} - open_ids
         return (open_ids | (closed - find_superseded(inbox))) - inbox.shredded
+
+    def list_refused_items(self) -> dict[str, set[tuple[str, str, int]]]:
+        """Return the items about which a State must send again: a provider, the item, and its partition.
+
+        They are those about which only a conversation has sent something of which every copy was refused, and those
+        about which an answer was refused.
+        """
+        found: dict[str, set[tuple[str, str, int]]] = {state: set() for state in STATES}
+        for inbox in self._inboxes.values():
+            for record in list_refused_messages(inbox):
+                if str(record.data["id"]) in inbox.unrepeated:
+                    sender = str(record.data["from_state"])
+                    found[sender].add((sender, str(record.data["item_id"]), record.partition))
+            for record in list_refused_replies(inbox):
+                sender, kind = str(record.data["from_state"]), str(record.data["kind"])
+                provider = str(record.data["to_state"]) if kind == ReplyKind.ANSWER else sender
+                found[sender].add((provider, str(record.data["item_id"]), record.partition))
+        return found
 
     def list_refused_numbers(self) -> dict[str, set[int]]:
         """Return the numbers of the items that a State's publisher must publish again.
@@ -150,6 +182,23 @@ class SealedCheck:
         return [Violation(Breach.LEAKED, f"{log.name} has content") for log in logs if MARKER.search(log.read_bytes())]
 
 
+def send_again(bus: Bus, state: str, items: Iterable[tuple[str, str, int]]) -> None:
+    """Let an officer of a State order to send again what was said about items.
+
+    Args:
+        bus: The bus.
+        state: The State.
+        items: The provider of each, its id and its partition.
+    """
+    desk = OfficerDesk(bus.bootstrap, state, bus.get_journal("officers", state))
+    try:
+        for provider, item, partition in sorted(items):
+            act = Opening(opens=OpeningKind.RESEND, provider=provider, item=item, partition=partition)
+            desk.write(JUDGE, act, {partition: item})
+    finally:
+        desk.close()
+
+
 def publish_again(bus: Bus, state: str, numbers: Iterable[int]) -> None:
     """Let a State's publisher publish items again: it does so with those that are not in its journal."""
     again = set(numbers)
@@ -165,6 +214,17 @@ def publish_again(bus: Bus, state: str, numbers: Iterable[int]) -> None:
         lambda: again <= read_numbers(journal), f"{len(again)} items of {state} are published again", AGAIN_S
     )
     bus.stop_child(bus.agencies[state])
+
+
+def _count_handled(contents: ConversationContents) -> Counter[str]:
+    """Return how much of what officers do beside answering one by one has had an effect."""
+    return Counter(
+        {
+            "asks answered beforehand": sum(1 for _ in list_covered(contents)),
+            "asks answered by another after a claim was given up": count_taken_over(contents),
+            "effects of orders to send again": sum(is_resend(contents, placed.act) for placed in contents.acts),
+        }
+    )
 
 
 def _read_acts(bus: Bus, state: str) -> list[Act]:

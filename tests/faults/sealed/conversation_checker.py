@@ -22,6 +22,7 @@ from tests.faults.checker import Breach, Violation
 from tests.faults.records import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents, PlacedAct, get_outcome, get_revision
 from tests.faults.sealed.draft_checker import find_draft_violations
+from tests.faults.sealed.handling_checker import is_resend
 from tests.faults.workload import MARKER
 
 ASKED: Final = frozenset({"OFFER", "HOLD"})
@@ -76,6 +77,9 @@ def _check_notices(contents: ConversationContents) -> Iterator[Violation]:
     for act in _list_acts(contents, ActKind.NOTICE_SENT):
         assert act.revision is not None
         required.update((act.item_id, act.revision, state, str(act.notice_kind)) for state in act.states)
+    for act in _list_repeated(contents, AskKind.ACK_RECALL):
+        assert act.revision is not None
+        required.update((act.item_id, act.revision, state, str(NoticeKind.RECALL)) for state in act.states)
     yield from _compare("notices", required, sent)
 
 
@@ -97,6 +101,7 @@ def _check_offers(contents: ConversationContents) -> Iterator[Violation]:
         if act.ask_kind is AskKind.ACCEPT
     }
     required.update(opened - by_gate)
+    required.update((act.ask or "", act.states[0]) for act in _list_repeated(contents, AskKind.ACCEPT))
     yield from _compare("offers", required, sent)
     for ask, state in by_gate - opened:
         yield Violation(Breach.LOST, f"the offer {ask} of the gate to {state} has no Ask")
@@ -203,7 +208,8 @@ def _check_asks(contents: ConversationContents) -> Iterator[Violation]:
         if act.ask is None or act.ask_status is None:
             continue
         key = act.provider, act.ask
-        opened[key] += act.kind in {ActKind.ASK_OPENED, ActKind.UNDELIVERED}
+        is_new = act.kind is ActKind.ASK_OPENED or (act.kind is ActKind.UNDELIVERED and not is_resend(contents, act))
+        opened[key] += is_new and act.ask_status is AskStatus.OPEN
         last[key] = act
     kept: dict[tuple[str, str], Ask] = {}
     for conversation in contents.index_conversations().values():
@@ -227,6 +233,12 @@ def _list_acts(contents: ConversationContents, kind: ActKind) -> list[Act]:
     """Return the acts of a kind about the State's own items."""
     acts = (placed.act for placed in contents.acts)
     return [act for act in acts if act.kind is kind and act.provider == contents.state]
+
+
+def _list_repeated(contents: ConversationContents, kind: AskKind) -> list[Act]:
+    """Return the acts by which an open question about an item of the State's own was put to another State again."""
+    acts = _list_acts(contents, ActKind.ASK_REPEATED)
+    return [act for act in acts if act.ask_kind is kind and act.ask_status is AskStatus.OPEN]
 
 
 def _make_id(contents: ConversationContents, notice: CommittedRecord) -> str:

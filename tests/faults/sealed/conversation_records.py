@@ -14,6 +14,7 @@ from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.conversation_state.item_keys import ITEM_PREFIXES
 from sharing.ids import make_item_id
 from sharing.rulings.act import Act
+from sharing.rulings.ruling import Ruling
 from sharing.topology.topics import ACTS, AMENDMENTS, CONVERSATIONS, NOTICES, OFFERS, QUARANTINE, REPLIES, URGENT
 from tests.faults.item_agencies import get_agency
 from tests.faults.records import CommittedRecord, OpenValue, TopicContents, read_topic
@@ -53,12 +54,14 @@ class ConversationContents:
         state: The State.
         items: Ids of its own items, by indicator.
         agencies: The agency of each of them.
+        publishers: The officer who has published an item, by the item; without those of automated feeds.
         decisions, drafts, amendments: The records of these topics.
         notices, offers: What other States have received of it, on any topic; not what was forged.
         replies: The replies that it has received, and those that it has sent.
         acts: Its acts, in the order of their places.
         entries: What its worker keeps now, by key.
         rulings: What its officers have signed, as far as the broker has confirmed it.
+        signed: All that they have signed, by its digest.
         quarantined: Where records are that its worker has quarantined: topic, partition and offset.
         refused: Ids of the messages, to any State, of which a copy was refused by their receiver.
     """
@@ -66,6 +69,7 @@ class ConversationContents:
     state: str
     items: dict[str, str] = field(default_factory=dict)
     agencies: dict[str, str] = field(default_factory=dict)
+    publishers: dict[str, str] = field(default_factory=dict)
     decisions: list[CommittedRecord] = field(default_factory=list)
     drafts: list[CommittedRecord] = field(default_factory=list)
     amendments: list[CommittedRecord] = field(default_factory=list)
@@ -75,6 +79,7 @@ class ConversationContents:
     acts: list[PlacedAct] = field(default_factory=list)
     entries: dict[bytes, Entry] = field(default_factory=dict)
     rulings: list[JournaledRuling] = field(default_factory=list)
+    signed: Mapping[str, Ruling] = field(default_factory=dict)
     quarantined: set[Place] = field(default_factory=set)
     refused: frozenset[str] = frozenset()
 
@@ -109,6 +114,7 @@ def read_conversations(
     bootstrap: str,
     records: Mapping[str, TopicContents],
     rulings: Mapping[str, Iterable[JournaledRuling]],
+    signed: Mapping[str, Mapping[str, Ruling]],
     open_value: OpenValue,
 ) -> dict[str, ConversationContents]:
     """Return the conversations of each State.
@@ -117,6 +123,7 @@ def read_conversations(
         bootstrap: Kafka bootstrap servers.
         records: The records of each State's gate.
         rulings: What each State's officers have signed, as the broker has confirmed it.
+        signed: All that they have signed, by its digest.
         open_value: Opens sealed values.
     """
     read: Callable[..., list[CommittedRecord]] = read_topic
@@ -146,6 +153,7 @@ def read_conversations(
         state: ConversationContents(
             state,
             items=_map_items(state, contents),
+            publishers=_map_publishers(state, contents),
             agencies={str(each.data["id"]): get_agency(each) for each in contents.indicators if not each.poison},
             decisions=contents.decisions,
             drafts=contents.drafts,
@@ -159,6 +167,7 @@ def read_conversations(
             ],
             entries=_read_entries(bootstrap, state),
             rulings=list(rulings[state]),
+            signed=signed[state],
             quarantined=quarantined[state],
             refused=refused,
         )
@@ -171,6 +180,14 @@ def _map_items(state: str, contents: TopicContents) -> dict[str, str]:
         str(record.data["id"]): make_item_id(state, get_agency(record), str(record.data["id"]))
         for record in contents.indicators
         if not record.poison
+    }
+
+
+def _map_publishers(state: str, contents: TopicContents) -> dict[str, str]:
+    return {
+        make_item_id(state, get_agency(record), str(record.data["id"])): str(record.data["source"]["officer"])
+        for record in contents.indicators
+        if not record.poison and record.data["source"]["officer"] is not None
     }
 
 

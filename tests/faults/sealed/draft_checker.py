@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.revision import NO_REVISION, Revision
+from sharing.disclosure.missing_facts import SUPPLIABLE
 from tests.faults.checker import OUTCOMES, Breach, Violation, find_widest_outcome
 from tests.faults.records import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents, get_revision
@@ -44,7 +45,10 @@ def _check_drafts(contents: ConversationContents) -> Iterator[Violation]:
         is_overtaken = revision < last.get(indicator, NO_REVISION)
         last[indicator] = max(revision, last.get(indicator, NO_REVISION))
         is_first = revision == Revision(1)
-        lacks_facts = any(recipient["undecided"] for recipient in record.data["recipients"])
+        # What the directory does not say about a State, nobody of one's own State can supply.
+        lacks_facts = any(
+            each["fact"] in SUPPLIABLE for recipient in record.data["recipients"] for each in recipient["undecided"]
+        )
         can_follow = not is_first or find_widest_outcome(record) != "WITHHOLD" or lacks_facts
         if can_follow and not is_overtaken:
             required[indicator, revision] += 1

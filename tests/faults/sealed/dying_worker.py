@@ -38,7 +38,7 @@ def die_after(function: Callable[..., Any], step: str, file: Path) -> Callable[.
 
 if __name__ == "__main__":
     trigger = Path(sys.argv.pop())
-    OwnRecordSealer.seal_records = die_after(OwnRecordSealer.seal_records, KEEP, trigger)  # type: ignore[method-assign]
+    OwnRecordSealer.seal_with_salts = die_after(OwnRecordSealer.seal_with_salts, KEEP, trigger)  # type: ignore[method-assign]
     MessageWriter.write = die_after(MessageWriter.write, CONVERSE, trigger)  # type: ignore[method-assign]
     BatchSealer.seal_batch = die_after(BatchSealer.seal_batch, SEAL, trigger)  # type: ignore[method-assign]
     InboxSealer.seal_for_readers = die_after(InboxSealer.seal_for_readers, OPEN, trigger)  # type: ignore[method-assign]

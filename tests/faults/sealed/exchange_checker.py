@@ -10,7 +10,9 @@ from sharing.rulings.act import Act, ActKind
 from sharing.rulings.reply import ReplyKind
 from sharing.topology.topics import RULINGS
 from tests.faults.checker import Breach, Violation
+from tests.faults.records import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents
+from tests.faults.sealed.handling_checker import is_resend
 
 SAID_BY: Final = {ReplyKind.ANSWER: ActKind.REPLIED, ReplyKind.RESULT: ActKind.REPLY_RESULT}
 """The act behind each kind of reply whose number is checked."""
@@ -56,6 +58,12 @@ def _check_pair(state: str, provider: str, states: Mapping[str, ConversationCont
     own, theirs = states[state], states[provider]
     answered = _count_acts(own, ActKind.REPLIED, provider, provider)
     results = _count_acts(theirs, ActKind.REPLY_RESULT, provider, state)
+    # What became of an answer may be told again by an order, without a further answer.
+    again = Counter(
+        placed.act.ask or ""
+        for placed in theirs.acts
+        if placed.act.kind is ActKind.REPLY_RESULT and state in placed.act.states and is_resend(theirs, placed.act)
+    )
     told = _count_acts(own, ActKind.RESULT_TOLD, provider, "")
     answers, refused_answers = _count_replies(own, ReplyKind.ANSWER, state, provider)
     said, refused_results = _count_replies(own, ReplyKind.RESULT, provider, state)
@@ -63,8 +71,11 @@ def _check_pair(state: str, provider: str, states: Mapping[str, ConversationCont
         yield from _compare(f"answers of {state} about {ask}", answered[ask], answers[ask])
     for ask in results.keys() | said.keys():
         yield from _compare(f"results of {provider} for {state} about {ask}", results[ask], said[ask])
+    # An answer that is sent again has the id that it had, so it counts once.
+    distinct = _count_distinct(own, ReplyKind.ANSWER, state, provider)
     for ask in answers.keys() - refused_answers:
-        yield from _compare(f"results of {provider} for the answer of {state} about {ask}", answers[ask], results[ask])
+        what = f"results of {provider} for the answer of {state} about {ask}"
+        yield from _compare(what, distinct[ask], results[ask] - again[ask])
     for ask in said.keys() - refused_results:
         yield from _compare(f"results told in {state} about {ask}", 1, told[ask])
 
@@ -77,15 +88,24 @@ def _count_acts(contents: ConversationContents, kind: ActKind, provider: str, ab
     )
 
 
+def _count_distinct(contents: ConversationContents, kind: ReplyKind, from_state: str, to_state: str) -> Counter[str]:
+    """Return how many replies with an id of their own were made about each Ask."""
+    replies = _list_replies(contents, kind, from_state, to_state)
+    return Counter(ask for ask, _ in {(str(each.data["ask"]), str(each.data["id"])) for each in replies})
+
+
+def _list_replies(
+    contents: ConversationContents, kind: ReplyKind, from_state: str, to_state: str
+) -> list[CommittedRecord]:
+    names, said = ("kind", "from_state", "to_state"), (kind, from_state, to_state)
+    return [each for each in contents.replies if tuple(each.data[name] for name in names) == said]
+
+
 def _count_replies(
     contents: ConversationContents, kind: ReplyKind, from_state: str, to_state: str
 ) -> tuple[Counter[str], set[str]]:
     """Return how often it was said about each Ask, and the Asks about which a copy was refused by the receiver."""
-    replies = [
-        record
-        for record in contents.replies
-        if (record.data["kind"], record.data["from_state"], record.data["to_state"]) == (kind, from_state, to_state)
-    ]
+    replies = _list_replies(contents, kind, from_state, to_state)
     refused = {str(record.data["ask"]) for record in replies if str(record.data["id"]) in contents.refused}
     return Counter(str(record.data["ask"]) for record in replies), refused
 

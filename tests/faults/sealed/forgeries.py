@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Message, TopicPartition
 
 from sharing.kafka.clients import client_properties, consume_available, make_consumer
+from sharing.kafka.watermarks import query_watermarks
 from sharing.model.indicator import Indicator
 from sharing.model.times import from_milliseconds
 from sharing.model.vocabulary import MessageKind
@@ -167,7 +168,7 @@ def _copy_message(bootstrap: str, state: str, rng: random.Random) -> Message | N
     try:
         starts = []
         for number in range(PARTITIONS):
-            _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), READ_S)
+            _, end = query_watermarks(consumer, TopicPartition(topic, number), READ_S)
             starts.append(TopicPartition(topic, number, max(0, end - TAIL)))
         consumer.assign(starts)
         ended, deadline = 0, time.monotonic() + READ_S

@@ -10,12 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from sharing.conversation.revision import NO_REVISION
+from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.vocabulary import NoticeKind
-from sharing.topology.topics import INBOX_URGENT, NOTICES, OFFERS
+from sharing.rulings.reply import ReplyKind
+from sharing.topology.topics import INBOX_URGENT
 from tests.faults.checker import Breach, Violation
-from tests.faults.records import CommittedRecord, is_of
+from tests.faults.records import CommittedRecord
 from tests.faults.sealed.forgeries import REPLAYED
 from tests.faults.sealed.inbox_acts import find_sent_key
 from tests.faults.sealed.openings import InboxContents, InboxItem
@@ -52,6 +53,19 @@ def list_refused_messages(contents: InboxContents) -> list[CommittedRecord]:
     ]
 
 
+def list_refused_replies(contents: InboxContents) -> list[CommittedRecord]:
+    """Return the genuine answers, results and withdrawals that were refused."""
+    places = set(map(_place_of, contents.refused))
+    return [
+        record
+        for topic, records in contents.replies.items()
+        for record in records
+        if not record.poison
+        and (topic, record.partition, record.offset) in places
+        and record.data["kind"] in {ReplyKind.ANSWER, ReplyKind.RESULT, ReplyKind.WITHDRAWAL}
+    ]
+
+
 def _is_kept_out(contents: InboxContents, record: CommittedRecord) -> bool:
     """Return whether the State's conversation has kept a message out of the inbox: after a recall, or a later one."""
     data = record.data
@@ -61,17 +75,18 @@ def _is_kept_out(contents: InboxContents, record: CommittedRecord) -> bool:
 def count_refusals(contents: InboxContents) -> Counter[str]:
     """Return the numbers of forged messages, of genuine ones by cause, and of count statements that were refused."""
     by_place = _index(contents)
+    places = set(map(_place_of, contents.refused))
+    accepted = {str(record.data.get("id")) for place, record in by_place.items() if place not in places}
     counts: Counter[str] = Counter()
     for refused in contents.refused:
         record = by_place.get(_place_of(refused))
         if record is None:
             counts["count statements refused"] += 1
-        elif record.poison:
-            counts["forged refused"] += 1
+        elif record.poison:  # what was replayed is refused only if its key was revoked since
+            counts["replayed refused" if record.poison == REPLAYED else "forged refused"] += 1
         else:
             identity = str(record.data["id"])
-            is_repeated = is_of(NOTICES.schema, record.raw) or is_of(OFFERS.schema, record.raw)
-            again = "sent again" if is_repeated and identity not in contents.unrepeated else "not sent again"
+            again = "sent again" if identity in accepted else "not sent again"
             counts[f"refused and {again}: {refused.data['cause']}"] += 1
     return counts
 
@@ -124,12 +139,13 @@ def _check_items(state: str, contents: InboxContents) -> Iterator[Violation]:
     counts -= Counter(item.id for item in contents.items if item.revoked and counts[item.id] > 1)
     superseded = find_superseded(contents)
     places = set(map(_place_of, contents.refused))
-    refused = {str(record.data.get("id")) for place, record in _index(contents).items() if place in places}
+    accepted = {str(record.data.get("id")) for place, record in _index(contents).items() if place not in places}
     for identity, records in genuine.items():
-        # Nobody sends again what a conversation had sent and a revocation let its receiver refuse.
-        is_gone = identity in refused and identity in contents.unrepeated
+        # What a conversation had sent is sent again on an order, which the law in force may forbid.
+        is_gone = identity not in accepted and identity in contents.unrepeated
         is_kept_out = any(_is_kept_out(contents, record) for record in records)
-        if not counts[identity] and identity not in superseded and not is_gone and not is_kept_out:
+        is_overtaken = identity not in accepted and identity in superseded
+        if not counts[identity] and not is_overtaken and not is_gone and not is_kept_out:
             yield Violation(Breach.LOST, f"{identity} is not in the inbox of {state}", records[0].at_ms)
     for item in contents.items:
         if item.id not in genuine:
@@ -153,12 +169,12 @@ def _group_genuine(contents: InboxContents) -> dict[str, list[CommittedRecord]]:
 
 
 def find_superseded(contents: InboxContents) -> AbstractSet[str]:
-    """Return the ids of messages about a version after which a later one was decided on: they are sent no more."""
+    """Return the ids of messages about a revision after which a later one was decided on: they are sent no more."""
     return {
         identity
         for identity, (record, *_) in _group_genuine(contents).items()
-        if int(record.data["version"])
-        < contents.newest.get((str(record.data["from_state"]), str(record.data["indicator_id"])), 0)
+        if Revision(int(record.data["version"]), int(record.data["amendment"]))
+        < contents.newest.get((str(record.data["from_state"]), str(record.data["indicator_id"])), NO_REVISION)
     }
 
 

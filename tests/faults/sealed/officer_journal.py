@@ -1,10 +1,15 @@
-"""What the officers of a campaign have signed and the broker has confirmed: one line of a journal for each ruling."""
+"""What the officers of a campaign have signed, and what of it the broker has confirmed: a line of a journal for each.
+
+A ruling may be on its topic although nobody saw that confirmed, so what was signed is written down before it is sent.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import NamedTuple
+
+from sharing.rulings.ruling import Ruling
 
 
 class JournaledRuling(NamedTuple):
@@ -29,6 +34,30 @@ class JournaledRuling(NamedTuple):
 
 
 def read_rulings(journal: Path) -> list[JournaledRuling]:
-    """Return the rulings of a journal; an incomplete last line is ignored."""
+    """Return the confirmed rulings of a journal; an incomplete last line is ignored."""
+    return [JournaledRuling(*json.loads(line)) for line in _read_lines(journal)]
+
+
+def find_signed_journal(journal: Path) -> Path:
+    """Return where what was signed is written down, beside the journal of what was confirmed."""
+    return journal.with_suffix(".signed.journal")
+
+
+def make_signed_line(digest: str, ruling: Ruling) -> bytes:
+    """Return the line of a ruling that was signed and is about to be sent."""
+    return json.dumps([digest, ruling.model_dump_json()]).encode() + b"\n"
+
+
+def read_signed(journal: Path) -> dict[str, Ruling]:
+    """Return what was signed, by its digest, whether or not it was confirmed.
+
+    Args:
+        journal: The journal of what was confirmed.
+    """
+    lines = map(json.loads, _read_lines(find_signed_journal(journal)))
+    return {digest: Ruling.model_validate_json(text) for digest, text in lines}
+
+
+def _read_lines(journal: Path) -> list[str]:
     text = journal.read_text() if journal.exists() else ""
-    return [JournaledRuling(*json.loads(line)) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]

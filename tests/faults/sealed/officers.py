@@ -2,6 +2,9 @@
 
 `python -m tests.faults.sealed.officers '{"bootstrap": …, "state": …, "seed": …, "journal": …, "per_second": …}'`. Each
 ruling that the broker has confirmed has a line in the journal. What an officer does about an Ask depends on the seed.
+
+Some answers also cover alike Asks that are put later, for seconds, and some of these are ended before. Some Asks are
+claimed and given up, and then it is the colleague who answers. What was sent is sometimes sent again.
 """
 
 from __future__ import annotations
@@ -15,47 +18,34 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 from sharing.conversation.receiver import ReceivedItem
-from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus
 from sharing.conversation_state.entries import decode_entry
-from sharing.errors import InfrastructureError, InputError
-from sharing.kafka.conversation_reader import EntryTable
-from sharing.kafka.ruling_writer import write_ruling
-from sharing.law.facts import FACTS
+from sharing.errors import InfrastructureError
+from sharing.kafka.conversation_reader import EntryTable, KeptEntry
 from sharing.packs.library import find_law
-from sharing.rulings.facts import RuledFact
-from sharing.rulings.ruling import Answering, Opening, Ruling
-from sharing.rulings.signing import read_digest, sign_ruling
-from sharing.rulings.vocabulary import OpeningKind, RefusalGround
-from sharing.testing.demo.desk import Entry, FoundAsk, list_open_asks, make_answering
-from tests.faults.sealed.officer_journal import JournaledRuling
-from tests.secure.secure_states import read_now
-from tests.trust.trust_fixtures import make_signer
-
-JUDGE, COLLEAGUE, CLERK = "judge", "colleague", "clerk"
-"""Officers with every role of the State's law, and one without any."""
-
-APPROVING_RULES: Final = {"DE": "de.stpo-160a", "NL": "nl.sv-218"}
-"""The rule that holds what the campaign publishes."""
+from sharing.rulings.cover_ending import EndingCover
+from sharing.testing.demo.desk import Entry, FoundAsk, list_open_asks
+from tests.faults.sealed.officer_acts import OfficerActs, claim, find_barred, find_other
+from tests.faults.sealed.officer_desk import CLERK, COLLEAGUE, JUDGE, OfficerDesk
 
 BAD_SHARE: Final = 0.15
 OPENED_SHARE: Final = 0.08
+RESENT_SHARE: Final = 0.08
+CLAIMED_SHARE: Final = 0.15
+ENDED_SHARE: Final = 0.04
+ODD_SHARE: Final = 0.02
+COVERING_SHARE: Final = 0.08
+UNCLAIMED_SHARE: Final = 0.7
+"""Of what is done about an Ask that is claimed: the claim is given up."""
+
 REPEATED_SHARE: Final = 0.1
+FIRST_SHARE: Final = 0.5
 RETRY_S: Final = 0.3
-LASTS_MS: Final = 3_600_000
 
 log = logging.getLogger("officers")
-
-_ANSWERS: Final[dict[AskKind, tuple[Answer, ...]]] = {
-    AskKind.ACCEPT: (Answer.ACCEPTED, Answer.ACCEPTED, Answer.ACCEPTED, Answer.DECLINED, Answer.CANNOT_COMPLY),
-    AskKind.APPROVE: (Answer.APPROVED, Answer.APPROVED, Answer.REFUSED),
-    AskKind.REDECIDE: (Answer.PROVIDE_ANYWAY, Answer.WITHDRAW),
-    AskKind.SUPPLY_FACT: (Answer.SUPPLIED, Answer.SUPPLIED, Answer.NOT_KNOWN),
-    AskKind.ACK_RECALL: (Answer.ACKNOWLEDGED,),
-    AskKind.CONFIRM_IN_WRITING: (Answer.CONFIRMED,),
-}
 
 
 class Officers:
@@ -72,8 +62,13 @@ class Officers:
     def __init__(self, bootstrap: str, state: str, seed: int, journal: str, per_second: float) -> None:
         self._bootstrap, self._state, self._pause_s = bootstrap, state, 1 / per_second
         self._rng = random.Random(f"{seed}/{state}/{os.getpid()}")
-        self._journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._desk = OfficerDesk(bootstrap, state, Path(journal))
+        self._acts = OfficerActs(bootstrap, state, self._rng)
         self._ruled: set[str] = set()
+        self._given_up: dict[str, str] = {}
+        self._covering: list[EndingCover] = []
+        # Each is done at the beginning, so that a short campaign has all of them.
+        self._first = [self._cover_one, self._resend_one, self._rule_badly, self._claim_one]
         self._signals: list[int] = []
 
     def request_stop(self, number: int, _: object) -> None:
@@ -96,95 +91,136 @@ class Officers:
                 time.sleep(RETRY_S)
 
     def _rule_once(self, table: EntryTable[Entry]) -> None:
-        if self._rng.random() < OPENED_SHARE:
-            self._open_one(table)
+        entries = list(table.entries.values())
+        if self._first and self._rng.random() < FIRST_SHARE:
+            before = self._desk.count
+            self._first[0](entries)
+            if self._desk.count > before:
+                self._first.pop(0)
             return
-        waiting = [each for kept in table.entries.values() for each in list_open_asks(kept)]
-        waiting = [each for each in waiting if each.ask.nonce not in self._ruled]
+        chance = self._rng.random()
+        steps = (
+            (OPENED_SHARE, self._open_one), (RESENT_SHARE, self._resend_one), (ENDED_SHARE, self._end_cover),
+            (ODD_SHARE, self._cover_oddly), (CLAIMED_SHARE, self._claim_one), (COVERING_SHARE, self._cover_one),
+        )  # fmt: skip
+        for share, step in steps:
+            chance -= share
+            if chance < 0:
+                step(entries)
+                return
+        self._answer_one(entries)
+
+    def _list_waiting(self, entries: list[KeptEntry[Entry]]) -> list[tuple[KeptEntry[Entry], FoundAsk]]:
+        waiting = [(kept, each) for kept in entries for each in list_open_asks(kept)]
+        return [(kept, each) for kept, each in waiting if each.ask.nonce not in self._ruled]
+
+    def _answer_one(self, entries: list[KeptEntry[Entry]]) -> None:
+        waiting = self._list_waiting(entries)
         if not waiting:
             return
-        found = self._rng.choice(waiting)
+        given_up = [each for each in waiting if each[1].ask.nonce in self._given_up]
+        _, found = self._rng.choice(given_up if given_up and self._rng.random() < 0.5 else waiting)
         if self._rng.random() < BAD_SHARE:
-            for officer, bad, signer in self._list_bad(found):
-                self._write(officer, bad, found.item, found.partition, must_fail=True, signer=signer)
+            self._rule_badly(entries)
             return
-        act = self._answer(found)
+        act = self._acts.answer(found)
         self._ruled.add(found.ask.nonce)
-        if act is not None:
-            copies = 2 if self._rng.random() < REPEATED_SHARE else 1
-            self._write(self._rng.choice([JUDGE, COLLEAGUE]), act, found.item, found.partition, copies=copies)
-
-    def _answer(self, found: FoundAsk) -> Answering | None:
-        kind = found.ask.kind
-        answer = self._rng.choice(_ANSWERS[kind])
-        parts: dict[str, Any] = {}
-        if kind is AskKind.APPROVE:
-            parts["rule"] = APPROVING_RULES.get(self._state)
-        if answer is Answer.REFUSED:
-            parts["grounds"] = (RefusalGround.LIVE_CASE,)
-        if answer is Answer.SUPPLIED:
-            parts["facts"] = tuple(self._supply(found))
-        try:
-            return make_answering(found, answer, **parts)
-        except (InputError, ValueError) as error:
-            log.warning("nothing is answered about %s: %s", found.ask.id, error)
-            return None
-
-    def _supply(self, found: FoundAsk) -> Iterator[RuledFact]:
-        for name in sorted(found.ask.facts):
-            values = sorted(value for value in FACTS[name].values if value != "UNKNOWN")
-            value = "NO" if "NO" in values else self._rng.choice(values or ["3"])
-            yield RuledFact(name=name, values=(value,))
-
-    def _list_bad(self, found: FoundAsk) -> Iterator[tuple[str, Answering, str]]:
-        """Yield a ruling that must change nothing: who rules, what, and whose key signs it."""
-        act = self._answer(found)
         if act is None:
             return
-        (reference,) = act.asks
-        stale = act.model_copy(update={"asks": (reference.model_copy(update={"nonce": 32 * "0"}),)})
-        bad = [(JUDGE, act, f"{self._state} {CLERK}"), (JUDGE, stale, ""), ("nobody", act, f"{self._state} {JUDGE}")]
-        if found.ask.role is not None:
-            bad.append((CLERK, act, ""))
-        yield self._rng.choice(bad)
+        copies = 2 if self._rng.random() < REPEATED_SHARE else 1
+        self._desk.write(self._choose_officer(found), act, {found.partition: found.item}, copies=copies)
 
-    def _open_one(self, table: EntryTable[Entry]) -> None:
+    def _rule_badly(self, entries: list[KeptEntry[Entry]]) -> None:
+        """Rule about an Ask in a way that must change nothing."""
+        waiting = self._list_waiting(entries)
+        for bad in self._acts.list_bad(self._rng.choice(waiting)[1]) if waiting else ():
+            keys = {reference.partition: reference.item for reference in bad.act.asks}
+            self._desk.write(bad.officer, bad.act, keys, must_fail=True, signer=bad.signer)
+
+    def _choose_officer(self, found: FoundAsk) -> str:
+        """Return who answers: not who published the item, and not who has given up a claim of it."""
+        excluded = find_barred(found) or self._given_up.get(found.ask.nonce)
+        return self._rng.choice([JUDGE, COLLEAGUE]) if excluded is None else find_other(excluded)
+
+    def _open_one(self, entries: list[KeptEntry[Entry]]) -> None:
         """Recall an item of the own State from those that have it, or withdraw it."""
-        held = [
-            (kept.partition, kept.value.conversation.item)
-            for kept in table.entries.values()
-            if not isinstance(kept.value, ReceivedItem)
-            and any(True for _ in kept.value.conversation.list_deliveries(DeliveryStatus.SENT))
-        ]
-        if not held:
-            return
-        partition, item = self._rng.choice(sorted(held))
-        opens = self._rng.choice([OpeningKind.RECALL, OpeningKind.RECALL, OpeningKind.WITHDRAWAL])
-        act = Opening(opens=opens, provider=self._state, item=item, partition=partition)
-        officer = self._rng.choice([JUDGE, JUDGE, CLERK])
-        self._write(officer, act, item, partition, must_fail=officer == CLERK)
+        opened = self._acts.open(entries)
+        if opened is not None:
+            partition, act = opened
+            officer = self._rng.choice([JUDGE, JUDGE, CLERK])
+            self._desk.write(officer, act, {partition: act.item}, must_fail=officer == CLERK)
 
-    def _write(
-        self,
-        officer: str,
-        act: Answering | Opening,
-        item: str,
-        partition: int,
-        *,
-        must_fail: bool = False,
-        signer: str = "",
-        copies: int = 1,
-    ) -> None:
-        now = read_now()
-        ruling = Ruling(
-            state=self._state, officer=officer, signed_at=now, expires_at=now + LASTS_MS, text="as asked", act=act
-        )
-        value = sign_ruling(ruling, make_signer(signer or f"{self._state} {officer}"))
-        said = str(act.answer if isinstance(act, Answering) else act.opens)
-        for _ in range(copies):
-            offset = write_ruling(self._bootstrap, self._state, value, {partition: item})[partition]
-            line = JournaledRuling(read_digest(value, self._state), partition, offset, said, must_fail)
-            os.write(self._journal, line.to_line())
+    def _resend_one(self, entries: list[KeptEntry[Entry]]) -> None:
+        """Send again what was said about an item; whoever has received it has it once."""
+        ordered = self._acts.resend(entries)
+        if ordered is not None:
+            partition, act = ordered
+            officer = self._rng.choice([JUDGE, COLLEAGUE, JUDGE, CLERK])
+            copies = 2 if self._rng.random() < REPEATED_SHARE else 1
+            self._desk.write(officer, act, {partition: act.item}, must_fail=officer == CLERK, copies=copies)
+
+    def _claim_one(self, entries: list[KeptEntry[Entry]]) -> None:
+        """Claim an Ask; or give up the claim of it, also in another one's name, which changes nothing."""
+        waiting = self._list_waiting(entries)
+        if not waiting:
+            return
+        claimed = [found for _, found in waiting if found.ask.claimed_by is not None]
+        if claimed and self._rng.random() < UNCLAIMED_SHARE:
+            found = self._rng.choice(claimed)
+            claimant = str(found.ask.claimed_by)
+            officer = self._rng.choice([claimant, claimant, find_other(claimant)])
+            self._desk.write(officer, claim(found, is_ended=True), {found.partition: found.item})
+            if officer == claimant:
+                self._given_up[found.ask.nonce] = claimant
+            return
+        _, found = self._rng.choice(waiting)
+        self._desk.write(self._choose_officer(found), claim(found), {found.partition: found.item})
+
+    def _cover_one(self, entries: list[KeptEntry[Entry]]) -> None:
+        """Answer an Ask, and beforehand those that are alike to it and are put in the next seconds."""
+        waiting = [each for each in self._list_waiting(entries) if each[1].ask.row.can_be_covered]
+        if not waiting:
+            return
+        kept, found = self._rng.choice(waiting)
+        self._ruled.add(found.ask.nonce)
+        answered = self._acts.answer(found)
+        act = None if answered is None else self._acts.cover(answered, found, kept)
+        if act is not None:
+            copies = 2 if self._rng.random() < REPEATED_SHARE else 1
+            digest = self._desk.write(self._choose_officer(found), act, {found.partition: found.item}, copies=copies)
+            self._covering.append(EndingCover(cover=digest, provider=found.provider, item=found.item))
+
+    def _end_cover(self, entries: list[KeptEntry[Entry]]) -> None:
+        """End one of the last answers that cover later Asks."""
+        del entries
+        if self._covering:
+            ending = self._covering.pop()
+            partition = 0  # the ruling goes to every partition
+            self._desk.write(self._rng.choice([JUDGE, COLLEAGUE]), ending, {partition: ending.item})
+
+    def _cover_oddly(self, entries: list[KeptEntry[Entry]]) -> None:
+        """Answer an Ask that has ended, beforehand for Asks that are not alike to any."""
+        ended = [each for kept in entries for each in _list_ended(kept)]
+        if ended:
+            found = self._rng.choice(ended)
+            act = self._acts.cover_oddly(found)
+            if act is not None:
+                self._desk.write(self._rng.choice([JUDGE, COLLEAGUE]), act, {found.partition: found.item})
+
+
+def _list_ended(kept: KeptEntry[Entry]) -> Iterator[FoundAsk]:
+    """Yield the Asks of an entry that have ended, put to the State's own people, of kinds that can be covered."""
+    entry = kept.value
+    is_theirs = not isinstance(entry, ReceivedItem)
+    item, provider, asks = (
+        (entry.item, entry.from_state, entry.asks)
+        if isinstance(entry, ReceivedItem)
+        else (entry.conversation.item, entry.conversation.state, entry.conversation.asks)
+    )
+    for ask in asks.values():
+        if not ask.is_open and ask.row.can_be_covered and not (is_theirs and ask.row.asks_recipient):
+            known = entry.conditions.get(ask.id) if isinstance(entry, ReceivedItem) else None
+            yield FoundAsk(ask, provider, item, kept.partition, known)
 
 
 def list_officers(state: str) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import NamedTuple
 
+from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.seal.counts import is_count_statement
 from sharing.seal.inbox_record import decode_item
 from sharing.seal.indicators import IndicatorOpener
@@ -66,7 +67,7 @@ class InboxContents(NamedTuple):
         items: The items of its inbox, in the order of topic, partition and offset.
         refused: The records of its quarantine that are about its exchange topics.
         unreadable: Items that its reader cannot open, with the reason.
-        newest: The newest version of each item that its State has decided on, by State and id.
+        newest: The newest revision of each item that its State has decided on, by State and id.
         counts: Where count statements are: topic, partition and offset.
         replies: The replies on its exchange topics, opened; also those that must be refused. None of them is put into
             the inbox.
@@ -80,7 +81,7 @@ class InboxContents(NamedTuple):
     items: list[InboxItem]
     refused: list[CommittedRecord]
     unreadable: list[str]
-    newest: Mapping[tuple[str, str], int] = MappingProxyType({})
+    newest: Mapping[tuple[str, str], Revision] = MappingProxyType({})
     counts: AbstractSet[tuple[str, int, int]] = frozenset()
     replies: Mapping[str, list[CommittedRecord]] = MappingProxyType({})
     shredded: AbstractSet[str] = frozenset()
@@ -126,20 +127,21 @@ class Openings:
             return self._messages[state].open(verified, self._opening[state])
         return value
 
-    def read_newest(self, bootstrap: str) -> dict[tuple[str, str], int]:
-        """Return the newest version of each item that its State has decided on, by State and id."""
-        newest: dict[tuple[str, str], int] = {}
+    def read_newest(self, bootstrap: str) -> dict[tuple[str, str], Revision]:
+        """Return the newest revision of each item that its State has decided on, by State and id."""
+        newest: dict[tuple[str, str], Revision] = {}
         for state in self._states:
             for record in read_topic(bootstrap, DECISIONS, state):
                 item = state, str(record.data["indicator_id"])
-                newest[item] = max(newest.get(item, 0), int(record.data["version"]))
+                revision = Revision(int(record.data["version"]), int(record.data["amendment"]))
+                newest[item] = max(newest.get(item, NO_REVISION), revision)
         return newest
 
     def read_inbox(
         self,
         bootstrap: str,
         state: str,
-        newest: Mapping[tuple[str, str], int],
+        newest: Mapping[tuple[str, str], Revision],
         acts: InboxActs,
         by_conversation: AbstractSet[SentKey],
     ) -> InboxContents:

@@ -22,7 +22,8 @@ from sharing.conversation_state.entries import KeptConversation
 from sharing.conversation_state.item_keys import make_own_key
 from sharing.ids import make_item_id, make_notice_id
 from sharing.model.vocabulary import NoticeKind
-from sharing.rulings.act import Act, ActContext, ActKind, to_act
+from sharing.rulings.act import Act, ActKind
+from sharing.rulings.effect_acts import ActContext, to_act
 from tests.conversation.people import NOW, ChangingLaw, decide, disclosed, offered, withheld
 from tests.faults.checker import Breach
 from tests.faults.records import CommittedRecord
@@ -347,6 +348,24 @@ def test_a_lost_reply_or_result_is_found(side: str, position: int) -> None:
     story = tell_story()
     del getattr(story.receiver, side)[position]
     assert find_reply_violations("DE", {"CH": story.contents, "DE": story.receiver})
+
+
+def test_an_answer_that_is_sent_again_has_one_result() -> None:
+    story = tell_story()
+    story.receiver.replies.append(story.receiver.replies[0])
+    story.receiver.acts.append(story.receiver.acts[0])
+    assert find_reply_violations("DE", {"CH": story.contents, "DE": story.receiver}) == []
+
+
+@pytest.mark.parametrize(("fact", "breaches"), [("live_case_harm", [Breach.LOST]), ("recipient.state", [])])
+def test_a_draft_is_required_for_a_fact_that_people_can_supply(
+    fact: str, breaches: list[Breach], contents: ConversationContents
+) -> None:
+    decision = make_decision(9, 1, DE="WITHHOLD")
+    (recipient,) = decision.data["recipients"]
+    recipient["undecided"] = [{"rule": "a rule", "fact": fact}]
+    contents.decisions.append(decision._replace(data={**decision.data, "indicator_id": "another"}))
+    assert [each.breach for each in find_conversation_violations(contents)] == breaches
 
 
 def test_a_second_result_is_found() -> None:

@@ -65,7 +65,8 @@ def make_contents() -> InboxContents:
         make_refusal(NOTICES, 4, "UNKNOWN_KEY"),
         make_refusal(NOTICES, 8, "REVOKED"),
     ]
-    newest = {("CH", f"item of {name}"): 1 for name in ("a", "b", "c", "u", "revoked")} | {("CH", "x"): 2}
+    newest = {("CH", f"item of {name}"): Revision(1) for name in ("a", "b", "c", "u", "revoked")}
+    newest |= {("CH", "x"): Revision(2)}
     refused.append(make_refusal(NOTICES, 10, "NOT_PINNED"))
     return InboxContents({NOTICES: ordinary, URGENT: urgent}, items, refused, [], newest, {(NOTICES, 0, 10)})
 
@@ -76,7 +77,8 @@ def test_correct_contents_have_no_violation() -> None:
     assert [record.data["id"] for record in list_refused_messages(contents)] == ["old"]
     assert count_refusals(contents) == {
         "forged refused": 1,
-        "refused and sent again: REVOKED": 2,
+        "refused and sent again: REVOKED": 1,
+        "refused and not sent again: REVOKED": 1,
         "count statements refused": 1,
     }
 
@@ -176,6 +178,24 @@ def keep_after_a_recall(contents: InboxContents) -> InboxContents:
 
 def delete_without_a_recall(contents: InboxContents) -> InboxContents:
     return contents._replace(shredded={"a"})
+
+
+def test_what_was_refused_and_has_been_amended_since_is_sent_no_more() -> None:
+    contents = make_contents()
+    contents.items[:] = [item for item in contents.items if item.id != "c"]
+    contents = contents._replace(newest={**contents.newest, ("CH", "item of c"): Revision(1, 1)})
+    assert [each.breach for each in find_inbox_violations("DE", contents)] == [Breach.LOST]
+    contents.refused.append(make_refusal(NOTICES, 6, "REVOKED"))
+    assert find_inbox_violations("DE", contents) == []
+
+
+def test_what_a_conversation_has_sent_again_must_arrive() -> None:
+    contents = make_contents()
+    contents.items[:] = [item for item in contents.items if item.id != "revoked"]
+    contents = contents._replace(unrepeated={"revoked"})
+    assert [each.breach for each in find_inbox_violations("DE", contents)] == [Breach.LOST]
+    del contents.messages[NOTICES][7]
+    assert find_inbox_violations("DE", contents) == [], "nobody has sent it again"
 
 
 @pytest.mark.parametrize(

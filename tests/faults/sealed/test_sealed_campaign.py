@@ -33,7 +33,7 @@ FAULTS = [
 ]
 """Those that take a moment; `make faults ARGS=--secure` runs all kinds."""
 
-CONVERSED = ("NOTICE_SENT", "ASK_ENDED", "REPLY_RESULT", "RESULT_TOLD", "RULING_REFUSED")
+CONVERSED = ("NOTICE_SENT", "ASK_ENDED", "REPLY_RESULT", "RESULT_TOLD", "RULING_REFUSED", "COVER_BEGUN")
 """What the conversations must have done, so that the checks prove anything."""
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -59,6 +59,7 @@ def test_faults_of_keys_and_seals_cause_no_violation(
         assert counts["forged refused"] == 3
         assert not {name for name in ("disclose", "offer", "hold", "withhold") if not counts[name]}, counts
         assert not {name for name in CONVERSED if not counts[f"acts: {name}"]}, counts
+        assert counts["effects of orders to send again"], counts
         _check_that_a_doubled_item_is_found(bus)
 
 

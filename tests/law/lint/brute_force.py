@@ -13,9 +13,9 @@ from sharing.law.combine import RuleResult, combine_results
 from sharing.law.facts import FACTS, FactKind, FactScope, FactValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
-from sharing.law.recipients import TreatyBasis
 from sharing.law.rulebook import list_mandatory_recipients
 from sharing.law.treaties import Coverage, TreatyTable
+from sharing.law.treaty_basis import TreatyBasis
 from sharing.model.vocabulary import ConditionModel, Effect
 
 STATES = ("AD", "CH", "FR", "GB", "JP", "SO", "US")

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from processors.audit.checkpoint_writer import CHECKPOINT_INTERVAL_MS, CheckpointWriter
 from processors.audit.log_writer import BatchLog
-from processors.audit.witness import Witness, WitnessKeys
+from processors.audit.time_stamp_source import TimeStampSource
+from processors.audit.witness import Witness
+from processors.audit.witness_keys import WitnessKeys
 from processors.audit.witness_result import WitnessResult
 from processors.audit.witness_state import WitnessStore
 from processors.exactly_once.batch import Batch, OutputRecord
@@ -83,6 +85,7 @@ class Worker:
     arrived: list[ReplyMessage] = field(default_factory=list)
     sent: list[ReplyMessage] = field(default_factory=list)
     blocks: int = 0
+    stamps: TimeStampSource | None = None
 
     def __post_init__(self) -> None:
         self.restart()
@@ -90,7 +93,7 @@ class Worker:
     def restart(self) -> None:
         """Forget everything that is not in the state store."""
         others = [other for other in STATES if other != self.state]
-        self.witness = Witness(self.state, others, SINGLE_OBJECT_FRAMING)
+        self.witness = Witness(self.state, others, SINGLE_OBJECT_FRAMING, stamps=self.stamps)
         self.writer = CheckpointWriter(self.state, AuditLogName.DECISIONS)
 
     def write_blocks(self, count: int = 1) -> None:

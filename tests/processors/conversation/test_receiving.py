@@ -65,8 +65,8 @@ def make_notice(version: int = 1, **changes: Any) -> StampedMessage:
     return arrive(change(NOTICE, "notice", **fields)._replace(topic=topic, partition=0), NOW_MS)
 
 
-def make_recall(version: int = 1, number: int = 77) -> StampedMessage:
-    return make_notice(version, id=get_item(number), kind=NoticeKind.RECALL)
+def make_recall(version: int = 1, number: int = 77, **changes: Any) -> StampedMessage:
+    return make_notice(version, id=get_item(number), kind=NoticeKind.RECALL, **changes)
 
 
 def make_offer(number: int = 1, **changes: Any) -> StampedMessage:
@@ -228,10 +228,47 @@ def test_a_state_may_have_so_many_open_offers_and_no_more(monkeypatch: pytest.Mo
     driver, result = receive(*offers)
     assert (result.outcomes, read_causes(result, RECEIVER)) == ([CHANGED, CHANGED, REFUSED], ["TOO_MANY_OPEN"])
     assert driver.process(repeat(offers[0], 9)).outcomes == [UNCHANGED]  # one that is known is none more
-    assert driver.process(make_recall()).outcomes == [CHANGED], "a recall is never refused for that"
+    assert driver.process(make_recall()).outcomes == [CHANGED], "a recall is not refused for that"
     driver.process("due", now_ms=NOW_MS + 40 * DAY_MS)
     later = make_offer(5, item_id=get_item(5), expires_at=from_milliseconds(NOW_MS + 60 * DAY_MS))
     assert driver.process(later, now_ms=NOW_MS + 40 * DAY_MS).outcomes == [CHANGED]
+
+
+def recall(number: int, item: int, version: int = 1) -> StampedMessage:
+    """Return the recall with a number of a version of an item."""
+    return make_recall(version, number, item_id=get_item(item))
+
+
+def send(number: int, item: int, version: int = 1) -> StampedMessage:
+    """Return the notice with a number of a version of an item."""
+    return make_notice(version, id=get_item(number), item_id=get_item(item))
+
+
+def test_recalls_of_what_was_never_sent_have_a_limit_beyond_that_of_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "OPEN_MAX", 1)
+    monkeypatch.setattr(receiving, "RECALLS_MAX", 3)
+    driver, result = receive(make_offer(2, item_id=get_item(2)), *(recall(60 + number, number) for number in (3, 4, 5)))
+    assert (result.outcomes, read_causes(result, RECEIVER)) == ([CHANGED] * 3 + [REFUSED], ["TOO_MANY_OPEN"])
+    again = driver.process(recall(70, 4))
+    assert again.outcomes == [CHANGED], "the same recall, put again, takes the place of the first"
+    other = driver.process(recall(71, 4, version=2), recall(72, 4, version=3))
+    assert read_causes(other, RECEIVER) == 2 * ["TOO_MANY_OPEN"], "of an item of which nothing is here, it is one more"
+    assert driver.process(repeat(recall(70, 4), 9)).outcomes == [UNCHANGED]
+    assert driver.process(recall(73, 2)).outcomes == [CHANGED], "the recall of what is offered ends the offer"
+
+
+def test_a_recall_of_what_is_here_is_never_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver, _ = receive(send(40, 2), send(41, 3, version=2))
+    monkeypatch.setattr(receiving, "OPEN_MAX", 0)
+    monkeypatch.setattr(receiving, "RECALLS_MAX", 0)
+    taken = driver.process(recall(60, 2), recall(61, 3, version=2))
+    assert taken.outcomes == [CHANGED, CHANGED]
+    kinds = [act.ask_kind for act in read_acts(taken, RECEIVER) if act.kind is ActKind.ASK_OPENED]
+    assert kinds == 2 * [AskKind.ACK_RECALL]
+    later = driver.process(recall(62, 3, version=5), recall(63, 3, version=1))
+    assert read_causes(later, RECEIVER) == 2 * ["TOO_MANY_OPEN"], "it has recalled what is here, and sends no more"
+    driver.process(send(42, 3, version=6))
+    assert driver.process(recall(64, 3, version=6)).outcomes == [CHANGED]
 
 
 def withdraw(number: int) -> StampedMessage:

@@ -77,8 +77,6 @@ from tests.rulings.ruling_fixtures import EXAMPLES
 
 NEXUS_IE = [{"state": "IE", "reason": "seen there"}]
 HELD_OFFER: dict[str, Any] = {**HELD, **OFFERED, "nexus": NEXUS_IE}
-EMERGENCY_HOLD: dict[str, Any] = {**HELD, **EMERGENCY}
-SUMMARY = "a summary"
 
 
 def approve(item: SendingItem) -> list[Written]:

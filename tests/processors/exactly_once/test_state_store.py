@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.exactly_once import state_store_backends
+from processors.exactly_once import rocks_store
 from processors.exactly_once.state_store import COPY_AGE_MAX_MS, StateStore
 from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
@@ -119,7 +119,7 @@ def test_a_copy_of_another_partition_is_not_used(changelog: FakeChangelog, folde
 def test_a_copy_in_another_format_is_not_used(
     changelog: FakeChangelog, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_store_backends, "FORMAT", 2)
+    monkeypatch.setattr(rocks_store, "FORMAT", 2)
     assert restore_state(changelog, folder) == len(ENTRIES)
     assert restore_state(changelog, folder) == 0
 

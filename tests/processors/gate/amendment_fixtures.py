@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from processors.exactly_once.state_store import Overlay
@@ -124,8 +123,3 @@ class ConversingWorker:
         for partition, changes in overlay.changes.items():
             self.stores[partition].apply_changes(changes.items(), None)  # type: ignore[arg-type]
         return result
-
-
-def with_partition(message: Message, partition: int = PARTITION) -> Message:
-    """Return a record on another partition."""
-    return replace(message, record_partition=partition)

@@ -279,7 +279,7 @@ def test_latency_and_trace_belong_to_the_item_itself_after_a_refused_record(refu
 
 @pytest.mark.parametrize("columnar_min", [1, NEVER_COLUMNAR])
 def test_a_draft_contains_the_record_without_the_frame_of_a_registry(columnar_min: int) -> None:
-    """Whoever reads it later may have no registry."""
+    """A later reader may have no registry."""
     codec, frame = get_codec("indicator"), make_registry_header(7)
     gate = Gate(LAW, load_shipped_treaties(), framing=Framing({}, {frame: codec.header}), columnar_min=columnar_min)
     plain = make_message(1)

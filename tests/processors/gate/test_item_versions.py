@@ -182,7 +182,7 @@ def test_a_subscriber_tells_the_items_of_agencies_apart(worker: Worker) -> None:
     notices = [read_notice(worker.process(message)) for message in (SECOND, make_message(1, **CUSTOMS), THIRD)]
     for notice in notices:
         assert history.compare(notice, b"") is Repetition.NONE
-        history.hand_out(notice, b"")
+        history.note_delivered(notice, b"")
     second, customs, third = notices
     assert second.indicator_id == customs.indicator_id == third.indicator_id
     assert second.item_id == third.item_id != customs.item_id

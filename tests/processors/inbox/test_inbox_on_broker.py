@@ -1,4 +1,4 @@
-"""Sealed by one State, opened once by the other, handed out by its subscribers: on both brokers."""
+"""Sealed by one State, opened once by the other, delivered by its subscribers: on both brokers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from processors.conversation import batch_driver
 from processors.inbox.inbox_processor import InboxProcessor
-from sharing._subscriber import Subscriber, UnreadableNotice
+from sharing._notice_intake import UnreadableNotice
+from sharing._subscriber import Subscriber
 from sharing.errors import InputError
 from sharing.topology.topics import ACTS, CONVERSATIONS, INBOX, INBOX_URGENT, QUARANTINE
 from tests.kafka.topic_io import read_records, write_records
@@ -46,7 +47,7 @@ def send(broker: Broker, sender: FakeState, inbox: FakeInbox, *topics: str, **ch
 def subscribe(
     broker: Broker, inbox: FakeInbox, reader: str = "case-system", group: str | None = None
 ) -> tuple[list[Notice], list[UnreadableNotice]]:
-    """Return what a new subscriber hands out, and what it reports."""
+    """Return what a new subscriber delivers, and what it reports."""
     reported: list[UnreadableNotice] = []
     with Subscriber(
         broker.bootstrap,

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import Final
 
 from sharing.desk.web.catalogue import _
+from sharing.desk.web.code_words import name_country
 from sharing.law.facts import NONE
-from sharing.model.countries import STATES, country_name
+from sharing.model.countries import STATES
 
 _SPECIAL: Final = MappingProxyType(
     {
@@ -44,7 +45,7 @@ def name_value(value: str, fact: str = "") -> str:
         fact: The fact that has it; "" for a marking.
     """
     if fact == "origin.state" and value in STATES:
-        return country_name(value)
+        return name_country(value)
     if fact == "origin.state" and value == NONE:
         return _("It belongs to no other State")
     plain = _SPECIAL.get(value) or value.replace("_", " ").capitalize()

@@ -1,0 +1,37 @@
+"""Sentences that keep of which template and values they are made, so that a page can say them in another language.
+
+A sentence is a text in English, and used as one: in messages of errors, in logs, on the command line. What shows it to
+people in another language translates its template, and puts the values into that.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+
+class Sentence(str):  # noqa: SLOT000 a copy of it, such as by pickle, keeps its template by `__dict__`
+    """A text in English, with its template and the values in it.
+
+    Attributes:
+        template: The text, with `%(name)s` for each value.
+        values: The values by their names: codes, ids, numbers, or sentences.
+    """
+
+    template: str
+    values: dict[str, Any]
+
+    def __new__(cls, template: str, /, **values: Any) -> Self:
+        """Return the sentence that a template and values make."""
+        made = super().__new__(cls, template % values if values else template)
+        made.template, made.values = template, values
+        return made
+
+
+say = Sentence
+"""Makes a sentence. By this name `sharing.tools.desk_messages` finds what is to be translated."""
+
+
+def get_sentence(error: BaseException) -> str:
+    """Return what an error says, as the sentence that it was raised with."""
+    said = error.args[0] if error.args else ""
+    return said if isinstance(said, str) else str(error)

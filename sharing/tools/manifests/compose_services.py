@@ -1,0 +1,106 @@
+"""Services of the Compose project: without privileges, with the settings and secrets that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sharing.tools.manifests import kafka_node, registry
+from sharing.tools.manifests.common import IMAGE, TLS_PORT, USER_ID, pinned_image, tls_settings
+
+Service = dict[str, Any]
+
+SECRETS = "/run/secrets"
+BUS, MONITORING, FRONT, OFFICERS = "bus", "monitoring", "front", "officers"
+"""Networks: of the brokers' clients, of Prometheus, of its pages, and of the pages of the desks."""
+
+REGISTRY_URL = f"https://{registry.HOST}:{registry.PORT}/apis/ccompat/v7"
+BOOTSTRAP = f"{kafka_node.HOST}:{TLS_PORT}"
+
+
+def make_service(image: str, networks: list[str], memory: str, **fields: Any) -> Service:
+    """Return a service without privileges and with a read-only file system."""
+    return {
+        "image": image,
+        "restart": "unless-stopped",
+        "networks": networks,
+        "read_only": True,
+        "tmpfs": ["/tmp"],  # noqa: S108 inside the container
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "mem_limit": memory,
+        "pids_limit": 512,
+        "logging": {"driver": "local", "options": {"max-size": "20m", "max-file": "5"}},
+        **fields,
+    }
+
+
+def make_healthcheck(*test: str, start_seconds: int = 30) -> dict[str, Any]:
+    """Return a health check of a service."""
+    return {
+        "test": ["CMD", *test],
+        "interval": "10s",
+        "timeout": "10s",
+        "retries": 3,
+        "start_period": f"{start_seconds}s",
+    }
+
+
+def make_secret(source: str, target: str | None = None) -> dict[str, str]:
+    """Return the reference of a service to a secret."""
+    return {"source": source, "target": target or source}
+
+
+def make_certificate_secrets(name: str) -> list[dict[str, str]]:
+    """Return the secrets of a client: its certificate, key and CA, under the names that `tls_settings` uses."""
+    return [make_secret("ca.pem"), make_secret(f"{name}.pem", "tls.pem"), make_secret(f"{name}.key", "tls.key")]
+
+
+def make_bus_service(
+    command: list[str],
+    networks: list[str],
+    name: str,
+    settings: Mapping[str, str],
+    secrets: Sequence[dict[str, str]] = (),
+    registry_user: str = registry.READER,
+    **fields: Any,
+) -> Service:
+    """Return a service that runs a command of the `sharing` image.
+
+    Args:
+        command: The command.
+        networks: Names of its networks.
+        name: CN of its certificate.
+        settings: Its settings, without those of certificates and Schema Registry.
+        secrets: References to further secrets.
+        registry_user: User name at the Schema Registry.
+        fields: Further fields of the service.
+    """
+    password = registry.password_file(registry_user)
+    registry_settings = {
+        "SHARING_REGISTRY": REGISTRY_URL,
+        "SHARING_REGISTRY_USER": registry_user,
+        "SHARING_REGISTRY_PASSWORD_FILE": f"{SECRETS}/{password}",
+        "SHARING_REGISTRY_CA": f"{SECRETS}/ca.pem",
+    }
+    return make_service(
+        IMAGE, networks, "1g",
+        build={
+            "context": "../..", "dockerfile": "deploy/Containerfile", "args": {"BASE": pinned_image("PYTHON_DIGEST")}
+        },
+        user=f"{USER_ID}:{USER_ID}",
+        command=command,
+        environment={**settings, **tls_settings(SECRETS), **registry_settings},
+        secrets=[*make_certificate_secrets(name), *secrets, make_secret(password)],
+        **fields,
+    )  # fmt: skip
+
+
+def format_loopback_port(port: int) -> str:
+    """Return a port that is published on this machine only."""
+    return f"127.0.0.1:{port}:{port}"
+
+
+def make_dependencies(**conditions: str) -> dict[str, dict[str, str]]:
+    """Return what must have happened before a service starts, by the other service."""
+    return {service: {"condition": condition} for service, condition in conditions.items()}
