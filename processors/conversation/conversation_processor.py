@@ -35,7 +35,7 @@ from processors.exactly_once.batch import ConsumedRecord
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.events import Decided, Event, Replied, TimePassed
 from sharing.conversation.received_events import ReceivedEvent
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.due_index import DueItem
 from sharing.conversation_state.entries import KeptConversation
 from sharing.conversation_state.item_keys import read_item_key

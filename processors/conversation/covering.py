@@ -9,15 +9,15 @@ conversation checks, and the law is asked again before anything leaves. Whatever
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from processors.conversation.conversation_result import ConversationOutcome, KeptState
 from processors.conversation.kept_law import KeptLaw, list_opening_roles, require_received_fit
+from processors.conversation.partition_covers import PartitionCovers
 from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
 from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.events import Opened
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import AskKind, Refusal
 from sharing.conversation_state.covers import Cover, Covers, make_covers_key
 from sharing.conversation_state.due_index import DueItem
@@ -51,19 +51,6 @@ class CoverChange(NamedTuple):
     covers: Covers
     is_changed: bool
     act: Act
-
-
-@dataclass(slots=True)
-class PartitionCovers:
-    """The covers of one partition, during one batch.
-
-    Attributes:
-        kept: What is kept.
-        verified: The rulings that were verified again in this batch, by their digest; None where that has failed.
-    """
-
-    kept: Covers
-    verified: dict[str, VerifiedRuling | None] = field(default_factory=dict)
 
 
 @final

@@ -13,7 +13,8 @@ from processors.conversation.sending import MessageWriter, SendingContext
 from processors.conversation.steps import ActWriter, ConversationBatch, Step
 from processors.inbox.refusals import build_quarantine_record
 from sharing.conversation.deliveries import is_forgettable
-from sharing.conversation.receiver import ReceivedItem, is_received_forgettable
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import is_received_forgettable
 from sharing.conversation_state.entries import KeptConversation, encode_conversation, encode_received
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Final, final
 
 from processors.conversation.draft_reading import ReadDraft, read_draft
 from sharing.conversation.asks import Ask
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.terms import Terms
 from sharing.conversation_state.entries import KeptConversation
 from sharing.disclosure.law_in_force import ItemLaw, LawInForce

@@ -22,7 +22,7 @@ from sharing.conversation.received_events import (
     ReceivedEvent,
     ResultReceived,
 )
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import AskKind
 from sharing.conversation_state.item_keys import pack_uuid

@@ -27,7 +27,7 @@ from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits, OutputRe
 from processors.inbox.refusals import RefusalError
 from sharing.conversation.events import Amend, Answered, Effect, Ended, Opened, Send, SentAgain
 from sharing.conversation.received_events import ReceivedEffect, Reply
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
 from sharing.model.vocabulary import NoticeKind, Urgency
 from sharing.rulings.reply_making import ReplyContext, make_reply

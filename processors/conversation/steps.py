@@ -12,7 +12,8 @@ from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits, OutputRe
 from sharing.conversation.events import Effect, Escalate, Event, Opened, Overdue
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import InboxCopy, ReceivedEffect, ReceivedEvent, Shred
-from sharing.conversation.receiver import ReceivedItem, advance_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received
 from sharing.conversation_state.due_index import DueItem
 from sharing.conversation_state.entries import KeptConversation
 from sharing.conversation_state.item_keys import make_own_key, make_received_key
@@ -22,7 +23,7 @@ from sharing.rulings.signing import FindOfficer, VerifiedRuling
 from sharing.topology.topics import ACTS, INBOX, INBOX_URGENT
 
 if TYPE_CHECKING:
-    from processors.conversation.covering import PartitionCovers
+    from processors.conversation.partition_covers import PartitionCovers
     from sharing.conversation.turn import Law
     from sharing.conversation_state.batch_entries import BatchEntries
     from sharing.disclosure.law_in_force import LawInForce

@@ -16,7 +16,7 @@ from sharing.audit.log_head import LogHead
 from sharing.errors import DecodeError
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import AuditLogName
-from sharing.serialization.avro_primitives import encode_bytes, encode_long
+from sharing.serialization.avro_primitives import encode_bytes, encode_long, read_string
 from sharing.serialization.codec import HEADER_LENGTH, Codec, get_codec, get_split_codecs
 from sharing.sign.content_commitment import COMMITMENT_BYTES, NONCE_BYTES
 from sharing.sign.merkle_tree import HASH_BYTES, compute_root, hash_leaf, hash_leaves, hash_prefixed_leaves
@@ -195,9 +195,9 @@ def read_entry_id(entry: bytes, log: AuditLogName) -> str:
         DecodeError: It is no such entry.
     """
     if log is AuditLogName.DECISIONS and entry.startswith(_DECISION_HEADER):
-        return _read_string(entry, HEADER_LENGTH)[0]
+        return _read_id(entry, 0)
     if log is AuditLogName.ACTS and entry.startswith(_ACT_HEADER):
-        return _read_string(entry, _read_string(entry, HEADER_LENGTH)[1])[0]
+        return _read_id(entry, 1)
     fields: dict[str, Any] = get_codec(log.entry_schema).decode(entry)  # of another release
     return str(fields["indicator_id" if log is AuditLogName.DECISIONS else "item_id"])
 
@@ -206,29 +206,14 @@ _DECISION_HEADER: Final = get_codec("decision").header
 _ACT_HEADER: Final = get_codec("act").header
 
 
-def _read_string(data: bytes, start: int) -> tuple[str, int]:
-    """Return the Avro string at a position, and the position behind it.
-
-    Raises:
-        DecodeError: There is none.
-    """
-    length, shift, position = 0, 0, start
-    while True:
-        if position >= len(data) or shift > 21:  # noqa: PLR2004 no text here has more bytes
-            raise DecodeError("an entry of the audit log is cut off", cause="MALFORMED")
-        byte = data[position]
-        position += 1
-        length |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            break
-    end = position + (length >> 1)
-    if length & 1 or end > len(data):
-        raise DecodeError("an entry of the audit log is cut off", cause="MALFORMED")
+def _read_id(entry: bytes, strings_before: int) -> str:
+    position = HEADER_LENGTH
     try:
-        return data[position:end].decode(), end
-    except UnicodeDecodeError:
-        raise DecodeError("an entry of the audit log has an id that is no text", cause="MALFORMED") from None
+        for _ in range(strings_before):
+            position = read_string(entry, position)[1]
+        return read_string(entry, position)[0]
+    except (IndexError, ValueError):
+        raise DecodeError("an entry of the audit log has no id of an item", cause="MALFORMED") from None
 
 
 def _encode_head(

@@ -11,7 +11,7 @@ from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk
 from sharing.console.inbox_items import InboxItem, find_inbox_items
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import match_ids, read_history

@@ -13,7 +13,7 @@ from sharing.console.connection import ConsoleConnection
 from sharing.console.printable import to_printable
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.entries import decode_entry
 from sharing.conversation_state.item_keys import pack_uuid
 from sharing.conversation_state.open_asks import decode_asks

@@ -13,7 +13,7 @@ from sharing.console.own_items import OwnItem
 from sharing.console.printable import to_printable
 from sharing.conversation.asks import Officer
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import DeliveryStatus
 from sharing.conversation_state.entries import decode_entry
 from sharing.disclosure.amendments import CORRECTABLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sharing.console.connection import ConsoleConnection
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.entries import decode_received
 from sharing.conversation_state.item_keys import make_received_key, pack_uuid
 from sharing.kafka.conversation_reader import EntryTable

@@ -9,7 +9,7 @@ from sharing.conversation.received_events import InboxCopy, Shred
 from sharing.model.urgency import URGENT_LEVELS
 
 if TYPE_CHECKING:
-    from sharing.conversation.receiver import ReceivedItem
+    from sharing.conversation.received_item import ReceivedItem
     from sharing.conversation.revision import Revision
     from sharing.model.vocabulary import Urgency
 

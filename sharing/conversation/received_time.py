@@ -13,7 +13,7 @@ from sharing.conversation.vocabulary import AskStatus, Consequence
 
 if TYPE_CHECKING:
     from sharing.conversation.received_events import ReceivedEffect
-    from sharing.conversation.receiver import ReceivedItem
+    from sharing.conversation.received_item import ReceivedItem
 
 UNHEARD_MS: Final = EARLY_MS + GRACE_MS
 """How long after an answer the other State says at the latest what became of it."""

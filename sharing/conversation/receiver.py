@@ -6,8 +6,7 @@ acknowledging it destroys the copies. So does the end of the time for which an i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, assert_never
 
 from sharing.conversation.asks import REMEMBERED_MS, Ask, GivenAnswer, Publisher, find_next_due
@@ -31,7 +30,6 @@ from sharing.conversation.kinds import KINDS
 from sharing.conversation.received_events import (
     Blocked,
     ChangingEvent,
-    InboxCopy,
     NoticeReceived,
     OfferReceived,
     OfferWithdrawn,
@@ -42,6 +40,7 @@ from sharing.conversation.received_events import (
     ResultReceived,
     ResultTold,
 )
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.received_time import find_unheard_end, follow_time
 from sharing.conversation.resending import answer_again
 from sharing.conversation.revision import NO_REVISION, Revision
@@ -57,51 +56,6 @@ COPIES_MS: Final = 365 * DAY_MS
 
 FORGOTTEN_MS: Final = REMEMBERED_MS
 """How long after its last change any other item is forgotten: until then, an old message of it may arrive."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedItem:
-    """Everything about one item of another State.
-
-    Attributes:
-        item: Id of the item.
-        from_state: The providing State.
-        state: The receiving State, which is this State.
-        revision: The newest that was put into the inbox.
-        recalled: The last one that is recalled. Nothing up to it is readable or becomes so.
-        asks: The Asks put to this State's people, by the id that the other State gave them.
-        results: What became of the replies, by Ask.
-        conditions: Hashes of the conditions that were offered, by Ask.
-        inbox: The messages about it that are in the inbox.
-        retain_until: Until when the newest revision may be kept, in UTC milliseconds; None without a limit.
-        rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
-        changed_at: When it has changed last, in UTC milliseconds.
-    """
-
-    item: str
-    from_state: str
-    state: str
-    revision: Revision = NO_REVISION
-    recalled: Revision = NO_REVISION
-    asks: Mapping[str, Ask] = field(default_factory=dict)
-    results: Mapping[str, str] = field(default_factory=dict)
-    conditions: Mapping[str, str] = field(default_factory=dict)
-    inbox: tuple[InboxCopy, ...] = ()
-    retain_until: int | None = None
-    rulings: Mapping[str, int] = field(default_factory=dict)
-    changed_at: int = 0
-
-    def has_in_inbox(self, message: str) -> bool:
-        """Return whether a message is in the inbox."""
-        return any(copy.message == message for copy in self.inbox)
-
-    def count_open(self) -> int:
-        """Return how many Asks are open."""
-        return sum(ask.is_open for ask in self.asks.values())
-
-    def count_early(self) -> int:
-        """Return how many withdrawals have come before their offers."""
-        return sum(ask.revision == NO_REVISION for ask in self.asks.values())
 
 
 Received = tuple[ReceivedItem, tuple[ReceivedEffect, ...]]

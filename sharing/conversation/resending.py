@@ -16,14 +16,14 @@ from sharing.model.vocabulary import NoticeKind, Outcome
 
 if TYPE_CHECKING:
     from sharing.conversation.deliveries import Delivery
-    from sharing.conversation.receiver import ReceivedItem
+    from sharing.conversation.received_item import ReceivedItem
     from sharing.conversation.turn import Turn
 
 
 def send_again(turn: Turn, event: ResendOrdered) -> None:
     """Send again what States have of an item, what they are asked, and what became of their answers."""
     base, named = turn.conversation, event.states
-    sent = [each for each in turn.list_sent() if each.revision == base.revision and _is_named(each.state, named)]
+    sent = [each for each in turn.list_sent() if _is_named(each.state, named) and _is_newest(turn, each)]
     for delivery in sent:
         if _is_permitted(turn, delivery):
             is_correction = any(
@@ -56,6 +56,14 @@ def answer_again(received: ReceivedItem, event: ResendOrdered) -> tuple[Reply | 
 
 def _is_named(state: str, states: frozenset[str] | None) -> bool:
     return states is None or state in states
+
+
+def _is_newest(turn: Turn, delivery: Delivery) -> bool:
+    """Return whether nothing later is delivered to the State, or waits. An amendment may change nothing for it."""
+    return not any(
+        each.state == delivery.state and each.revision > delivery.revision
+        for each in turn.conversation.deliveries.values()
+    )
 
 
 def _is_permitted(turn: Turn, delivery: Delivery) -> bool:

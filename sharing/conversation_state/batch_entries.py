@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.covers import Covers, decode_covers, encode_covers, make_covers_key
 from sharing.conversation_state.due_index import DueIndex, DueItem, StateView
 from sharing.conversation_state.entries import (

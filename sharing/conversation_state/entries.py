@@ -9,7 +9,8 @@ from functools import cache
 from typing import Final
 
 from sharing.conversation.deliveries import Conversation, due
-from sharing.conversation.receiver import ReceivedItem, due_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import due_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import DeliveryStatus, ReplyResult
 from sharing.conversation_state.ask_fields import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import AskKind
 from sharing.conversation_state.entries import decode_entry
 from sharing.conversation_state.item_keys import ESCALATION_PREFIX, UUID_BYTES, pack_uuid

@@ -75,9 +75,6 @@ class AskSource(Part, Protocol):
     def find(self, ask_id: str) -> FoundAsk | None:
         """Return an open Ask; None if there is none with this id."""
 
-    def list_item(self, provider: str, item: str) -> tuple[FoundAsk, ...]:
-        """Return the open Asks about an item of a State."""
-
 
 class PublisherPart(Part, Protocol):
     """Publishes items under one agency."""

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from sharing._publisher import Publisher
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.entries import decode_entry
 from sharing.conversation_state.item_keys import IN_PREFIX

@@ -33,12 +33,12 @@ from sharing.conversation.received_events import (
     ResultTold,
     Shred,
 )
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.received_time import UNHEARD_MS
 from sharing.conversation.receiver import (
     COPIES_MS,
     FORGOTTEN_MS,
     OFFER_LASTS_MAX,
-    ReceivedItem,
     advance_received,
     due_received,
     is_received_forgettable,

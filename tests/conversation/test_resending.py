@@ -48,6 +48,23 @@ def test_of_several_revisions_the_newest_is_sent_again_as_a_correction() -> None
     assert (sent.state, sent.revision, sent.kind) == ("DE", Revision(2), NoticeKind.CORRECTION)
 
 
+def test_what_an_amendment_did_not_change_for_a_state_is_sent_again() -> None:
+    story = Story(disclosed("DE"), held("FR"))
+    story.decide(disclosed("DE"), disclosed("FR"), amendment=1)
+    again = [effect for effect in repeat(story) if isinstance(effect, Send)]
+    assert [(each.state, each.revision, each.kind) for each in again] == [
+        ("DE", Revision(1), NoticeKind.ITEM), ("FR", Revision(1, 1), NoticeKind.ITEM),
+    ]  # fmt: skip
+
+
+def test_an_older_revision_is_not_sent_again_while_a_newer_one_waits() -> None:
+    story = Story(held("DE"))
+    story.rule(AskKind.APPROVE, JUDGE, Answer.APPROVED)
+    assert [effect for effect in repeat(story) if isinstance(effect, Send)]
+    story.decide(held("DE"), version=2)
+    assert not [effect for effect in repeat(story) if isinstance(effect, Send)], "it would have the newer content"
+
+
 def test_questions_that_are_open_are_put_again_and_withdrawals_repeated() -> None:
     story = Story(offered("DE", "c"), disclosed("FR"))
     offer = story.find_ask(AskKind.ACCEPT)

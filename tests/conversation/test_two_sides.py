@@ -23,7 +23,8 @@ from sharing.conversation.received_events import (
     ResultReceived,
     Shred,
 )
-from sharing.conversation.receiver import ReceivedItem, advance_received, due_received, is_received_forgettable
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received, due_received, is_received_forgettable
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus
 from sharing.model.times import DAY_MS

@@ -9,7 +9,8 @@ from sharing.conversation.deliveries import Conversation
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import OfferReceived
-from sharing.conversation.receiver import ReceivedItem, advance_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import AskKind

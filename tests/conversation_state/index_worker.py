@@ -6,7 +6,8 @@ from processors.exactly_once.state_store import Overlay, StateStore, StoreBacken
 from processors.exactly_once.state_store_backends import MemoryBackend
 from sharing.conversation.events import TimePassed
 from sharing.conversation.received_events import OfferReceived
-from sharing.conversation.receiver import ReceivedItem, advance_received, due_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received, due_received
 from sharing.conversation.revision import Revision
 from sharing.conversation_state.batch_entries import BatchEntries
 from sharing.conversation_state.due_index import DueIndex, DueItem

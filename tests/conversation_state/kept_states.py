@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.entries import (
     KeptConversation,
     decode_conversation,

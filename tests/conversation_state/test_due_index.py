@@ -25,7 +25,8 @@ from processors.sealing.sent_streams import SentStreams
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.events import Replied
 from sharing.conversation.received_events import OfferReceived, OfferWithdrawn
-from sharing.conversation.receiver import ReceivedItem, advance_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer
 from sharing.conversation_state import due_index

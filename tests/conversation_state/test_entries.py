@@ -15,7 +15,7 @@ from sharing.conversation.asks import Ask, GivenAnswer, Publisher
 from sharing.conversation.deliveries import SENT_MS, Conversation, Delivery, due
 from sharing.conversation.events import AmendmentOrdered, RecallOrdered, Replied
 from sharing.conversation.received_events import InboxCopy
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import Answer, DeliveryStatus

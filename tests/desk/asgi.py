@@ -123,9 +123,6 @@ class FakeBoard:
     def find(self, ask_id: str) -> FoundAsk | None:
         return self.shown.by_id.get(ask_id)
 
-    def list_item(self, provider: str, item: str) -> tuple[FoundAsk, ...]:
-        return tuple(each for each in self.shown.asks if (each.provider, each.item) == (provider, item))
-
 
 def make_services(clock: Clock | None = None, **changes: Any) -> DeskServices:
     """Return fake services: officers `anna` and `bert`, no broker. `changes` replaces parts."""

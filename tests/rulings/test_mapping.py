@@ -7,7 +7,8 @@ from dataclasses import replace
 from sharing.conversation.asks import GRACE_MS, Ask
 from sharing.conversation.events import Covered, Refused, Ruled, TimePassed
 from sharing.conversation.received_events import NoticeReceived, Reply
-from sharing.conversation.receiver import ReceivedItem, advance_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus, Refusal
 from sharing.model.times import DAY_MS

@@ -21,7 +21,8 @@ from sharing.conversation.received_events import (
     Reply,
     ResultReceived,
 )
-from sharing.conversation.receiver import ReceivedItem, advance_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal, ReplyResult
 from sharing.errors import DecodeError, InputError

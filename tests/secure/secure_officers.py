@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import SecretStr
 
 from sharing.conversation.asks import Ask
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.conversation_state.item_keys import ITEM_PREFIXES
 from sharing.kafka.officer_writer import OfficerWriter

@@ -8,7 +8,7 @@ from typing import Any
 
 from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.asks import Ask
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.entries import KeptConversation
 from sharing.disclosure.decided import read_recipient
 from sharing.ids import make_item_id

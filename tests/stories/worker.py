@@ -29,7 +29,7 @@ from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP, SealingKeys
 from sharing.cli.items.outcome_history import OutcomeHistory
 from sharing.conversation.asks import Officer
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import NO_REVISION
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.conversation_state.item_keys import ITEM_PREFIXES

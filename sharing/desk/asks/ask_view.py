@@ -147,11 +147,6 @@ class AskView:
         """By which law it is asked, and which kind of information it is about."""
         return show_law(self.terms or AskedTerms(is_known=False))
 
-    @property
-    def can_be_claimed(self) -> bool:
-        """Whether the officer may claim it, and pass it on."""
-        return self.bar is None and self.found.ask.is_open
-
 
 def make_ask_view(
     services: DeskServices, found: FoundAsk, terms: AskedTerms | None, officer: Officer, now: int

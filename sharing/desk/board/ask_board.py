@@ -81,15 +81,6 @@ class AskBoard:
         """Return the open Ask with an id; None if there is none."""
         return self._view.by_id.get(ask_id)
 
-    def list_item(self, provider: str, item: str) -> tuple[FoundAsk, ...]:
-        """Return the open Asks about an item, in the order of the list.
-
-        Args:
-            provider: The State that provides it.
-            item: Its id.
-        """
-        return tuple(found for found in self._view.asks if found.item == item and found.provider == provider)
-
     def subscribe(self, notify: Callable[[], None]) -> Callable[[], None]:
         """Have a function called, in the board's thread, whenever there is another view. Return what ends that."""
         with self._lock:

@@ -16,7 +16,7 @@ from sharing.console.item_timeline import ItemPlace
 from sharing.console.received_items import ReceivedPlace
 from sharing.conversation.asks import Ask, Publisher
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import NO_REVISION
 from sharing.desk.broker_state import BrokerState
 from sharing.desk.changes import ChangeFeed

@@ -11,7 +11,7 @@ from sharing.console.openings import is_answered, list_opening_roles
 from sharing.console.received_items import ReceivedPlace
 from sharing.console.timeline import TimelineEvent
 from sharing.conversation.asks import Ask
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import NO_REVISION
 from sharing.desk.contents.received_terms import ReceivedTerms
 from sharing.desk.items.condition_words import ShownCondition, describe_conditions

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sharing._publisher import Publisher
 from sharing.conversation.events import Overdue, TimePassed
-from sharing.conversation.receiver import ReceivedItem, advance_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, Refusal
 from sharing.errors import InfrastructureError

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Final, NamedTuple, TypeVar
 
 from sharing.conversation.asks import Ask
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.errors import InfrastructureError

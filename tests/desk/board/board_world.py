@@ -8,7 +8,7 @@ from typing import Any
 
 from sharing.console.found_asks import FoundAsk
 from sharing.conversation.received_events import OfferReceived
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms, hash_condition
 from sharing.conversation_state.entries import KeptConversation, encode_conversation, encode_received
@@ -134,9 +134,6 @@ class BoardWorld:
 
     def find(self, ask_id: str) -> FoundAsk | None:
         return self.view().by_id.get(ask_id)
-
-    def list_item(self, provider: str, item: str) -> tuple[FoundAsk, ...]:
-        return tuple(each for each in self.view().asks if (each.provider, each.item) == (provider, item))
 
     # The law behind the Asks.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.reply import ReplyKind
@@ -13,9 +12,6 @@ from tests.faults.checker import Breach, Violation
 from tests.faults.records import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents
 from tests.faults.sealed.handling_checker import is_resend
-
-SAID_BY: Final = {ReplyKind.ANSWER: ActKind.REPLIED, ReplyKind.RESULT: ActKind.REPLY_RESULT}
-"""The act behind each kind of reply whose number is checked."""
 
 
 def find_ruling_violations(contents: ConversationContents) -> list[Violation]:

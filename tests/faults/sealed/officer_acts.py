@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus
 from sharing.disclosure.decided import read_recipient
 from sharing.errors import InputError

@@ -21,7 +21,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.entries import decode_entry
 from sharing.errors import InfrastructureError
 from sharing.kafka.conversation_reader import EntryTable, KeptEntry

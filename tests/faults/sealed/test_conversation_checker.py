@@ -15,7 +15,8 @@ from sharing.conversation.deliveries import Conversation
 from sharing.conversation.events import Opened, Replied, Send
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import OfferWithdrawn
-from sharing.conversation.receiver import ReceivedItem, advance_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, ReplyResult
 from sharing.conversation_state.entries import KeptConversation

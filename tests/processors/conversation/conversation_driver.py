@@ -15,7 +15,8 @@ from processors.exactly_once.state_store import StateStore
 from processors.exactly_once.state_store_backends import MemoryBackend
 from sharing.conversation.asks import Ask, Officer
 from sharing.conversation.received_events import OfferReceived
-from sharing.conversation.receiver import ReceivedItem, advance_received
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.receiver import advance_received
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.batch_entries import BatchEntries

@@ -21,7 +21,7 @@ from sharing.conversation.deliveries import Conversation
 from sharing.conversation.events import Effect, Event, Ruled
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import ReceivedEffect
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.entries import KeptConversation

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.asks import Ask
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus, ReplyResult
 from sharing.conversation_state.entries import KeptConversation
 from sharing.model.vocabulary import MessageKind

@@ -8,7 +8,7 @@ from typing import Any
 
 from processors.conversation.conversation_result import ConversationOutcome, ConversationResult
 from processors.exactly_once.batch import OutputRecord
-from sharing.conversation.receiver import ReceivedItem
+from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.model.vocabulary import MessageKind

@@ -1,0 +1,21 @@
+"""What one batch knows of the covers of a partition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sharing.conversation_state.covers import Covers
+from sharing.rulings.signing import VerifiedRuling
+
+
+@dataclass(slots=True)
+class PartitionCovers:
+    """The covers of one partition, during one batch.
+
+    Attributes:
+        kept: What is kept.
+        verified: The rulings that were verified again in this batch, by their digest; None where that has failed.
+    """
+
+    kept: Covers
+    verified: dict[str, VerifiedRuling | None] = field(default_factory=dict)
