@@ -29,7 +29,7 @@ CONVERSATIONS = (
         AlertSeverity.WARNING,
         f'sum by ({GATE}) (increase(sharing_conversation_refused_total{{cause="TOO_MANY_OPEN"}}[<15m>])) > 0',
         "",
-        "Offers of another State are refused because too many are open",
+        "Offers or recalls of another State are refused because too many are open",
         "That State sends more than this State's people answer. What is refused is not put to anybody.",
     ),
     AlertRule(

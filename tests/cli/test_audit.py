@@ -227,9 +227,9 @@ def test_not_even_the_exporter_can_alter_the_message(exchange: Exchange) -> None
     with pytest.raises(TrustError, match="exported in the future"):
         check(exchange, exchange.resign(lambda content: content.update(exported_at=read_now() + DAY)))
     for field in ("state", "exported_at", "arrival", "record", "sender"):
-        with pytest.raises(TrustError, match="no proof of a message"):
+        with pytest.raises(TrustError, match="not a message proof"):
             check(exchange, exchange.resign(partial(_remove, field)))
-    with pytest.raises(TrustError, match="no proof of a message"):
+    with pytest.raises(TrustError, match="not a message proof"):
         check(exchange, exchange.resign(lambda content: content["arrival"].update(offset=-1)))
 
 
