@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from confluent_kafka import KafkaException
 
 from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.group_queries import list_group_members
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -34,13 +35,11 @@ def log_takeover(admin: AdminClient, config: LoopConfig, calls: CallWatch) -> No
     """
     try:
         with calls.track():
-            # Not `describe_consumer_groups`: librdkafka aborts the process if the connection to the coordinator is lost
-            # meanwhile (librdkafka 4605), as when workers start while brokers are restarted.
-            groups: Any = admin.list_groups(config.group, timeout=REQUEST_TIMEOUT_S)
+            members = list_group_members(admin, config.group, REQUEST_TIMEOUT_S)
     except KafkaException as failure:  # the embedded broker, or none that answers: the clients report what matters
         log.debug("group %s: %s", config.group, describe_kafka_error(failure))
         return
-    for member in (member for group in groups for member in group.members):
+    for member in members:
         if member.id[:-_SUFFIX_LENGTH] == config.instance:
             log.info(
                 "this worker takes the place of member %s of group %s, last seen from %s: either it was restarted, or "

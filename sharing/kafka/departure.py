@@ -5,12 +5,11 @@ Of a topic's records the operator sees numbers only: neither keys nor values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaException,
     TopicCollection,
@@ -21,6 +20,7 @@ from confluent_kafka.admin import AclOperation, AdminClient, OffsetSpec  # type:
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import look_up_topics, make_admin
 from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.group_queries import look_up_committed
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result, wait_until_shown
 from sharing.topology.acls import Principal
 from sharing.topology.topics import (
@@ -78,16 +78,18 @@ def measure_backlogs(bootstrap: str, state: str, properties: Mapping[str, Any] |
     read = {kind.topic(state): f"{gate}.inbox" for kind in _CONVERSATION_KINDS}
     published = {name: gate for name in list_state_topics(present, state) if find_topic_kind(name) is INDICATORS}
     groups = {**published, **read}
+    backlogs = []
     try:
-        return [
-            Backlog(topic, group, _count_waiting(admin, topic, present[topic], group))
-            for topic, group in groups.items()
-            if topic in present
-        ]
+        for topic, group in groups.items():
+            if topic in present:
+                every = [TopicPartition(topic, number) for number in range(present[topic])]
+                committed = look_up_committed(bootstrap, group, every, properties, ADMIN_SECONDS_MAX)
+                backlogs.append(Backlog(topic, group, _count_waiting(admin, every, committed)))
     except KafkaException as error:
         raise InfrastructureError(
             f"what waits for {state} cannot be counted: {describe_kafka_error(error)}; use the operator's certificate"
         ) from None
+    return backlogs
 
 
 def require_deletion_right(bootstrap: str, names: Iterable[str], properties: Mapping[str, Any] | None = None) -> None:
@@ -134,16 +136,13 @@ def delete_topics(bootstrap: str, names: Iterable[str], properties: Mapping[str,
     )
 
 
-def _count_waiting(admin: AdminClient, topic: str, partitions: int, group: str) -> int:
-    every = [TopicPartition(topic, number) for number in range(partitions)]
+def _count_waiting(
+    admin: AdminClient, every: Sequence[TopicPartition], committed: Mapping[tuple[str, int], int]
+) -> int:
     starts = _query_offsets(admin, every, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
     ends = _query_offsets(admin, every, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-    (future,) = admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group, every)], request_timeout=ADMIN_SECONDS_MAX
-    ).values()
-    answer = await_result(future, f"cannot read the offsets of {group}")
-    for committed in answer.topic_partitions:
-        starts[committed.partition] = max(starts[committed.partition], committed.offset)
+    for (_, partition), offset in committed.items():
+        starts[partition] = max(starts[partition], offset)
     return sum(max(0, end - starts[partition]) for partition, end in ends.items())
 
 

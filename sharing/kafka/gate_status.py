@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # re-exported without saying so
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error, error_code
+from sharing.kafka.group_queries import list_group_members, open_group, query_committed
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
 
 _SETTLE_SECONDS_MAX: Final = 10.0
@@ -46,22 +47,24 @@ def read_gate_status(
     Raises:
         InfrastructureError: The broker does not answer, or refuses.
     """
-    admin = make_admin(bootstrap, properties)
+    admin, asking = make_admin(bootstrap, properties), open_group(bootstrap, group, properties)
     deadline = time.monotonic() + _SETTLE_SECONDS_MAX
-    while True:
-        try:
-            return _read_status(admin, group, topics)
-        except KafkaException as error:  # a coordinator or a leader moves, or is only being made
-            if error_code(error) in AUTHORIZATION_ERRORS or time.monotonic() > deadline:
-                raise InfrastructureError(f"{group}: cannot be described ({describe_kafka_error(error)})") from None
-            time.sleep(_RETRY_SECONDS)
+    try:
+        while True:
+            try:
+                return _read_status(admin, asking, group, topics)
+            except KafkaException as error:  # a coordinator or a leader moves, or is only being made
+                if error_code(error) in AUTHORIZATION_ERRORS or time.monotonic() > deadline:
+                    raise InfrastructureError(f"{group}: cannot be described ({describe_kafka_error(error)})") from None
+                time.sleep(_RETRY_SECONDS)
+    finally:
+        asking.close()
 
 
-def _read_status(admin: AdminClient, group: str, topics: Mapping[str, int]) -> GateStatus:
-    described = admin.describe_consumer_groups([group], request_timeout=ADMIN_SECONDS_MAX)
-    workers = len(await_result(described[group], f"cannot describe {group}").members)
-    committed = _read_committed(admin, group)
+def _read_status(admin: AdminClient, asking: Consumer, group: str, topics: Mapping[str, int]) -> GateStatus:
+    workers = len(list_group_members(admin, group, ADMIN_SECONDS_MAX))
     places = [TopicPartition(topic, number) for topic, count in topics.items() for number in range(count)]
+    committed = query_committed(asking, places, ADMIN_SECONDS_MAX)
     ends = _read_offsets(admin, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
     unread = [place for place in places if _key(place) not in committed]
     done = {**_read_offsets(admin, unread, OffsetSpec.earliest()), **committed}  # type: ignore[no-untyped-call]
@@ -71,14 +74,6 @@ def _read_status(admin: AdminClient, group: str, topics: Mapping[str, int]) -> G
 
 def _key(place: TopicPartition) -> tuple[str, int]:
     return place.topic, place.partition
-
-
-def _read_committed(admin: AdminClient, group: str) -> dict[tuple[str, int], int]:
-    answers = admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group)], request_timeout=ADMIN_SECONDS_MAX
-    )
-    offsets = await_result(answers[group], f"cannot read the offsets of {group}").topic_partitions or ()
-    return {_key(place): place.offset for place in offsets if place.offset >= 0}
 
 
 def _read_offsets(admin: AdminClient, places: Iterable[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:

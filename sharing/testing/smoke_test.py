@@ -20,6 +20,7 @@ from sharing.audit.block import decode_entries
 from sharing.errors import DecodeError, SharingError
 from sharing.kafka.clients import look_up_topics, make_admin, require_topics
 from sharing.kafka.directory_reader import DirectoryReader
+from sharing.kafka.group_queries import list_group_members
 from sharing.model.effects import PERMITTING_EFFECTS
 from sharing.model.vocabulary import Authority
 from sharing.packs.library import find_law
@@ -213,8 +214,7 @@ class SmokeTest:
         group = str(GATE_PRINCIPAL.group_prefix)
         try:
             admin = make_admin(self._bootstrap, self._get_client_properties(OPERATOR))
-            futures = admin.describe_consumer_groups([group], request_timeout=_REQUEST_SECONDS_MAX)
-            members = len(futures[group].result(_REQUEST_SECONDS_MAX).members)
+            members = len(list_group_members(admin, group, _REQUEST_SECONDS_MAX))
         except (SharingError, KafkaException, TimeoutError):
             return f"cannot find out whether a gate of {PROVIDER} is running (group {group})"
         if members:

@@ -6,9 +6,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
-from sharing.kafka.clients import client_properties, make_admin, make_consumer
+from sharing.kafka.clients import client_properties, make_consumer
+from sharing.kafka.group_queries import open_group, query_committed
 
 POLL_S = 0.02
 LEADERS_S = 10.0
@@ -96,17 +97,16 @@ class GroupObserver(Observer):
     """
 
     def __init__(self, bootstrap: str, group: str, topic: str) -> None:
-        self._admin = make_admin(bootstrap)
-        partitions = self._admin.list_topics(topic, timeout=10).topics[topic].partitions
-        self._request = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in partitions])
+        self._asking = open_group(bootstrap, group)
+        partitions = self._asking.list_topics(topic, timeout=10).topics[topic].partitions
+        self._places = [TopicPartition(topic, number) for number in partitions]
         self._base = 0
         self._base = self._count_when_ready()
 
     def count_records(self) -> int:
         """Return by how much the committed offsets have grown since the observer was created."""
-        (future,) = self._admin.list_consumer_group_offsets([self._request], request_timeout=10).values()
-        committed: list[TopicPartition] = future.result().topic_partitions
-        return sum(max(each.offset, 0) for each in committed) - self._base
+        return sum(query_committed(self._asking, self._places, 10).values()) - self._base
 
     def close(self) -> None:
-        """Do nothing: an admin client has no connection to close."""
+        """Disconnect from the broker."""
+        self._asking.close()
