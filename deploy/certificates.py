@@ -4,8 +4,8 @@
 
 It generates a CA whose key is not kept; certificates valid for 30 days for the broker, the Schema Registry, every
 client and the pages of every desk; and passwords for the registry and Grafana. It signs the shipped law pack of each
-State with a key that is not kept. It makes the keys of each State: for its desk a wrapping key and a reader's key,
-for its registrar a signing key; the root keys are not kept. A deployment uses its own CA, every client generates its
+State with a key that is not kept. It makes the keys of each State, and gives each service those that it needs; the root
+keys are not kept. A deployment uses its own CA, every client generates its
 own key, each State holds a ceremony for its keys, and its law office signs its law.
 
 Only the owner can open the folder. The files in it are world-readable: containers run as other users, and each file is
@@ -29,24 +29,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sharing.errors import InputError
-from sharing.keystore.private_key import WRAP_ROLE
 from sharing.packs.library import find_law, get_pack_path
 from sharing.packs.signature import SIGNATURE_SUFFIX, sign_pack
 from sharing.testing.demo.keys import StateKeys, make_demo_keys
 from sharing.tools.manifests import registry
-from sharing.tools.manifests.common import PACK_KEY_FILE
-from sharing.tools.manifests.compose_desk import TRUST_FILE, name_desk_files, name_registrar_files
+from sharing.tools.manifests.common import PACK_KEY_FILE, TRUST_FILE
+from sharing.tools.manifests.compose_desk import name_pages
+from sharing.tools.manifests.compose_keys import ROLES, name_key_archive, name_passphrase, name_reader_files
 from sharing.tools.manifests.kafka_node import BROKER, HOST
-from sharing.tools.manifests.private_files import (
-    KEY_ARCHIVE,
-    KEY_PASSPHRASE,
-    READER_KEY,
-    READER_PASSPHRASE,
-)
+from sharing.tools.manifests.private_files import READER_KEY, READER_PASSPHRASE
 from sharing.tools.script import run_script
 from sharing.topology.acls import list_principals
 from sharing.topology.partners import parse_partners
-from sharing.trust.public_keys import KeyRole
 
 VALIDITY = timedelta(days=30)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -85,7 +79,7 @@ def write_secrets(folder: Path, names: list[str], hosts: list[str], states: Sequ
     for name in names:
         authority.issue(name, [client])
     for state in states:
-        authority.issue(name_desk_files(state)["pages.pem"].removesuffix(".pem"), [server], ["localhost"])
+        authority.issue(name_pages(state), [server], ["localhost"])
     broker = (folder / f"{BROKER}.key").read_bytes() + (folder / f"{BROKER}.pem").read_bytes()
     _write_file(folder / f"{BROKER}.keystore", broker)
     _write_file(folder / "grafana-password", secrets.token_urlsafe(24).encode())
@@ -142,22 +136,23 @@ def _write_signed_packs(folder: Path, states: Sequence[str]) -> None:
 
 
 def _write_state_keys(folder: Path, states: Sequence[str]) -> None:
-    """Write what each State's desk and registrar need of its keys; the rest of them is not kept."""
+    """Write what each service needs of its State's keys; the rest of them is not kept."""
     with tempfile.TemporaryDirectory() as temporary:
         made = make_demo_keys(states, Path(temporary) / "keys", days=VALIDITY.days, keeps_registrar=True)
         _write_file(folder / TRUST_FILE, made.trust_file.read_bytes())
         for state, keys in made.states.items():
-            desk, registrar = name_desk_files(state), name_registrar_files(state)
-            _write_file(folder / desk[READER_KEY], keys.reader_file.read_bytes())
-            _write_file(folder / desk[READER_PASSPHRASE], keys.reader_passphrase_file.read_bytes())
-            _write_file(folder / desk[KEY_PASSPHRASE], keys.passphrase_file.read_bytes())
-            _write_key_archive(folder / desk[KEY_ARCHIVE], keys, WRAP_ROLE)
-            _write_key_archive(folder / registrar[KEY_ARCHIVE], keys, KeyRole.REGISTRAR)
+            reader = name_reader_files(state)
+            _write_file(folder / reader[READER_KEY], keys.reader_file.read_bytes())
+            _write_file(folder / reader[READER_PASSPHRASE], keys.reader_passphrase_file.read_bytes())
+            _write_file(folder / name_passphrase(state), keys.passphrase_file.read_bytes())
+            for holder, roles in ROLES.items():
+                _write_key_archive(folder / name_key_archive(holder, state), keys, roles)
 
 
-def _write_key_archive(path: Path, keys: StateKeys, role: str) -> None:
-    """Write the documents of a key folder, and the private keys of one role."""
-    files = [*keys.folder.glob("*.json"), *(keys.folder / "private").glob(f"{role}.*.key")]
+def _write_key_archive(path: Path, keys: StateKeys, roles: Sequence[str]) -> None:
+    """Write the documents of a key folder, and the private keys of some roles."""
+    private = (keys.folder / "private").glob("*.key")
+    files = [*keys.folder.glob("*.json"), *(file for file in private if file.name.partition(".")[0] in roles)]
     with tarfile.open(path, "w") as archive:
         for file in sorted(files):
             archive.add(file, file.relative_to(keys.folder).as_posix())

@@ -31,6 +31,7 @@ from processors.health.broker_clock import BrokerClock
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints, bind_metrics
 from processors.inbox_keys import InboxKeySource
+from processors.key_watch import KeyWatch
 from processors.law_source import LawSource
 from processors.officer_follower import OfficerFollower
 from processors.pack_reloader import PackReloader
@@ -164,6 +165,7 @@ def _add_keyed_services(
     get_version = partial(_get_statement_version, own_keys)
     read_register = partial(_read_register, _open_register(inputs, own_keys))
     app.add_service(DirectoryHeartbeat(state, connect, get_version, read_register))
+    app.add_service(KeyWatch(own_keys.folder, read_clock))
 
 
 def _make_sources(

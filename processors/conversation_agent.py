@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from processors.conversation.batch_driver import BatchDriver, BatchWork, DriverResult
+from processors.conversation.batch_driver import BatchDriver
+from processors.conversation.batch_work import BatchWork, DriverResult
 from processors.health.last_scrape import show_failure
 from sharing.conversation_state.covers import make_covers_key
 from sharing.errors import SharingError

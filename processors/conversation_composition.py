@@ -13,13 +13,14 @@ from processors.conversation.escalation_outbox import EscalationOutbox
 from processors.conversation_agent import ConversationAgent, ConversationSources
 from processors.exactly_once.batch import OutputLimits
 from processors.exactly_once.loop import ExactlyOnceLoop
-from processors.health.audit_metrics import show_uncovered
+from processors.health.audit_observer import show_uncovered
 from processors.health.batch_clock import BatchClock
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.conversation_observer import ConversationObserver
 from processors.inbox.inbox_processor import InboxProcessor
 from sharing.conversation_state.due_order import DueOrder
-from sharing.telemetry import metrics
+from sharing.telemetry import audit_metrics, conversation_metrics
+from sharing.topology.topic_kinds import TopicScope
 from sharing.topology.topics import (
     CHECKPOINTS,
     CONVERSATIONS,
@@ -30,7 +31,6 @@ from sharing.topology.topics import (
     REPLIES,
     RULINGS,
     URGENT,
-    TopicScope,
     list_conversation_kinds,
 )
 from sharing.topology.witnesses import WitnessPlan
@@ -82,8 +82,8 @@ class WorkerParts:
         outcomes: Tells agencies what became of their items; None where it is switched off.
         state_folder: Folder in which the worker keeps a local copy of its conversations; None to keep it in memory.
         witness_plan: Who witnesses whom.
-        witness_beginnings: The logs that are witnessed again behind a gap (`Witness`).
-        time_stamper: Gets time stamps of the own checkpoints; None if no service is configured.
+        witness_beginnings: The logs that are witnessed again after a gap (`Witness`).
+        time_stamper: Gets time stamps of the State's own checkpoints; None if no service is configured.
     """
 
     app: App
@@ -185,8 +185,8 @@ def add_conversation(
     )
     opened.write_last = lambda batch: driver.write_last(batch, sources.sealing.get_signing_key(batch.now_ms))
     show_uncovered(driver.checkpoints)
-    metrics.prepare_audit(parts.witness_plan.witnesses, (state, *parts.witness_plan.witnessed))
-    metrics.DEADLINES_WAIT.set_function(lambda: loop.horizon_wait_s)
+    audit_metrics.prepare_audit(parts.witness_plan.witnesses, (state, *parts.witness_plan.witnessed))
+    conversation_metrics.DEADLINES_WAIT.set_function(lambda: loop.horizon_wait_s)
     endpoints.find_inbox_problem = lambda: (
         "a batch is not conserved" if observer.broken else agent.waits_for or sources.officers.problem
     )

@@ -16,7 +16,7 @@ from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.directory_logs import STALL_SECONDS_MAX
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.model.directory import Directory
-from sharing.telemetry import metrics
+from sharing.telemetry import directory_metrics
 from sharing.trust.key_statement import TrustedKeys
 
 log = logging.getLogger(__name__)
@@ -120,22 +120,22 @@ class DirectoryFollower(Service):
     def _apply_snapshot(self, reader: DirectoryReader, snapshot: Directory) -> None:
         now_ms = _now_ms()
         version = snapshot.get_version(now_ms)
-        _set_for_states(metrics.DIRECTORY_UNREADABLE, reader.unreadable)
-        _set_for_states(metrics.DIRECTORY_UNCONFIRMED, reader.unconfirmed)
-        _set_for_states(metrics.DIRECTORY_WITHOUT_TOPICS, snapshot.get_unreachable_states(now_ms))
-        metrics.DIRECTORY_IGNORED.set(reader.ignored_count)
+        _set_for_states(directory_metrics.DIRECTORY_UNREADABLE, reader.unreadable)
+        _set_for_states(directory_metrics.DIRECTORY_UNCONFIRMED, reader.unconfirmed)
+        _set_for_states(directory_metrics.DIRECTORY_WITHOUT_TOPICS, snapshot.get_unreachable_states(now_ms))
+        directory_metrics.DIRECTORY_IGNORED.set(reader.ignored_count)
         if version != self._version:  # also when an entry has expired
             if self._version is not None:
-                metrics.DIRECTORY_CHANGES.inc()
+                directory_metrics.DIRECTORY_CHANGES.inc()
             self._version = version
-            metrics.DIRECTORY_INFO.info({"version": version})
+            directory_metrics.DIRECTORY_INFO.info({"version": version})
             log.info("directory at version %s, %s States", version, len(snapshot.entries))
         if snapshot is self._snapshot:
             return
         self._snapshot = snapshot
-        metrics.DIRECTORY_ENTRIES.set(len(snapshot.entries))
+        directory_metrics.DIRECTORY_ENTRIES.set(len(snapshot.entries))
         announced = (entry.announced_at.timestamp() for entry in snapshot.entries.values())
-        metrics.DIRECTORY_ANNOUNCED.set(max(announced, default=0))
+        directory_metrics.DIRECTORY_ANNOUNCED.set(max(announced, default=0))
 
 
 def _now_ms() -> int:

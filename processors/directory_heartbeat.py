@@ -19,7 +19,7 @@ from mode import Service
 from sharing.errors import SharingError
 from sharing.kafka.directory_writer import DirectoryWriter, RenewalResult
 from sharing.officers.register import Register
-from sharing.telemetry import metrics
+from sharing.telemetry import directory_metrics
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class DirectoryHeartbeat(Service):
         self._read_register = read_register
         self._writer: DirectoryWriter | None = None
         self._reported: str | None = None
-        metrics.DIRECTORY_STATEMENT_EXPIRY.labels(state).set(0)
+        directory_metrics.DIRECTORY_STATEMENT_EXPIRY.labels(state).set(0)
         super().__init__(**options)
 
     async def beat(self) -> None:
@@ -66,7 +66,7 @@ class DirectoryHeartbeat(Service):
         except SharingError as error:
             self._report(f"the directory statement of {self._state} is not renewed: {error}")
             return
-        metrics.DIRECTORY_STATEMENT_EXPIRY.labels(self._state).set(expires_at / 1000)
+        directory_metrics.DIRECTORY_STATEMENT_EXPIRY.labels(self._state).set(expires_at / 1000)
         self._report(problem)
 
     def _renew(self) -> tuple[int, str | None]:

@@ -1,7 +1,9 @@
 """Sends escalation messages by mail and webhook, after the commit and at least once.
 
 Each channel has its own task and its own list of what waits, so that one that fails holds up no other. What a channel
-has collected is one message: deadlines that were missed while the worker was away arrive as one digest. A failure is
+has collected is one message: deadlines that were missed while the worker was away arrive as one digest. After a message
+a channel pauses, unless something more urgent comes: otherwise a feed of which each item is held would send a message
+every second, and people would stop reading them. A failure is
 logged once and tried again, with growing waits, until it succeeds; meanwhile what is added joins the next attempt.
 `EscalationOutbox` keeps in the state store what was not sent. Nothing here blocks the exactly-once loop or raises into
 it.
@@ -13,7 +15,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mode import Service
@@ -22,12 +24,21 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from processors.escalation_channels import EscalationChannel
 from sharing.conversation_state.escalation_messages import make_message
 from sharing.conversation_state.escalations import Escalation, EscalationKey
-from sharing.telemetry import metrics
+from sharing.model.vocabulary import Urgency
+from sharing.telemetry import conversation_metrics
 
 log = logging.getLogger(__name__)
 
 COLLECT_SECONDS: Final = 0.5
 """How often a channel looks for what is to be sent. What comes in between is one message."""
+
+PAUSES_SECONDS: Final[Mapping[Urgency, float]] = {
+    Urgency.UNKNOWN: 3_600.0,
+    Urgency.ORDINARY: 3_600.0,
+    Urgency.URGENT: 300.0,
+    Urgency.EMERGENCY: 10.0,
+}
+"""How long after a message what is so urgent waits for the next. Whatever goes earlier takes along all that waits."""
 
 WAIT_SECONDS_MAX: Final = 60.0
 """The longest wait between two attempts."""
@@ -44,6 +55,7 @@ class EscalationService(Service):
         clock: Returns the time in UTC milliseconds.
         link: Where the console shows an Ask, without its id.
         wait_s: The wait after the first failure, in seconds.
+        monotonic: Returns seconds that only grow.
     """
 
     mundane_level = "debug"
@@ -56,18 +68,21 @@ class EscalationService(Service):
         link: str | None = None,
         *,
         wait_s: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
         **options: Any,
     ) -> None:
         self._channels = channels
         self._clock = clock
         self._link = link
         self._wait_s = wait_s
+        self._monotonic = monotonic
+        self._told_at: dict[str, float] = {}
         self._lock = threading.Lock()
         self._waiting: dict[str, dict[EscalationKey, Escalation]] = {channel.name: {} for channel in channels}
         self._counted = Counter[str]()
         self._sent: dict[EscalationKey, Escalation] = {}
         for channel in channels:
-            metrics.prepare_escalations(channel.name)
+            conversation_metrics.prepare_escalations(channel.name)
         super().__init__(**options)
 
     def submit(self, escalations: Iterable[Escalation]) -> None:
@@ -112,9 +127,19 @@ class EscalationService(Service):
 
     async def _serve(self, channel: EscalationChannel) -> None:
         while not self.should_stop:
-            if self._waiting[channel.name]:
+            if self._is_time(channel):
                 await self._retry(channel)
             await self.sleep(COLLECT_SECONDS)
+
+    def _is_time(self, channel: EscalationChannel) -> bool:
+        """Return whether something waits that is urgent enough to be told so soon after the last message."""
+        told_at = self._told_at.get(channel.name)
+        with self._lock:
+            urgencies = {escalation.urgency for escalation in self._waiting[channel.name].values()}
+        if told_at is None:
+            return bool(urgencies)
+        passed = self._monotonic() - told_at
+        return any(passed >= PAUSES_SECONDS[urgency] for urgency in urgencies)
 
     async def _retry(self, channel: EscalationChannel) -> None:
         """Send what waits; if that fails, again, until it succeeds or the worker stops."""
@@ -122,9 +147,9 @@ class EscalationService(Service):
         def note_failure(attempt: RetryCallState) -> None:
             outcome = attempt.outcome
             error = None if outcome is None else outcome.exception()
-            metrics.ESCALATIONS_FAILED.labels(channel.name).inc()
+            conversation_metrics.ESCALATIONS_FAILED.labels(channel.name).inc()
             if attempt.attempt_number == 1:
-                metrics.ESCALATIONS_FAILING_SINCE.labels(channel.name).set(time.time())
+                conversation_metrics.ESCALATIONS_FAILING_SINCE.labels(channel.name).set(time.time())
                 log.error(
                     "escalation messages by %s cannot be sent (%s); they are tried again: check its settings, and that "
                     "the server answers",
@@ -148,8 +173,9 @@ class EscalationService(Service):
         if not taken:
             return
         await channel.send(make_message(list(taken.values()), self._clock(), self._link, more))
-        metrics.ESCALATIONS_SENT.labels(channel.name).inc()
-        metrics.ESCALATIONS_FAILING_SINCE.labels(channel.name).set(0)
+        self._told_at[channel.name] = self._monotonic()
+        conversation_metrics.ESCALATIONS_SENT.labels(channel.name).inc()
+        conversation_metrics.ESCALATIONS_FAILING_SINCE.labels(channel.name).set(0)
         with self._lock:
             self._counted[channel.name] -= more
             waiting = self._waiting[channel.name]

@@ -162,7 +162,7 @@ def decide_batch(  # noqa: PLR0913, PLR0917 each is a different part of the work
             result.add_counts(part)
             told.add_part(part)
             sealed = NOTHING_SEALED if sealing is None else sealing.seal_part(part.outputs)
-            yield from log.add_entries(part.outputs.group_decisions(), *sealed)
+            yield from log.add_entries(part.outputs.group_decisions(), sealed.message_roots, sealed.commit)
             yield from part.outputs.iter_other_outputs()
             del part  # before the next part is computed
     if covered != len(batch.messages) or not is_balanced(result):

@@ -12,12 +12,13 @@ from processors.exactly_once.batch import OutputLimits
 from processors.exactly_once.loop_config import LoopConfig
 from processors.gate.outcome_blocks import OutcomeBlocks, OutcomeTopics
 from processors.gate_keys import GateKeySource
-from processors.health.audit_metrics import show_uncovered
+from processors.health.audit_observer import show_uncovered
 from processors.sealing.amendment_opening import AmendmentOpening
 from processors.sealing.indicator_opening import IndicatorOpening
 from processors.sealing.loop_sealing import LoopSealing
 from sharing.model.vocabulary import AuditLogName
-from sharing.topology.topics import AMENDMENTS, GATE_STATE, OUTCOMES, TopicScope, list_output_kinds
+from sharing.topology.topic_kinds import TopicScope
+from sharing.topology.topics import AMENDMENTS, GATE_STATE, OUTCOMES, list_output_kinds
 from sharing.trust.public_keys import KeyRole
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from sharing.errors import SettingsError
 from sharing.kafka.tls import read_identity, tls_properties
 from sharing.topology.acls import Principal
 from sharing.topology.partners import read_partners
-from sharing.topology.topics import INDICATORS, Role
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import INDICATORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

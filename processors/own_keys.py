@@ -16,11 +16,16 @@ def open_own_keys(settings: Settings) -> OnlineKeys | None:
     """Return the State's own keys where it has keys and trusts those of others; None where it has neither.
 
     Raises:
-        SettingsError: There is one without the other, so that a worker would send unsealed what must be sealed; or
-            the address of the token is wrong, or its module is not installed.
+        SettingsError: There is one without the other, so that a worker would send unsealed what must be sealed; the
+            trust file is not there; or the address of the token is wrong, or its module is not installed.
         InputError: The passphrase file, or the file with the PIN of the token, is unusable.
     """
     if (settings.trust_file is None) != (settings.key_folder is None):
         missing = "SHARING_TRUST_FILE" if settings.trust_file is None else "SHARING_KEY_FOLDER"
         raise SettingsError(f"{missing} is not set: a gate that seals needs its own keys and the pins of other States")
-    return open_configured_keys(settings)
+    if settings.trust_file is not None and not settings.trust_file.exists():
+        raise SettingsError(
+            f"SHARING_TRUST_FILE: {settings.trust_file} is not there, and a gate that trusts nobody withholds "
+            "everything: correct the name, or pin the root of a State with `sharing trust add`"
+        )
+    return open_configured_keys(settings, settings.state)

@@ -30,7 +30,7 @@ from sharing.packs.history import PackHistory
 from sharing.packs.library import COMMON_RULES_FILE, TREATIES_FILE, Law, find_law, get_pack_path
 from sharing.packs.signature import SIGNATURE_SUFFIX, read_public_keys
 from sharing.settings import Settings
-from sharing.telemetry import metrics
+from sharing.telemetry import law_metrics
 from sharing.telemetry.logs import describe_exception
 
 log = logging.getLogger(__name__)
@@ -210,7 +210,7 @@ class PackReloader(Service):
         self._gate = self._make_gate(law)
         self._law = law
         _set_pack_metrics(after)
-        metrics.PACK_CHANGES.inc()
+        law_metrics.PACK_CHANGES.inc()
         older = after.consolidated_at < before.consolidated_at
         log.log(
             logging.WARNING if older else logging.INFO,
@@ -238,7 +238,7 @@ def check_pack_dates(pack: Pack, now_ms: int) -> None:
             f"pack {pack.code} {pack.version} was consolidated on {pack.consolidated_at}, which is in the future "
             f"(the clock says {today}): correct the clock or use an earlier pack"
         )
-    if not pack.rules_in_force(today):
+    if not pack.list_rules_in_force(today):
         raise SettingsError(
             f"no rule of pack {pack.code} {pack.version} is in force on {today}: install a current pack"
         )
@@ -271,11 +271,11 @@ def _describe(pack: Pack) -> str:
 
 
 def _set_pack_metrics(pack: Pack) -> None:
-    metrics.PACK_INFO.info({"state": pack.state, "version": pack.version, "sha256": pack.sha256})
-    metrics.PACK_CONSOLIDATED.set(_to_timestamp(pack.consolidated_at))
-    metrics.PACK_EXPIRY.set(_compute_expiry(pack))
+    law_metrics.PACK_INFO.info({"state": pack.state, "version": pack.version, "sha256": pack.sha256})
+    law_metrics.PACK_CONSOLIDATED.set(_to_timestamp(pack.consolidated_at))
+    law_metrics.PACK_EXPIRY.set(_compute_expiry(pack))
     for rule in pack.rules:
-        metrics.RULE_ERRORS.labels(rule.id)  # an increase is visible only if the series exists from the start
+        law_metrics.RULE_ERRORS.labels(rule.id)  # an increase is visible only if the series exists from the start
 
 
 def _compute_expiry(pack: Pack) -> float:

@@ -1,4 +1,4 @@
-"""Gets time stamps of the State's own checkpoints from a service (RFC 3161), beside the loop that writes them.
+"""Gets time stamps of the State's own checkpoints from a service (RFC 3161), outside the loop that writes them.
 
 One request at a time, each bounded in time and size. A service that does not answer, hangs, or answers something else
 holds up nothing: the failure is counted, logged once, and tried again with growing waits, by then with the newest
@@ -14,7 +14,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from mode import Service
@@ -26,11 +25,11 @@ from sharing.audit.time_stamp import (
     RESPONSE_BYTES_MAX,
     RESPONSE_TYPE,
     make_query,
+    require_service,
     verify_checkpoint_stamp,
 )
-from sharing.errors import SettingsError
 from sharing.interop.time_stamp_roots import read_time_stamp_roots
-from sharing.telemetry import metrics
+from sharing.telemetry import audit_metrics
 from sharing.trust.faults import TrustError
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class TimeStamper(Service):
 
     Args:
         url: Address of the service.
-        roots: The roots that are believed.
+        roots: The roots of the trusted services.
         clock: Returns the time in UTC milliseconds.
         interval_ms: How long after a time stamp of a log was written the next one is due.
         timeout_s: How long one request may take, in seconds.
@@ -93,11 +92,11 @@ class TimeStamper(Service):
         self._wanted: dict[str, SignedNote] = {}
         self._arrived: dict[str, ArrivedStamp] = {}
         self._failures = Counter[str]()
-        metrics.prepare_time_stamps()
+        audit_metrics.prepare_time_stamps()
         super().__init__(**options)
 
     def ask(self, wanted: Mapping[str, SignedNote]) -> None:
-        """Take the checkpoints that are to be stamped, in the place of those of the last call."""
+        """Take the checkpoints that are to be stamped, in place of those of the last call."""
         with self._lock:
             self._arrived = {origin: stamp for origin, stamp in self._arrived.items() if origin in wanted}
             self._wanted = {
@@ -118,10 +117,11 @@ class TimeStamper(Service):
     async def _serve(self) -> None:
         failed = 0
         while not self.should_stop:
-            origin, note = self._choose()
-            if note is None:
+            chosen = self._choose()
+            if chosen is None:
                 await self.sleep(LOOK_SECONDS)
                 continue
+            origin, note = chosen
             try:
                 await self._stamp(origin, note)
             except (ServiceError, TrustError) as error:
@@ -133,11 +133,11 @@ class TimeStamper(Service):
                     log.info("the time-stamping service answers again")
                 failed = 0
 
-    def _choose(self) -> tuple[str, SignedNote | None]:
+    def _choose(self) -> tuple[str, SignedNote] | None:
         """Return the origin of the log whose turn it is, and its newest checkpoint; None if none is to be stamped."""
         with self._lock:
             if not self._wanted:
-                return "", None
+                return None
             origin = min(self._wanted, key=lambda name: (self._failures[name], name))
             return origin, self._wanted[origin]
 
@@ -145,7 +145,7 @@ class TimeStamper(Service):
         """Count a failure, and log the first one of several. The next attempt is with another log, if one waits."""
         self._failures[origin] += 1
         is_invalid = isinstance(error, TrustError)
-        metrics.AUDIT_TIME_STAMPS.labels("INVALID" if is_invalid else "UNREACHABLE").inc()
+        audit_metrics.AUDIT_TIME_STAMPS.labels("INVALID" if is_invalid else "UNREACHABLE").inc()
         if is_first:
             log.error(
                 "checkpoints are not time-stamped (%s); it is tried again: check SHARING_TIME_STAMP_URL and "
@@ -166,9 +166,8 @@ class TimeStamper(Service):
         except (ClientError, OSError, TimeoutError, ValueError) as error:  # whose texts may quote the address
             raise ServiceError(f"the service does not answer: {type(error).__name__}") from None
         checkpoint = read_checkpoint(note.to_bytes())
-        await asyncio.to_thread(
-            verify_checkpoint_stamp, response, checkpoint, self._roots, self._clock(), query.nonce
-        )  # fmt: skip
+        now = self._clock()
+        await asyncio.to_thread(verify_checkpoint_stamp, response, checkpoint, self._roots, now, query.nonce)
         with self._lock:
             self._failures.pop(origin, None)
             self._arrived[origin] = ArrivedStamp(note.text, response)
@@ -206,10 +205,7 @@ def open_time_stamper(settings: Settings, clock: Callable[[], int]) -> TimeStamp
     url = settings.time_stamp_url
     if url is None:
         return None
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise SettingsError("SHARING_TIME_STAMP_URL must begin with https:// or http://")
     roots = read_time_stamp_roots(settings)
-    if not roots:
-        raise SettingsError("SHARING_TIME_STAMP_URL needs SHARING_TIME_STAMP_ROOTS, the service's root in PEM form")
+    require_service(url, roots)
     make_query(b"-")  # so that a missing library is found at the start
     return TimeStamper(url, roots, clock, interval_ms=settings.time_stamp_interval_ms)

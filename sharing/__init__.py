@@ -27,10 +27,11 @@ if TYPE_CHECKING:
         SettingsError,
         SharingError,
     )
-    from sharing.model.decision import Condition, PackReference, RuleReference
+    from sharing.model.decision import PackReference
     from sharing.model.indicator import Indicator
     from sharing.model.notice import Notice
     from sharing.model.offer import Offer
+    from sharing.model.recipient_terms import Condition, RuleReference
     from sharing.serialization.codec import decode_record
     from sharing.serialization.framing import Framing
     from sharing.serialization.schema_registry import registry_framing
@@ -63,7 +64,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Condition": "sharing.model.decision",
+    "Condition": "sharing.model.recipient_terms",
     "DecodeError": "sharing.errors",
     "Framing": "sharing.serialization.framing",
     "InboxReader": "sharing._inbox_reader",
@@ -77,7 +78,7 @@ _MODULES = {
     "PackReference": "sharing.model.decision",
     "Publisher": "sharing._publisher",
     "PublisherMetrics": "sharing.telemetry.client_metrics",
-    "RuleReference": "sharing.model.decision",
+    "RuleReference": "sharing.model.recipient_terms",
     "SettingsError": "sharing.errors",
     "SharingError": "sharing.errors",
     "Subscriber": "sharing._subscriber",

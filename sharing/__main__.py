@@ -15,6 +15,9 @@ def main() -> None:
             "run pip install 'sharing-bus[cli]'\n"
         )
         sys.exit(2)
+    except KeyboardInterrupt:  # nothing handles signals yet
+        sys.stderr.write("interrupted before the command has begun: nothing was done\n")
+        sys.exit(130)
     run_command_line()
 
 

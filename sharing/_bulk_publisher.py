@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -142,14 +142,15 @@ class BulkPublisher:
         Raises:
             InfrastructureError: As `commit`.
         """
-        self.commit([], BulkProgress(0, ""))
+        self.commit([], lambda: BulkProgress(0, ""))
 
-    def commit(self, records: Sequence[PreparedRecord], progress: BulkProgress) -> None:
+    def commit(self, records: Iterable[PreparedRecord], finish: Callable[[], BulkProgress]) -> None:
         """Publish records, all or none of them.
 
         Args:
-            records: The records.
-            progress: How far the load has come with them.
+            records: The records. The first are on their way while the next are made.
+            finish: Called when all are on their way, before they are committed; returns how far the load has come with
+                them.
 
         Raises:
             InfrastructureError: The broker refuses or does not answer, or another run took the place of this one. Then
@@ -159,6 +160,7 @@ class BulkPublisher:
             self._producer.begin_transaction()
             for record in records:
                 self._produce(record)
+            progress = finish()
             position = TopicPartition(
                 self._place.topic, self._place.partition, progress.published, metadata=f"{_METADATA}{progress.last}"
             )

@@ -14,8 +14,10 @@ from sharing.model.recent_map import RecentMap
 from sharing.serialization.cloud_events import EventHeaderBuilder
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.telemetry.tracing import new_traceparent
-from sharing.topology.topics import AGENCY_PATTERN, FOREIGN_BATCH_BYTES_MAX, INDICATORS
+from sharing.telemetry.tracing import make_traceparent
+from sharing.topology.name_patterns import AGENCY_PATTERN
+from sharing.topology.topic_kinds import FOREIGN_BATCH_BYTES_MAX
+from sharing.topology.topics import INDICATORS
 
 if TYPE_CHECKING:
     from sharing.kafka.indicator_sealing import IndicatorSealing
@@ -96,7 +98,7 @@ class RecordPreparer:
         value = data if self._sealing is None else self._sealing.seal_indicator(identity.encode(), data, now_ms)
         if now_ms != self._instant_ms:
             self._instant_ms, self._instant_headers = now_ms, self._headers.at_instant(now_ms)
-        headers = self._instant_headers.build_headers(f"{identity}/{item.version}", identity, new_traceparent())
+        headers = self._instant_headers.build_headers(f"{identity}/{item.version}", identity, make_traceparent())
         return PreparedRecord(identity, item.version, digest, value, headers)
 
     def remember_record(self, record: PreparedRecord) -> None:

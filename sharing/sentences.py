@@ -33,5 +33,5 @@ say = Sentence
 
 def get_sentence(error: BaseException) -> str:
     """Return what an error says, as the sentence that it was raised with."""
-    said = error.args[0] if error.args else ""
-    return said if isinstance(said, str) else str(error)
+    sentence = error.args[0] if error.args else ""
+    return sentence if isinstance(sentence, str) else str(error)

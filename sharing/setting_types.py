@@ -12,7 +12,7 @@ from sharing.errors import InputError
 from sharing.model.countries import normalise_country
 from sharing.model.pack_code import normalise_pack_code
 from sharing.passkeys.origin import make_origin
-from sharing.topology.topics import AGENCY_PATTERN
+from sharing.topology.name_patterns import AGENCY_PATTERN
 
 _LOG_BEGINNING: Final = r"[a-z]{2}\.sharing/(?:decisions|acts)/[0-9]{1,6}@[0-9]{1,13}"
 _SERVER: Final = (

@@ -7,21 +7,21 @@ without a default fails if it is not set.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sharing.errors import SettingsError
-from sharing.model.validation_errors import describe_error, suggest_nearest
+from sharing.model.validation_errors import describe_error
+from sharing.setting_sources import (
+    CONFIG_VARIABLE,
+    make_file_source,
+    name_source,
+    reject_unknown_variables,
+    require_settings_file,
+)
 from sharing.setting_types import (
     AgencyId,
     AgencyIds,
@@ -34,11 +34,7 @@ from sharing.setting_types import (
     StateCodes,
 )
 from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS
-from sharing.topology.topics import PURPOSE_PATTERN, READER_NAME_PATTERN
-
-CONFIG_VARIABLE = "SHARING_CONFIG"
-
-_SHOWN_MAX = 80
+from sharing.topology.name_patterns import PURPOSE_PATTERN, READER_NAME_PATTERN
 
 
 class Settings(BaseSettings):
@@ -76,7 +72,7 @@ class Settings(BaseSettings):
     )
     witness_again: LogBeginnings | None = Field(
         default=None,
-        description="Logs that are witnessed again behind a gap, with the size to begin at: de.sharing/acts/0@1234.",
+        description="Logs that are witnessed again after a gap, with the size to begin at: de.sharing/acts/0@1234.",
     )
     trust_writers_time: bool = Field(
         default=False,
@@ -304,12 +300,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Use arguments, then the environment, then the file, and no other sources."""
         del dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, _file_source(settings_cls))
-
-
-def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
-    path = os.environ.get(CONFIG_VARIABLE)
-    return TomlConfigSettingsSource(settings_cls, toml_file=Path(path) if path else None)
+        return (init_settings, env_settings, make_file_source(settings_cls))
 
 
 def load_settings(**options: Any) -> Settings:
@@ -321,52 +312,24 @@ def load_settings(**options: Any) -> Settings:
     Raises:
         SettingsError: A setting is unknown or wrong, or the file cannot be read.
     """
-    _require_settings_file()
-    _reject_unknown_variables()
+    require_settings_file()
+    reject_unknown_variables(Settings.model_fields)
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         first_error = error.errors(include_url=False, include_input=False)[0]
         field, sentence = describe_error({**first_error, "input": None}, Settings)
-        raise SettingsError(f"{_name_source(field, options)}: {sentence}") from None
+        raise SettingsError(f"{name_source(field, options)}: {sentence}") from None
     except (OSError, ValueError) as error:
         raise SettingsError(f"the settings file {os.environ.get(CONFIG_VARIABLE)} cannot be read: {error}") from None
 
 
 def find_setting_origins() -> dict[str, str]:
     """Return the source of each setting's value: `environment`, `file` or `default`."""
-    _require_settings_file()
+    require_settings_file()
     environment = EnvSettingsSource(Settings)()
-    file = _file_source(Settings)()
+    file = make_file_source(Settings)()
     return {
         name: "environment" if name in environment else "file" if name in file else "default"
         for name in Settings.model_fields
     }
-
-
-def _variable_name(field: str) -> str:
-    return f"SHARING_{field.upper()}"
-
-
-def _name_source(field: str, options: Mapping[str, Any]) -> str:
-    """Return what the user must correct: the option and its value, or the setting. A setting may be a secret."""
-    value = options.get(field)
-    if isinstance(value, str):
-        printable = "".join(character if character.isprintable() else "?" for character in value)
-        return f"--{field.removeprefix('desk_').replace('_', '-')} {printable[:_SHOWN_MAX]!r}"
-    return f"{_variable_name(field)} (or `{field}` in the settings file)"
-
-
-def _require_settings_file() -> None:
-    path = os.environ.get(CONFIG_VARIABLE)
-    if path and not Path(path).is_file():
-        raise SettingsError(f"{CONFIG_VARIABLE} names {path}, which is not a file")
-
-
-def _reject_unknown_variables() -> None:
-    known = {_variable_name(name) for name in Settings.model_fields} | {CONFIG_VARIABLE}
-    for name in sorted(os.environ):
-        if name.upper().startswith("SHARING_") and name.upper() not in known:
-            raise SettingsError(
-                f"unknown setting {name}{suggest_nearest(name.upper(), known)}; `sharing settings` lists them"
-            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -84,11 +85,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.nodeid.partition("::")[0] not in _BEGIN_FIRST)  # the others keep their order
 
 
+def pytest_collection_finish() -> None:
+    """Hide the switches of the suite, which every module has read by now: programs refuse unknown settings."""
+    for name in ("SHARING_EXAMPLES", "SHARING_SCREENSHOTS"):
+        os.environ.pop(name, None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start Kafka faster, as soon as the file that this needs is there."""
     if item.get_closest_marker("kafka"):
         with suppress(KafkaUnavailableError):  # the fixture `kafka` skips the test
             java_cache.use_cache()
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    """Let no test change what the next one logs: commands that serve set the level, and replace handlers."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    for handler in [each for each in root.handlers if each not in handlers]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture

@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS, DIRECTORY
+from tests.audit.audit_fixtures import make_id
+from tests.audit.audited_bus import STATES, prepare_audited_bus
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[1]
@@ -66,11 +71,11 @@ def _pip(*arguments: str) -> None:
 def run(installed: Path, tmp_path: Path) -> Run:
     """Return a function that runs the installed `sharing` in an empty folder."""
 
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHARING_")}
         return subprocess.run(
             [sys.executable, "-c", PROGRAM, *arguments],
-            env={**inherited, "PYTHONPATH": str(installed), "HOME": str(tmp_path)},
+            env={**inherited, **settings, "PYTHONPATH": str(installed), "HOME": str(tmp_path)},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -128,6 +133,26 @@ def test_packs_treaties_and_cases_are_in_the_wheel(run: Run) -> None:
     result = run("law", "test", "CH", "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["failed"] == []
+
+
+def test_a_proof_is_checked_with_the_wheel_and_the_pinned_roots_alone(run: Run, tmp_path: Path) -> None:
+    item, proof = make_id(0), tmp_path / "decision.tlog-proof"
+    with EmbeddedBroker() as broker:
+        broker.create_topics([kind.topic("CH") for kind in (DECISIONS, ACTS, CHECKPOINTS)], 1)
+        broker.create_topics([DIRECTORY.topic(state) for state in STATES], 1)
+        bus = prepare_audited_bus(broker, tmp_path / "bus", 0, 3, 2)
+        trust = {"SHARING_TRUST_FILE": str(bus.trust_file), "SHARING_STATE": "CH"}
+        made = run("audit", "prove", item, "--output", str(proof), "--bootstrap", broker.bootstrap, **trust)
+        assert made.returncode == 0, made.stderr
+    checked = run("audit", "check-proof", str(proof), "--trust-file", str(bus.trust_file), "--json")
+    assert checked.returncode == 0, checked.stderr
+    document = json.loads(checked.stdout)
+    assert (document["item"], sorted(document["cosigned_by"])) == (item, ["DE", "FR"])
+    assert document["record"]["recipients"][0]["rules"][0]["citation"]
+    proof.write_bytes(proof.read_bytes().replace(b"\nindex 0\n", b"\nindex 1\n"))
+    altered = run("audit", "check-proof", str(proof), "--trust-file", str(bus.trust_file))
+    assert (altered.returncode, altered.stdout) == (1, "")
+    assert "has a checkpoint of another log than its entry, or of another block" in altered.stderr
 
 
 def test_the_duty_desk_has_its_templates_styles_and_words(installed: Path, tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ AUDIT = (
         f"time() - max by ({GATE}) (sharing_audit_unstamped_timestamp_seconds > 0) > <1h:seconds>",
         "",
         "The State's checkpoints are not time-stamped",
-        "The time-stamping service does not answer, or what it answers does not count. The log goes on; until a time "
-        "stamp comes, its age rests on the clocks of States.",
+        "The time-stamping service does not answer, or its answers are invalid. The log goes on; until a time stamp "
+        "arrives, only the clocks of States show its age.",
     ),
     AlertRule(
         "SharingAuditCheckpointLate",

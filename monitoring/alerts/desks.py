@@ -1,12 +1,12 @@
-"""Alerts about duty desks: whether officers reach one, whether it shows what is, and whether their rulings are taken.
+"""Alerts about duty desks: whether officers reach one, whether it is up to date, and whether rulings are processed.
 
 Desks are scraped as job `sharing-desk`, with the label `state` of their State. A State without a desk has no such
-targets, and no alert. The gate of a State is another job: what follows from its fault is joined by the label `state`.
+targets, and no alert. The State's gate is another job, so `unless` matches its faults by the label `state`.
 """
 
 from __future__ import annotations
 
-from monitoring.alerts.gates import BROKER_UNREACHABLE, GATE, WORKER
+from monitoring.alerts.gates import BROKER_UNREACHABLE, GATE, WORKER, targets_vanished
 from monitoring.alerts.gates import JOB as GATE_JOB
 from monitoring.rules import AlertRule, AlertSeverity
 
@@ -19,9 +19,7 @@ DESKS = (
     AlertRule(
         "SharingDeskDown",
         AlertSeverity.CRITICAL,
-        f"sum by ({GATE}) (up{{{JOB}}}) == 0 "
-        f"or group by ({GATE}) (last_over_time(sharing_desk_sessions[1d]) unless on (job, instance) up) "
-        f"unless on ({GATE}) sharing_desk_sessions",
+        f"sum by ({GATE}) (up{{{JOB}}}) == 0 or {targets_vanished('sharing_desk_sessions')}",
         "2m",
         "No duty desk of a State is reachable",
         "Officers see no questions and cannot rule at the desk. Deadlines run on, and silence releases nothing.",
@@ -31,8 +29,8 @@ DESKS = (
         AlertSeverity.CRITICAL,
         f"max by ({WORKER}, follower) ({_SILENT}) unless on (state) {BROKER_UNREACHABLE}",
         "",
-        "A duty desk hears nothing of the broker",
-        "Its pages say so, and show what was known then. Officers may not see a new question, a recall, or that an "
+        "A duty desk hears nothing from the broker",
+        "Its pages say so, and show what was known before. Officers may not see a new question, a recall, or that an "
         "officer was revoked.",
     ),
     AlertRule(
@@ -60,7 +58,8 @@ DESKS = (
         f'sum by ({GATE}) (increase(sharing_desk_sign_ins_total{{result!="signed_in"}}[<10m>])) '
         f"> {SIGN_INS_REFUSED_MAX}",
         "",
-        "Many tries to sign in at a duty desk are refused",
-        "Somebody tries passkeys that the register does not name, or officers cannot sign in. Nobody came in by these.",
+        "Many sign-in attempts at a duty desk are refused",
+        "Somebody tries passkeys that the register does not name, or officers cannot sign in. None of these attempts "
+        "succeeded.",
     ),
 )

@@ -62,6 +62,11 @@ def _grown_beyond(maximum: int, counter: str, window: str) -> str:
     )
 
 
+def targets_vanished(metric: str) -> str:
+    """Select the gates or desks whose targets Prometheus no longer knows: a metric that each exposes is gone."""
+    return f"group by ({GATE}) (last_over_time({metric}[1d]) unless on (job, instance) up) unless on ({GATE}) {metric}"
+
+
 def _latency_above(lane: str, seconds: int) -> str:
     bucket = f'sharing_notice_latency_seconds_bucket{{lane="{lane}"}}'
     return f"histogram_quantile(0.99, sum by ({GATE}, le) (rate({bucket}[<5m>]))) > {seconds}"
@@ -73,9 +78,7 @@ LIVENESS = (
         AlertSeverity.CRITICAL,
         f"sum by ({GATE}) (up{{{JOB}}}) == 0 unless on ({GATE}) {HUNG} unless on ({GATE}) {UNBALANCED} "
         f"unless on ({GATE}) {CLOCK_WRONG} "
-        f"or absent(up{{{JOB}}}) "
-        f"or group by ({GATE}) (last_over_time(sharing_pack_info[1d]) unless on (job, instance) up) "
-        f"unless on ({GATE}) sharing_pack_info",
+        f"or absent(up{{{JOB}}}) or {targets_vanished('sharing_pack_info')}",
         "2m",
         "No worker of a State's gate is reachable",
         "Indicators from the State's agencies stay in their topics and no State receives them. Nothing is lost.",
@@ -322,6 +325,15 @@ LAW_AND_DIRECTORY = (
         "5m",
         "The State's own directory statement is not renewed",
         "When it has expired, every other State withholds from this one and refuses what it sends.",
+    ),
+    AlertRule(
+        "SharingKeysNeedAttention",
+        AlertSeverity.WARNING,
+        f"max by ({GATE}, urgent) (sharing_key_problems) > 0",
+        "1h",
+        "Keys of the State end soon, or need attention",
+        "A key that has ended signs and opens nothing: then the gate decides nothing, or nothing is put into the "
+        "inbox. A ceremony needs its holders, so it takes days.",
     ),
     AlertRule(
         "SharingDirectoryWithoutTopics",

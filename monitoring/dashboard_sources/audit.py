@@ -36,7 +36,7 @@ AUDIT_PANELS = (
         "There is one a minute while something is decided or done. An alert fires after ten minutes.",
     ),
     Panel(
-        "Time since a time stamp is due",
+        "Time since a time stamp became due",
         ((_seconds_since("sharing_audit_unstamped_timestamp_seconds", "state"), "{{state}}"),),
         "s",
         "0 where no service is configured. An alert fires after an hour.",

@@ -1,4 +1,4 @@
-"""Dashboard for the operators of duty desks: whether officers see what is, and whether what they rule is done."""
+"""Dashboard for the operators of duty desks: whether pages are up to date, and whether rulings are carried out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OFFICERS = (
         "Officers' sessions",
         ((f"sum by (state) (sharing_desk_sessions{{{STATES}}})", "{{state}}"),),
         "short",
-        "A restart of a desk ends all.",
+        "A restart of a desk ends all of them.",
         "figure",
         6,
     ),
@@ -59,7 +59,7 @@ OFFICERS = (
             (f"max by (state) (sharing_desk_broker_away_seconds{{{STATES}}})", "{{state}} away, as pages say"),
         ),
         "s",
-        "Each follower hears of it every few seconds. An alert fires after one minute.",
+        "Each follower hears from it every few seconds. An alert fires after one minute.",
         width=12,
     ),
 )
@@ -87,7 +87,7 @@ PAGES = (
 DESK = DashboardSpec(
     "sharing-desk",
     "Sharing: duty desks",
-    "Do officers see what is asked, and is what they rule done?",
+    "Do officers see the questions, and are their rulings carried out?",
     (("Officers", OFFICERS), ("Pages", PAGES)),
     ("state", "sharing_desk_sessions"),
 )

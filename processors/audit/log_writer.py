@@ -39,7 +39,7 @@ class BatchLog:
         log: The log.
         batch: The batch. Without a state store each batch begins a log of its own, which only tests want.
         framing: How records are framed.
-        add_leaves: Is told of the leaf hashes of the blocks of a partition, and of the head of its log before them.
+        add_leaves: Receives the leaf hashes of the blocks of a partition, and the head of its log before them.
     """
 
     def __init__(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from processors.audit.witness_result import WitnessResult
     from processors.audit.witness_state import WitnessStore
     from sharing.audit.signed_note import SignedNote
+    from sharing.model.vocabulary import AuditLogName
     from sharing.serialization.framing import Framing
     from sharing.trust.key_statement import TrustedKeys
 
@@ -122,7 +123,7 @@ class OwnLogs:
         if self._stamps is None:
             return
         for partition, log, own in self._store.list_own_logs():
-            arrived = self._stamps.take(format_origin(LogPlace(self._state, log, partition)))
+            arrived = self._stamps.take(self._get_origin(partition, log))
             if arrived is None or own.find(arrived.text) is None:
                 continue
             if read_tree_head(arrived.text).size > own.stamped_size:
@@ -135,13 +136,16 @@ class OwnLogs:
         if self._stamps is None:
             return
         wanted: dict[str, SignedNote] = {}
-        for _, _, own in self._store.list_own_logs():
+        for partition, log, own in self._store.list_own_logs():
             due = own.find_stamp_due(self._stamps.interval_ms)
             if 0 < due <= self._now_ms:
-                note = own.notes[-1]
-                wanted[read_tree_head(note.text).origin] = note
+                wanted[self._get_origin(partition, log)] = own.notes[-1]
                 self._result.unstamped_since = min(self._result.unstamped_since or due, due)
         self._stamps.ask(wanted)
+
+    def _get_origin(self, partition: int, log: AuditLogName) -> str:
+        """Return the origin of an own log."""
+        return format_origin(LogPlace(self._state, log, partition))
 
     def write_gained(self) -> Iterator[OutputRecord]:
         """Yield the newest record of each own log of which checkpoints got something, with these checkpoints; once."""

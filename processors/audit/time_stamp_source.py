@@ -31,7 +31,7 @@ class TimeStampSource(Protocol):
     interval_ms: int
 
     def ask(self, wanted: Mapping[str, SignedNote]) -> None:
-        """Take the checkpoints that are to be stamped, in the place of those of the last call.
+        """Take the checkpoints that are to be stamped, in place of those of the last call.
 
         Args:
             wanted: The newest checkpoint of each log that has no time stamp, by origin.

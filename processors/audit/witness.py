@@ -32,7 +32,7 @@ from sharing.errors import DecodeError
 from sharing.ids import make_checkpoint_id, make_log_id
 from sharing.model.vocabulary import Urgency
 from sharing.rulings.reply import ReplyKind, ReplyMessage
-from sharing.topology.topics import TopicScope
+from sharing.topology.topic_kinds import TopicScope
 
 if TYPE_CHECKING:
     from processors.audit.time_stamp_source import TimeStampSource
@@ -49,12 +49,12 @@ class Witness:
         state: The State.
         witnesses: The States that are to cosign its own logs.
         framing: How records are framed.
-        begins_again: The logs of which people have said that witnessing begins again behind a gap, by origin, with the
+        begins_again: The logs for which the settings say that witnessing begins again after a gap, by origin, with the
             smallest number of blocks of the checkpoint with which it does.
         stamps: Where time stamps of the own checkpoints come from; None if no service is configured.
 
     Attributes:
-        alarms: What was last wrong with a log, by its origin or topic: people are told once, and not each minute.
+        alarms: What was last wrong with a log, by its origin or topic: people see it once, and not each minute.
         others: The States that have cosigned a log, by its origin: they are told what this State cosigns.
     """
 
@@ -165,7 +165,7 @@ class BatchWitness:
     def measure(self) -> None:
         """Note in the result what is awaited, and which logs have forked; ask for the time stamps that are missing."""
         self._own_logs.ask_for_time_stamps()
-        own = list(self._store.list_own())
+        own = [each for _, _, each in self._store.list_own_logs()]
         self._result.waiting_since = {
             witness: min(
                 (since for each in own if (since := each.find_waiting_since(witness)) is not None), default=None
@@ -212,7 +212,7 @@ class BatchWitness:
         return observation.sighting in {Sighting.CONSISTENT, Sighting.REPEATED}
 
     def _begin_again(self, observation: Observation) -> Observation:
-        """Return what a checkpoint is if people have said that witnessing begins again with it, behind a gap.
+        """Return what a checkpoint is if the settings say that witnessing begins again with it, after a gap.
 
         The gap must be at the size that they have named, so that no other one is passed over with it.
         """
@@ -223,7 +223,7 @@ class BatchWitness:
         if not log.last.size < size <= checkpoint.size:
             return observation
         known = WitnessedLog((checkpoint.note.to_bytes(),), checkpoint.size)
-        return Observation(Sighting.CONSISTENT, known, checkpoint, "begins again behind a gap, as people have said")
+        return Observation(Sighting.CONSISTENT, known, checkpoint, "begins again after a gap, as the settings say")
 
     def _is_new_alarm(self, name: str, what: str) -> bool:
         """Return whether something else is wrong with a log than the last time; "" for nothing."""

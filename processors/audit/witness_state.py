@@ -81,9 +81,9 @@ class OwnCheckpoints:
         Args:
             interval_ms: How long after a time stamp was written the next one is due.
         """
-        return (
-            max(self.unstamped_since, self.stamped_at and self.stamped_at + interval_ms) if self.unstamped_since else 0
-        )
+        if not self.unstamped_since or not self.stamped_at:
+            return self.unstamped_since
+        return max(self.unstamped_since, self.stamped_at + interval_ms)
 
     def find_waiting_since(self, witness: str) -> int | None:
         """Return since when a cosignature of a State is awaited, in UTC milliseconds; None if none is.
@@ -163,11 +163,6 @@ class WitnessStore:
     def keep_own(self, partition: int, log: str, own: OwnCheckpoints) -> None:
         """Keep the last checkpoints of an own log."""
         self._view.put(partition, _make_own_key(log), encode_entry("own_checkpoints", own.to_fields()))
-
-    def list_own(self) -> Iterator[OwnCheckpoints]:
-        """Yield the last checkpoints of all own logs in the partitions of this worker."""
-        for _, _, own in self.list_own_logs():
-            yield own
 
     def list_own_logs(self) -> Iterator[tuple[int, AuditLogName, OwnCheckpoints]]:
         """Yield partition, log and last checkpoints of all own logs in the partitions of this worker."""

@@ -17,7 +17,7 @@ from sharing.serialization.codec import get_codec
 from sharing.topology.topics import AMENDMENTS
 
 if TYPE_CHECKING:
-    from sharing.conversation.events import Amend
+    from sharing.conversation.effects import Amend
     from sharing.model.indicator_record import WireRecord
     from sharing.rulings.signing import VerifiedRuling
     from sharing.serialization.framing import Framing

@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING, Final
 from processors.audit.checkpoint_writer import CheckpointWriter
 from processors.audit.log_writer import BatchLog
 from processors.audit.witness import is_checkpoint_topic
-from processors.audit.witness_result import WitnessResult
-from processors.conversation.conversation_counts import ConversationCounts
+from processors.conversation.batch_work import BatchWork, DriverResult
 from processors.conversation.conversation_result import ConversationOutcome, is_conserved
 from processors.conversation.outcome_events import BatchFollowed
 from processors.conversation.steps import ConversationBatch
 from processors.conversation.witnessing import WitnessDriver, is_about_witnessing
 from processors.exactly_once.batch import ConservationError
 from processors.inbox import inbox_result
-from processors.inbox.inbox_result import InboxResult
 from processors.inbox.inbox_state import InboxState
 from processors.inbox.refusals import RefusalError
 from sharing.conversation_state.batch_entries import BatchEntries
@@ -42,12 +40,9 @@ if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch, ConsumedRecord, OutputRecord
     from processors.exactly_once.state_store import Overlay
     from processors.gate.outcome_blocks import OutcomeBlocks
-    from processors.inbox.inbox_processor import InboxKeys, InboxProcessor
+    from processors.inbox.inbox_processor import InboxProcessor
     from processors.inbox.inbox_state import BatchState
-    from processors.sealing.loop_sealing import BatchSealing
-    from sharing.disclosure.law_in_force import LawInForce
     from sharing.model.bad_batch import BadBatch
-    from sharing.rulings.signing import FindOfficer
     from sharing.seal.inbox_sealing import ReceivedMessage
     from sharing.trust.signatures import SigningKey
 
@@ -59,48 +54,6 @@ DUE_PART: Final = 1_000
 
 DUE_MAX: Final = 10_000
 """How many of them a batch looks at. The next batch, which comes at once, continues."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchWork:
-    """What one batch is processed with.
-
-    Attributes:
-        keys: The keys with which messages are opened, and sealed for readers.
-        law: The law in force at the time of the batch.
-        find_officer: The register of the State's officers, as it was read after the rulings of the batch.
-        sealing: Seals and numbers what leaves the State.
-        drafts: The drafts of the batch in clear, by their places; or why one cannot be opened.
-    """
-
-    keys: InboxKeys
-    law: LawInForce
-    find_officer: FindOfficer
-    sealing: BatchSealing
-    drafts: Mapping[int, bytes | SealError]
-
-
-def _ignore(committed: bool) -> None:  # noqa: FBT001 the signature of `on_settled`
-    del committed
-
-
-@dataclass(slots=True)
-class DriverResult:
-    """What became of a batch. Neither its outputs nor its records are kept.
-
-    Attributes:
-        inbox: What became of the messages of other States, and of what could not be read.
-        conversation: What became of the records that the conversation was given, and what was due.
-        witness: What became of checkpoints and cosignatures.
-        items: Of how many items something will be due, in the partitions of this worker.
-        settle: To be called with whether the batch was committed.
-    """
-
-    inbox: InboxResult = field(default_factory=InboxResult)
-    conversation: ConversationCounts = field(default_factory=ConversationCounts)
-    witness: WitnessResult = field(default_factory=WitnessResult)
-    items: int = 0
-    settle: Callable[[bool], None] = _ignore
 
 
 @dataclass(slots=True)
@@ -201,7 +154,7 @@ class BatchDriver:
             witness.measure()
         state.save()
         yield from work.sealing.state_counts()
-        self._finish_batch(batch, view, result)
+        self._finish_batch(batch, view, work, result)
 
     def write_last(self, batch: Batch, key: SigningKey) -> Iterator[OutputRecord]:
         """Yield what is still to be written before a stop: the checkpoints of what was committed.
@@ -326,11 +279,11 @@ class BatchDriver:
         yield from log.add_entries(acts, message_roots)
         yield from sealed
 
-    def _finish_batch(self, batch: Batch, view: Overlay, result: DriverResult) -> None:
+    def _finish_batch(self, batch: Batch, view: Overlay, work: BatchWork, result: DriverResult) -> None:
         own = sum(record.topic() in self._own_topics for record in batch.messages)
         if len(result.inbox.outcomes) + own + result.witness.records != len(batch.messages) + len(batch.unreadable):
             raise ConservationError("a batch of the conversation is not conserved: its parts do not match the batch")
-        result.inbox.overdue = self._memory.list_overdue(batch.now_ms)
+        result.inbox.overdue = self._memory.list_overdue(batch.now_ms, work.keys.trusted)
         result.items = self._index.count_items()
         result.settle = self._outbox.keep(view, result.conversation.alerts)
         self._want(self._index.list_next_due())

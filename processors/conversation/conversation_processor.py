@@ -28,8 +28,9 @@ from processors.conversation.draft_reading import ReadDraft, read_draft
 from processors.conversation.item_rulings import follow_ruling
 from processors.conversation.keeping import PreparedStep, StepKeeper, require_size
 from processors.conversation.kept_law import DraftOpener, KeptLaw, list_opening_roles
-from processors.conversation.receiving import ReadMessage, find_room, read_message, require_plausible, require_room
+from processors.conversation.receiving import ReadMessage, read_message, require_plausible
 from processors.conversation.refusals import read_broker_time
+from processors.conversation.room import require_reply_room, require_room
 from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
 from processors.exactly_once.batch import ConsumedRecord
 from sharing.conversation.deliveries import Conversation
@@ -37,7 +38,7 @@ from sharing.conversation.events import Decided, Event, Replied, TimePassed
 from sharing.conversation.received_events import ReceivedEvent
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.due_index import DueItem
-from sharing.conversation_state.entries import KeptConversation
+from sharing.conversation_state.entries import RESERVED_BYTES, KeptConversation
 from sharing.conversation_state.item_keys import read_item_key
 from sharing.disclosure.decided import make_decided
 from sharing.rulings.mapping import to_events
@@ -116,11 +117,13 @@ class ConversationProcessor:
             self._keeper.refuse(record, error, batch)
             return
         kept = self._find_own(record.partition(), draft.item, batch)
+        is_withdrawal = event.terms is None
 
         def prepare() -> list[PreparedStep]:
             return self._cover(self._follow_draft(record, draft, event, kept, batch), batch, draft)
 
-        self._keeper.keep_record(record, prepare, batch)
+        reserved = RESERVED_BYTES if is_withdrawal else 2 * RESERVED_BYTES  # an item can be withdrawn however full
+        self._keeper.keep_record(record, prepare, batch, reserved=reserved)
 
     def process_message(
         self, record: ConsumedRecord, message: ReceivedMessage, batch: ConversationBatch
@@ -240,9 +243,7 @@ class ConversationProcessor:
     ) -> PreparedStep:
         """Return what a message does to an item of the State that has sent it."""
         event = cast("ReceivedEvent", read.event)  # `read_message` names the State on whose item the event acts
-        room = find_room(event, kept)
-        if room is not None:
-            require_room(batch.entries.count_waiting(partition, other), other, room)
+        require_room(event, kept, batch.entries.count_waiting(partition, other))
         step = advance_received_item(partition, kept, [event], batch.now_ms)
         return self._keeper.prepare(step._replace(root=read.root), None, batch)
 
@@ -255,7 +256,7 @@ class ConversationProcessor:
             ask = kept.conversation.asks.get(event.ask)
             require_plausible(event, ask)
             if ask is None:
-                require_room(batch.entries.count_waiting(partition, other), other)
+                require_reply_room(batch.entries.count_waiting(partition, other), other)
         law = self._open_own_law(kept, batch)
 
         def prepare(can_send: bool) -> PreparedStep:  # noqa: FBT001 one argument

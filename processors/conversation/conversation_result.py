@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from processors.conversation.outcome_events import FollowedEvent
     from processors.exactly_once.batch import ConsumedRecord, OutputRecord
     from processors.inbox.inbox_result import RefusedRecord
-    from sharing.conversation.events import Escalate, Opened, Overdue
+    from sharing.conversation.effects import Escalate, Opened, Overdue
     from sharing.conversation.received_events import InboxCopy
     from sharing.conversation_state.due_index import DueItem
 

@@ -16,7 +16,7 @@ from processors.conversation.kept_law import KeptLaw, list_opening_roles, requir
 from processors.conversation.partition_covers import PartitionCovers
 from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
 from processors.exactly_once.batch import OutputRecord
-from sharing.conversation.events import Opened
+from sharing.conversation.effects import Opened
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import AskKind, Refusal
 from sharing.conversation_state.covers import Cover, Covers, make_covers_key

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from processors.conversation.conversation_result import DueAlert
-from sharing.conversation.events import Escalate, Overdue
+from sharing.conversation.effects import Escalate, Overdue
 from sharing.conversation_state.escalations import (
     Escalation,
     EscalationCause,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sharing.conversation.events import Amend, Answered, Effect, Ended, Opened, Send, SentAgain
+from sharing.conversation.effects import Amend, Answered, Effect, Ended, Opened, Send, SentAgain
 from sharing.conversation.received_events import ReceivedEffect, Reply
 from sharing.conversation.vocabulary import AskKind, AskStatus
 from sharing.model.vocabulary import NoticeKind
-from sharing.topology.topics import AMENDMENTS, NOTICES, OFFERS, REPLIES, URGENT, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import AMENDMENTS, NOTICES, OFFERS, REPLIES, URGENT
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import OutputRecord

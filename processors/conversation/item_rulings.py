@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from processors.conversation.kept_law import KeptLaw, require_received_fit
 from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
-from sharing.conversation.events import Amend, Refused
+from sharing.conversation.effects import Amend, Refused
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.ruling_memory import remember_ruling
 from sharing.conversation.vocabulary import Refusal

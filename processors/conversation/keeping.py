@@ -15,12 +15,18 @@ from processors.inbox.refusals import build_quarantine_record
 from sharing.conversation.deliveries import is_forgettable
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.receiver import is_received_forgettable
-from sharing.conversation_state.entries import KeptConversation, encode_conversation, encode_received
+from sharing.conversation_state.entries import (
+    RESERVED_BYTES,
+    KeptConversation,
+    encode_conversation,
+    encode_received,
+    require_entry_size,
+)
 
 if TYPE_CHECKING:
     from processors.conversation.kept_law import KeptLaw
     from processors.exactly_once.batch import ConsumedRecord, OutputRecord
-    from sharing.conversation.events import Effect
+    from sharing.conversation.effects import Effect
     from sharing.rulings.signing import VerifiedRuling
     from sharing.serialization.framing import Framing
 
@@ -97,6 +103,7 @@ class StepKeeper:
         prepare: Callable[[], Sequence[PreparedStep]],
         batch: ConversationBatch,
         from_state: str = "",
+        reserved: int = RESERVED_BYTES,
     ) -> Sequence[PreparedStep] | None:
         """Keep what a record has changed; if any of it fails, refuse the record. Return None then.
 
@@ -105,10 +112,11 @@ class StepKeeper:
             prepare: Returns the steps that it causes.
             batch: The batch.
             from_state: The other State that has written it; "" if it is one of the State's own.
+            reserved: How much of an entry it must leave free, in bytes.
         """
         try:
             prepared = prepare()
-            entries = [_encode_changed(each.step) for each in prepared]  # before any of it is kept
+            entries = [_encode_changed(each.step, reserved) for each in prepared]  # before any of it is kept
         except Exception as error:  # noqa: BLE001 what somebody wrote must never stop what follows
             self.refuse(record, error, batch, from_state)
             return None
@@ -178,15 +186,17 @@ def require_size(step: Step) -> None:
     Raises:
         InputError: It is.
     """
-    _encode_changed(step)
+    _encode_changed(step, RESERVED_BYTES)
 
 
-def _encode_changed(step: Step) -> bytes | None:
+def _encode_changed(step: Step, reserved: int) -> bytes | None:
     """Return the entry of a step that has changed something; None if it has not.
 
     Raises:
-        InputError: It is too large to be kept.
+        InputError: It does not leave so many bytes free.
     """
     if not step.is_changed:
         return None
-    return encode_received(step.after) if isinstance(step.after, ReceivedItem) else encode_conversation(step.after)
+    after = step.after
+    entry = encode_received(after) if isinstance(after, ReceivedItem) else encode_conversation(after)
+    return require_entry_size(entry, reserved)

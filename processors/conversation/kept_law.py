@@ -145,4 +145,6 @@ def list_opening_roles(law: LawInForce) -> frozenset[str]:
 def _list_common(law: LawInForce, state: str, other: str) -> frozenset[str]:
     """Return the instruments that bind both States."""
     disclosure_filter = law.context.disclosure_filter
-    return frozenset(disclosure_filter.treaties.common_instruments(state, other, disclosure_filter.day) or _NOTHING)
+    return frozenset(
+        disclosure_filter.treaties.list_common_instruments(state, other, disclosure_filter.day) or _NOTHING
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 from processors.exactly_once.batch import OutputRecord
 from processors.gate.message_fields import build_notice_head, build_offer_head, build_subject, build_terms
 from sharing.ids import make_notice_id
-from sharing.law.redact import CONTENT_FIELDS, build_content
+from sharing.law.redaction import CONTENT_FIELDS, build_content
 from sharing.model.times import from_milliseconds
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.vocabulary import Form, NoticeKind, Urgency
@@ -16,7 +16,8 @@ from sharing.serialization.cloud_events import EventHeaderBuilder
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import Framing
 from sharing.telemetry.tracing import TraceContext
-from sharing.topology.topics import NOTICES, OFFERS, REPLIES, URGENT, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import NOTICES, OFFERS, REPLIES, URGENT
 
 if TYPE_CHECKING:
     from sharing.conversation.asks import Ask

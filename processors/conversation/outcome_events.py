@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from processors.gate.outcome_blocks import write_blocks
 from processors.gate.outcome_tags import find_block_limit
-from sharing.conversation.events import Amend, Effect, Ended, Opened, Send
+from sharing.conversation.effects import Amend, Effect, Ended, Opened, Send
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
 from sharing.model.vocabulary import NoticeKind
 from sharing.outcomes.block_writing import UNKNOWN_ID, BlockPlace, RowTag, encode_outcome, pack_id

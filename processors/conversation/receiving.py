@@ -19,15 +19,13 @@ from sharing.conversation.received_events import (
     NoticeReceived,
     OfferReceived,
     OfferWithdrawn,
-    ReceivedEvent,
     ResultReceived,
 )
-from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import AskKind
 from sharing.conversation_state.item_keys import pack_uuid
 from sharing.errors import InputError
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import DAY_MS, to_milliseconds
 from sharing.model.vocabulary import MessageKind, NoticeKind, Urgency
 from sharing.rulings.reply import ReplyMessage
@@ -35,12 +33,6 @@ from sharing.rulings.ruling import compute_conditions_hash
 from sharing.seal.inbox_sealing import ReceivedMessage
 from sharing.serialization.codec import decode_record
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
-
-OPEN_MAX: Final = 10_000
-"""How much of one State may wait in one partition: open Asks, and replies and withdrawals of what is not known yet."""
-
-RECALLS_MAX: Final = 2 * OPEN_MAX
-"""How much may wait for a recall of what that State has not sent to be taken: its offers leave room for recalls."""
 
 AWAY_MS: Final = 30 * DAY_MS
 """How long before the conversation reads of it the gate may have put an Ask: nothing of other States that is older
@@ -110,58 +102,6 @@ def require_plausible(event: Replied, ask: Ask | None) -> None:
     read_later_ms = AWAY_MS if is_put_by_gate else EARLY_MS
     if event.at < ask.opened_at - read_later_ms - CLOCK_TOLERANCE_MS:
         raise _refuse_time(event.state)
-
-
-def find_room(event: ReceivedEvent, kept: ReceivedItem) -> int | None:
-    """Return how much of another State may wait for a message to be taken; None if it is taken in any case.
-
-    What makes nothing wait that did not wait before is taken in any case. So is the recall of what is here: an item, or
-    an offer. A recall may also come before its item, which it keeps out; of these, there is room for some.
-
-    Args:
-        event: What the message does to an item of that State.
-        kept: What is known about the item.
-    """
-    if isinstance(event, OfferReceived | OfferWithdrawn):
-        return None if event.ask in kept.asks else OPEN_MAX
-    if isinstance(event, NoticeReceived) and event.kind is NoticeKind.RECALL:
-        is_known = event.ask in kept.asks or _takes_back(event, kept) or _replaces_ask(event, kept)
-        return None if is_known else RECALLS_MAX
-    return None
-
-
-def _takes_back(event: NoticeReceived, kept: ReceivedItem) -> bool:
-    """Return whether a recall is one of something that is here and was not recalled before."""
-    return any(not copy.is_recall and kept.recalled < copy.revision <= event.revision for copy in kept.inbox)
-
-
-def _replaces_ask(event: NoticeReceived, kept: ReceivedItem) -> bool:
-    """Return whether a recall ends an open Ask: of the same recall, which is put again, or of an offer."""
-    return any(
-        ask.is_open
-        and (ask.revision <= event.revision if ask.kind is AskKind.ACCEPT else ask.revision == event.revision)
-        for ask in kept.asks.values()
-    )
-
-
-def require_room(waiting: int, from_state: str, most: int | None = None) -> None:
-    """Refuse what would wait here, if too much of that State does.
-
-    Args:
-        waiting: How much of it waits.
-        from_state: The State.
-        most: How much may wait; None for `OPEN_MAX`.
-
-    Raises:
-        RefusalError: It is refused.
-    """
-    limit = OPEN_MAX if most is None else most
-    if waiting >= limit:
-        raise RefusalError(
-            "TOO_MANY_OPEN",
-            f"{from_state}: {limit:,} Asks or replies of that State wait in this partition; its next ones are "
-            "refused until people have answered some, or they have expired",
-        )
 
 
 def _read_reply(reply: ReplyMessage, state: str, at_ms: int, now_ms: int) -> ReadMessage:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from processors.conversation.kept_law import KeptLaw
     from sharing.conversation.deliveries import Delivery
     from sharing.disclosure.law_in_force import ItemLaw
-    from sharing.model.decision import Condition, RecipientDecision
+    from sharing.model.decision import RecipientDecision
+    from sharing.model.recipient_terms import Condition
 
 
 def open_kept_item(law: KeptLaw | None) -> tuple[ReadDraft, ItemLaw]:

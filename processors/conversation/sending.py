@@ -25,7 +25,7 @@ from processors.conversation.message_building import MessageBuilder, MessagePlac
 from processors.conversation.release_terms import decide_again, open_kept_item
 from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits, OutputRecord
 from processors.inbox.refusals import RefusalError
-from sharing.conversation.events import Amend, Answered, Effect, Ended, Opened, Send, SentAgain
+from sharing.conversation.effects import Amend, Answered, Effect, Ended, Opened, Send, SentAgain
 from sharing.conversation.received_events import ReceivedEffect, Reply
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus

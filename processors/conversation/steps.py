@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from processors.conversation.conversation_result import ConversationResult, DueAlert
 from processors.conversation.expected_messages import expect_message
 from processors.exactly_once.batch import DEFAULT_LIMITS, OutputLimits, OutputRecord
-from sharing.conversation.events import Effect, Escalate, Event, Opened, Overdue
+from sharing.conversation.effects import Effect, Escalate, Opened, Overdue
+from sharing.conversation.events import Event
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import InboxCopy, ReceivedEffect, ReceivedEvent, Shred
 from sharing.conversation.received_item import ReceivedItem

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final, Protocol
-
-ORDERED: Final = ""
-"""Name of the number of elements in the counts of an order."""
-
+from typing import Protocol
 
 Derived = tuple[bytes | None, Mapping[str, int]]
 """What is derived from one entry: the element under which it is found, if it is, and how much it counts, by name.
@@ -49,13 +45,15 @@ class EntryOrder(Protocol):
 
 
 class StoredOrder(Protocol):
-    """The order that is kept with a copy.
+    """The order that is kept with a copy."""
 
-    Attributes:
-        counts: How much the entries count together, by name; under `ORDERED`, how many elements there are.
-    """
+    @property
+    def length(self) -> int:
+        """How many elements there are."""
 
-    counts: Counter[str]
+    @property
+    def counts(self) -> Counter[str]:
+        """How much the entries count together, by name."""
 
     def list_after(self, element: bytes, limit: int) -> list[bytes]:
         """Return the first elements that come after one, in order.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,6 @@ class TransactionalProducer:
         self.changelog_ends = {}
         self._reporter.undelivered = ""
         producer = self._producer
-        self.output_bytes = 0
         if self._bound is not None:
             self._bound.reset()
         self._group_metadata = batch.group_metadata
@@ -127,7 +127,7 @@ class TransactionalProducer:
         return format_offset_metadata(topic_ids.get(topic, ""), topic_ids.get(self._changelog_topic, ""))
 
     def write_outputs(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
-        """Hand outputs and state changes to librdkafka.
+        """Hand outputs and state changes to librdkafka. What must wait for room is written by `commit_transaction`.
 
         Args:
             outputs: May be computed while they are written; exceptions from computing them are passed on.
@@ -136,34 +136,42 @@ class TransactionalProducer:
         Raises:
             KafkaException: A record cannot be accepted.
         """
+        written = chain(outputs, self._iter_changes(overlay))
+        if self._bound is not None:
+            written = chain.from_iterable(map(self._bound.admit, written))
+        with self._show_fatal_error():
+            self.output_bytes = self._produce(written)
+        if self._bound is not None:
+            self.output_bytes += self._bound.count_waiting_bytes()
+
+    def _write_waiting(self, bound: QueueBound) -> None:
+        """Write what waits for room. The loop computes the next batch meanwhile: this is not done in its thread."""
+        with self._show_fatal_error():
+            while bound.has_waiting:
+                self._send_queued()
+                self._produce(bound.take_waiting())
+
+    @contextmanager
+    def _show_fatal_error(self) -> Iterator[None]:
+        """Raise a fatal error itself; `produce` reports only that there is one."""
         try:
-            self._produce_outputs(outputs, overlay)
+            yield
         except KafkaException as failure:
             if failure.args[0].code() == KafkaError._FATAL:  # noqa: SLF001 librdkafka's own name
                 with self._calls.track():
-                    # Raises the fatal error itself; `produce` reports only that there is one.
                     self._producer.abort_transaction(CALL_TIMEOUT_S)
             raise
-
-    def _produce_outputs(self, outputs: Iterable[Output], overlay: Overlay | None) -> None:
-        written = chain(outputs, self._iter_changes(overlay))
-        if self._bound is None:
-            self._produce(written)
-            return
-        self._produce(chain.from_iterable(map(self._bound.admit, written)))
-        while self._bound.has_waiting:
-            self._send_queued()
-            self._produce(self._bound.take_waiting())
 
     def _iter_changes(self, overlay: Overlay | None) -> Iterator[OutputRun]:
         """Yield the records of the changelog; a generator, because they are known once the outputs are computed."""
         for partition, changes in (overlay.freeze() if overlay is not None else {}).items():
             yield OutputRun(self._changelog_topic, list(changes), list(changes.values()), partition)
 
-    def _produce(self, outputs: Iterable[Output]) -> None:
-        produce = self._producer.produce
+    def _produce(self, outputs: Iterable[Output]) -> int:
+        """Hand outputs to librdkafka, and return their size in bytes."""
+        produce, size = self._producer.produce, 0
         for output in outputs:
-            self.output_bytes += count_bytes(output)
+            size += count_bytes(output)
             if isinstance(output, OutputRun):
                 topic, partition = output.topic, output.partition
                 for key, value in zip(output.keys, output.values, strict=True):
@@ -178,6 +186,7 @@ class TransactionalProducer:
                     produce(topic, value, key, partition, None, None, 0, headers)
                 except BufferError:
                     self._produce_when_drained(topic, value, key, partition, headers=headers)
+        return size
 
     def _send_queued(self) -> None:
         """Wait until all records that are queued are delivered or refused.
@@ -196,11 +205,13 @@ class TransactionalProducer:
             )
 
     def commit_transaction(self) -> None:
-        """Commit the transaction; may run in a background thread.
+        """Write what still waits for room, and commit the transaction; may run in a background thread.
 
         Raises:
-            KafkaException: Nothing is committed, or the time is up.
+            KafkaException: A record cannot be accepted, nothing is committed, or the time is up.
         """
+        if self._bound is not None:
+            self._write_waiting(self._bound)
         # After the timeout there is nothing to commit: the broker has aborted the transaction. A producer that cannot
         # find its coordinator again (confluentinc/librdkafka#5511) would retry forever; a new producer finds it.
         self._retry_call(self._producer.commit_transaction, self._transaction_timeout_s)

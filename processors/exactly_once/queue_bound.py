@@ -4,15 +4,16 @@ librdkafka fills a record batch up to `batch.size`, one value for all topics. Wi
 transaction needs several batches for each partition of the others, and librdkafka's broker thread spins from one to the
 next (an idempotent producer has one in flight for a partition): a fifth of the gate's processor time. So `batch.size`
 is the limit of the most generous topic, and outputs for a topic that accepts less wait until what is queued for their
-partition has been sent: at the end of the batch, those of all partitions together.
+partition has been sent: at the end of the batch, those of all partitions together, while the next batch is computed.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from processors.exactly_once.batch import OutputRecord, OutputRun
+from processors.exactly_once.batch import OutputRecord, OutputRun, count_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,6 +79,10 @@ class QueueBound:
         for partition in list(self._waiting):
             yield from self._take_fitting(partition, self._rooms[partition[0]] or 0)
 
+    def count_waiting_bytes(self) -> int:
+        """Return the size of what waits, in bytes."""
+        return sum(count_bytes(output) for waiting in self._waiting.values() for output in waiting)
+
     def _take_fitting(self, partition: _Partition, room: int) -> list[Output]:
         """Return the outputs that wait for a partition, as far as they fit; a single one always does."""
         waiting, taken = self._waiting[partition], []
@@ -125,9 +130,7 @@ def _measure_output(output: Output) -> int:
     _, key, value, headers, _ = output
     size = RECORD_FRAME_BYTES + len(key or b"") + len(value or b"")
     if headers:
-        size += HEADER_FRAME_BYTES * len(headers)
-        for name, text in headers:
-            size += len(name) + len(text or b"")
+        size += HEADER_FRAME_BYTES * len(headers) + sum(map(len, filter(None, chain.from_iterable(headers))))
     return size
 
 

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, cast
 
-from rocksdict import Rdict, ReadOptions, WriteBatch
+from rocksdict import Rdict, RdictIter, ReadOptions, WriteBatch
 
-from processors.exactly_once.entry_order import ORDERED, Derived, EntryOrder
+from processors.exactly_once.entry_order import Derived, EntryOrder
 from sharing.errors import InfrastructureError
 
 ELEMENT_PREFIX: Final = b"o"
 _ELEMENT_END: Final = b"p"
 _BUILT_AT_ONCE: Final = 10_000
 _NOTHING: Final[Derived] = (None, {})
+_LENGTH: Final = ""
+"""Name of the number of elements in the totals."""
 
 
 class RocksOrder:
@@ -24,18 +26,22 @@ class RocksOrder:
     Args:
         database: The database.
         order: What is derived.
-        counts: The counts as they are.
+        totals: The totals as they are.
         fail: Returns what is raised when the database fails.
+
+    Attributes:
+        totals: How much the entries count together, by name, and how many elements there are, as the checkpoint has
+            them.
     """
 
     def __init__(
         self,
         database: Rdict,
         order: EntryOrder,
-        counts: Mapping[str, int],
+        totals: Mapping[str, int],
         fail: Callable[[Exception], InfrastructureError],
     ) -> None:
-        self.counts = Counter(counts)
+        self.totals = Counter(totals)
         self._database = database
         self._order = order
         self._fail = fail
@@ -45,40 +51,41 @@ class RocksOrder:
         """What names it."""
         return self._order.name
 
+    @property
+    def length(self) -> int:
+        """How many elements there are."""
+        return self.totals[_LENGTH]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How much the entries count together, by name."""
+        return Counter({name: count for name, count in self.totals.items() if name != _LENGTH})
+
     def list_after(self, element: bytes, limit: int) -> list[bytes]:
         """Return the first elements that come after one, in order."""
-        found: list[bytes] = []
         try:
-            cursor = self._database.iter(ReadOptions())
-            cursor.seek(ELEMENT_PREFIX + element)
-            while cursor.valid() and (key := cast("bytes", cursor.key())).startswith(ELEMENT_PREFIX):
-                if key[1:] != element:
-                    found.append(key[1:])
-                    if len(found) == limit:
-                        break
-                cursor.next()
-            cursor.status()
+            keys = read_keys(self._database.iter(ReadOptions()), ELEMENT_PREFIX + element, ELEMENT_PREFIX)
+            return list(islice((key[1:] for key in keys if key[1:] != element), limit))
         except Exception as error:  # noqa: BLE001 rocksdict has no exception class of its own
             raise self._fail(error) from None
-        return found
 
     def stage_changes(
         self, batch: WriteBatch, changes: Mapping[bytes, bytes | None], entry_prefix: bytes
     ) -> Counter[str]:  # fmt: skip
-        """Add to a write batch what changes of the order, and return the counts after it.
+        """Add to a write batch what changes of the order, and return the totals after it.
 
         Args:
             batch: The batch that changes the entries.
             changes: The new values by key; None deletes the key.
-            entry_prefix: What stands before the keys of entries in the database.
+            entry_prefix: Prefix of the keys of entries in the database.
 
         Raises:
             DecodeError: An entry is malformed.
         """
         concerned = [key for key in changes if self._order.concerns(key)]
-        counts = Counter(self.counts)
+        totals = Counter(self.totals)
         if not concerned:
-            return counts
+            return totals
         before = cast("list[bytes | None]", self._database.get([entry_prefix + key for key in concerned]))
         for key, old in zip(concerned, before, strict=True):
             new = changes[key]
@@ -89,11 +96,11 @@ class RocksOrder:
                     batch.delete(ELEMENT_PREFIX + was)
                 if becomes is not None:
                     batch.put(ELEMENT_PREFIX + becomes, b"")
-                counts[ORDERED] += (becomes is not None) - (was is not None)
+                totals[_LENGTH] += (becomes is not None) - (was is not None)
             if counted != counting:
-                counts.subtract(counted)
-                counts.update(counting)
-        return counts
+                totals.subtract(counted)
+                totals.update(counting)
+        return totals
 
     def build(self, entries: Iterator[tuple[bytes, bytes]]) -> None:
         """Derive everything from the entries of the database.
@@ -102,12 +109,21 @@ class RocksOrder:
             DecodeError: An entry is malformed.
         """
         self._database.delete_range(ELEMENT_PREFIX, _ELEMENT_END)
-        counts: Counter[str] = Counter()
+        totals: Counter[str] = Counter()
         while part := list(islice(entries, _BUILT_AT_ONCE)):
             batch: Any = WriteBatch(raw_mode=True)
-            elements = self._order.derive_all(part, counts)
+            elements = self._order.derive_all(part, totals)
             for element in elements:
                 batch.put(ELEMENT_PREFIX + element, b"")
-            counts[ORDERED] += len(elements)
+            totals[_LENGTH] += len(elements)
             self._database.write(batch)
-        self.counts = counts
+        self.totals = totals
+
+
+def read_keys(cursor: RdictIter, start: bytes, prefix: bytes) -> Iterator[bytes]:
+    """Yield the keys that begin with a prefix, from one on, in order; the cursor is at the entry of each."""
+    cursor.seek(start)
+    while cursor.valid() and (key := cast("bytes", cursor.key())).startswith(prefix):
+        yield key
+        cursor.next()
+    cursor.status()  # raises at a damaged block, where the cursor, like `Rdict.items`, just ends

@@ -14,7 +14,7 @@ from typing import Any, cast
 from rocksdict import DbClosedError, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
 
 from processors.exactly_once.entry_order import EntryOrder
-from processors.exactly_once.rocks_order import RocksOrder
+from processors.exactly_once.rocks_order import RocksOrder, read_keys
 from processors.exactly_once.state_store import Checkpoint, StoreIdentity
 from sharing.errors import DecodeError, InfrastructureError
 
@@ -78,11 +78,8 @@ class RocksStore:
         options.fill_cache(False)  # type: ignore[call-arg]  # noqa: FBT003
         try:
             cursor = self._database.iter(options)
-            cursor.seek(start)
-            while cursor.valid() and (key := cast("bytes", cursor.key())).startswith(start):
+            for key in read_keys(cursor, start, start):
                 yield key[1:], cast("bytes", cursor.value())
-                cursor.next()
-            cursor.status()  # raises at a damaged block, where the cursor, like `Rdict.items`, just ends
         except Exception as error:  # noqa: BLE001
             raise self._discard_copy(error) from None
 
@@ -90,25 +87,26 @@ class RocksStore:
         """Apply the changes and set the checkpoint."""
         batch = WriteBatch(raw_mode=True)
         put, delete = batch.put, batch.delete
-        counts: Counter[str] | None = None
+        totals: Counter[str] | None = None
         if self.order is not None:
-            changes = dict(changes).items()  # the last change of a key counts
-            counts = self._stage_order(self.order, batch, dict(changes))
+            latest = dict(changes)  # the last change of a key counts
+            changes = latest.items()
+            totals = self._stage_order(self.order, batch, latest)
         for key, value in changes:
             if value is None:
                 delete(_ENTRY_PREFIX + key)
             else:
                 put(_ENTRY_PREFIX + key, value)
-        put(_CHECKPOINT_KEY, self._encode_checkpoint(checkpoint, counts))
+        put(_CHECKPOINT_KEY, self._encode_checkpoint(checkpoint, totals))
         self._write(batch)
         self.checkpoint = checkpoint
-        if self.order is not None and counts is not None:
-            self.order.counts = counts
+        if self.order is not None and totals is not None:
+            self.order.totals = totals
 
     def finish_restore(self) -> None:
         """Derive the order of the entries, if there is to be one and it is not there.
 
-        If one entry is malformed, none is returned: a caller that reads all of them finds out which one.
+        If an entry is malformed, there is no order: a caller that reads all entries finds out which one it is.
         """
         if self._derived is None or self.order is not None:
             return
@@ -126,7 +124,7 @@ class RocksStore:
             raise self._discard_copy(error) from None
         self.order = order
         batch = WriteBatch(raw_mode=True)
-        batch.put(_CHECKPOINT_KEY, self._encode_checkpoint(self.checkpoint, order.counts))
+        batch.put(_CHECKPOINT_KEY, self._encode_checkpoint(self.checkpoint, order.totals))
         self._write(batch)
 
     def close(self) -> None:
@@ -154,7 +152,7 @@ class RocksStore:
     def _stage_order(
         self, order: RocksOrder, batch: WriteBatch, changes: Mapping[bytes, bytes | None]
     ) -> Counter[str] | None:
-        """Add what changes of the order to a batch, and return the counts after it; None if there is no order now."""
+        """Add what changes of the order to a batch, and return the totals after it; None if there is no order now."""
         try:
             return order.stage_changes(batch, changes, _ENTRY_PREFIX)
         except DecodeError:
@@ -169,9 +167,9 @@ class RocksStore:
         except Exception as error:  # noqa: BLE001
             raise self._discard_copy(error) from None
 
-    def _encode_checkpoint(self, checkpoint: Checkpoint, counts: Mapping[str, int] | None) -> bytes:
+    def _encode_checkpoint(self, checkpoint: Checkpoint, totals: Mapping[str, int] | None) -> bytes:
         # Written without it, the order is derived again: what a release without this one has changed, it lacks.
-        order = {} if self.order is None or counts is None else {"order": {"name": self.order.name, "counts": counts}}
+        order = {} if self.order is None or totals is None else {"order": {"name": self.order.name, "counts": totals}}
         fields = {
             **order,
             "format": FORMAT,

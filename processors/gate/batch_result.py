@@ -68,9 +68,14 @@ class BatchOutputs:
             contents: The values of the records, opened, in single-object encoding; empty if they are set later.
         """
         count = len(records)
-        made = cls(decisions_topic, records.keys, records.partitions, [None] * count, tags=[None] * count)
-        made.contents = list(contents) or [None] * count
-        return made
+        return cls(
+            decisions_topic,
+            records.keys,
+            records.partitions,
+            [None] * count,
+            tags=[None] * count,
+            contents=list(contents) or [None] * count,
+        )
 
     def set_decisions(
         self, positions: Sequence[int], decisions: Sequence[bytes | None], tags: Sequence[RowTag | None]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from processors.gate.outcome_tally import OutcomeTally
     from processors.gate.output_plans import OutputPlan
     from processors.gate.session import GateSession
-    from sharing.columnar.indicators import ColumnBatch
+    from sharing.columnar.column_batch import ColumnBatch
 
 
 class PlannedRows(NamedTuple):

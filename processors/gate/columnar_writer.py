@@ -16,12 +16,12 @@ from processors.exactly_once.batch import OutputRecord
 from processors.gate.encoded_tails import CONTENT_HEAD, OFFER_HEAD, EncodedTails, read_trace
 from processors.gate.input_records import InputRecords
 from processors.gate.output_plans import NoticePlan, OfferPlan, OutputPlan
+from sharing.columnar.column_batch import ColumnBatch
 from sharing.columnar.groups import RowResults
-from sharing.columnar.indicators import ColumnBatch
 from sharing.columnar.splitting import FieldPath, SplitColumns, encode_rows, is_head_field, select_column
 from sharing.conversation.revision import Revision
 from sharing.ids import make_draft_key, make_first_offer_id, make_item_id, make_notice_id
-from sharing.law.redact import CONTENT_FIELDS, EMPTIED_FIELDS
+from sharing.law.redaction import CONTENT_FIELDS, EMPTIED_FIELDS
 from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import get_codec, get_split_codecs
 from sharing.telemetry.tracing import TraceContext

@@ -38,7 +38,7 @@ from sharing.serialization.codec import get_codec
 if TYPE_CHECKING:
     from processors.exactly_once.state_store import Overlay
     from processors.gate.input_records import InputRecords
-    from sharing.model.decision import RuleReference
+    from sharing.model.recipient_terms import RuleReference
 
 NO_KEY_DIGESTER: Final = RecordDigester()
 """Of a gate without keys."""

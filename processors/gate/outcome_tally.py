@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, assert_never
 from sharing.model.decision import Verdict
 from sharing.model.urgency import URGENT_LEVELS, get_effective_urgency, is_substantiated, states_emergency
 from sharing.model.vocabulary import Action, Outcome
-from sharing.topology.topics import NOTICES, OFFERS, URGENT, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import NOTICES, OFFERS, URGENT
 
 
 class StatedEmergency(NamedTuple):

@@ -15,7 +15,8 @@ from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Verdict
 from sharing.model.urgency import URGENT_LEVELS, get_effective_urgency
 from sharing.model.vocabulary import Action, NoticeLane, Outcome
-from sharing.topology.topics import NOTICES, OFFERS, URGENT, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import NOTICES, OFFERS, URGENT
 
 REQUIRED_OUTPUTS_MAX = 10_000
 """Limit of the cache of required outputs, which is cleared when full."""

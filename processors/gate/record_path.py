@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from processors.gate.session import GateSession
     from sharing.columnar.decoding import BulkDecoder, DecodeResult
     from sharing.disclosure.amended_item import AmendedItem
-    from sharing.model.decision import RuleReference
+    from sharing.model.recipient_terms import RuleReference
     from sharing.outcomes.block_writing import RowTag
 
 

@@ -22,7 +22,7 @@ from processors.gate.message_fields import build_notice_head, build_offer_head
 from processors.gate.output_policy import Delivery, DeliveryKind, RequiredOutputs
 from sharing.conversation.revision import Revision
 from sharing.ids import make_draft_key, make_first_offer_id, make_item_id, make_notice_id, make_quarantine_id
-from sharing.law.redact import build_content
+from sharing.law.redaction import build_content
 from sharing.model.decision import Verdict
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.telemetry.tracing import TraceContext

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from sharing.columnar.indicators import IndicatorReader
     from sharing.law.decision_context import DecisionContext
     from sharing.law.pack import Pack
-    from sharing.model.decision import RuleReference, Verdict
+    from sharing.model.decision import Verdict
+    from sharing.model.recipient_terms import RuleReference
     from sharing.serialization.framing import Framing
 
 TAIL_CACHE_MAX = 50_000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from processors.health.batch_clock import BatchClock
 from sharing.serialization.cloud_events import TRACEPARENT, find_header
-from sharing.telemetry import metrics
+from sharing.telemetry import batch_metrics, decision_metrics, law_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +111,7 @@ class BatchObserver:
     def mark_broken(self) -> None:
         """Record that a batch was not conserved."""
         self.broken = True
-        metrics.CONSERVATION_BROKEN.inc()
+        batch_metrics.CONSERVATION_BROKEN.inc()
 
     def _settle(self, opened: OpenBatch, committed: bool) -> None:  # noqa: FBT001
         self._open.remove(opened)
@@ -122,14 +122,14 @@ class BatchObserver:
         batch = opened.batch
         if not committed:
             self.aborted_at = time.monotonic()
-            metrics.TRANSACTION_ABORTS.inc()
+            batch_metrics.TRANSACTION_ABORTS.inc()
             return
         self.committed_at, self.aborted_at = time.monotonic(), None
         self._status.record_committed(batch.offsets)
-        metrics.LAST_COMMIT_TIME.set_to_current_time()
-        metrics.BATCH_RECORDS.observe(len(batch.messages))
-        metrics.BATCH_SECONDS.observe(self.committed_at - opened.started_at)
-        metrics.INDICATORS_READ.inc(len(batch.messages) + len(batch.unreadable))
+        batch_metrics.LAST_COMMIT_TIME.set_to_current_time()
+        batch_metrics.BATCH_RECORDS.observe(len(batch.messages))
+        batch_metrics.BATCH_SECONDS.observe(self.committed_at - opened.started_at)
+        decision_metrics.INDICATORS_READ.inc(len(batch.messages) + len(batch.unreadable))
         count_batch(opened.result, time.time())
         log_rejections(opened.result)
 
@@ -153,27 +153,27 @@ def count_batch(result: BatchResult, committed_at: float) -> None:
         committed_at: When it was committed, as Unix time in seconds.
     """
     quarantined = result.quarantined.total()
-    metrics.INDICATORS_ACCOUNTED.inc(result.outcomes.total() + quarantined)
-    metrics.INDICATORS_QUARANTINED.inc(quarantined)
+    decision_metrics.INDICATORS_ACCOUNTED.inc(result.outcomes.total() + quarantined)
+    decision_metrics.INDICATORS_QUARANTINED.inc(quarantined)
     by_label: tuple[tuple[Counter, Mapping[Any, int]], ...] = (
-        (metrics.QUARANTINED_BY_CAUSE, result.quarantined),
-        (metrics.INDICATORS_BY_OUTCOME, result.outcomes),
-        (metrics.DRAFTS, result.drafts),
-        (metrics.RECIPIENT_DECISIONS, result.deliveries),
-        (metrics.RULE_ERRORS, result.rule_errors),
-        (metrics.RECIPIENT_EFFECTS, result.effects),
+        (decision_metrics.QUARANTINED_BY_CAUSE, result.quarantined),
+        (decision_metrics.INDICATORS_BY_OUTCOME, result.outcomes),
+        (decision_metrics.DRAFTS, result.drafts),
+        (decision_metrics.RECIPIENT_DECISIONS, result.deliveries),
+        (law_metrics.RULE_ERRORS, result.rule_errors),
+        (decision_metrics.RECIPIENT_EFFECTS, result.effects),
     )
     for metric, numbers in by_label:
         for label, number in numbers.items():
             metric.labels(label).inc(number)
     for emergency, number in result.emergencies.items():
-        agency = metrics.label_agency(emergency.agency)
-        metrics.EMERGENCIES_STATED.labels(agency).inc(number)
-        metrics.EMERGENCIES_AS_ORDINARY.labels(agency).inc(0 if emergency.is_substantiated else number)
+        agency = decision_metrics.label_agency(emergency.agency)
+        decision_metrics.EMERGENCIES_STATED.labels(agency).inc(number)
+        decision_metrics.EMERGENCIES_AS_ORDINARY.labels(agency).inc(0 if emergency.is_substantiated else number)
     for lane, published in result.published.items():
         waits = [committed_at - timestamp_ms / 1000 for timestamp_ms in published if timestamp_ms > 0]
-        metrics.CLOCK_SKEWED.inc(sum(wait < 0 for wait in waits))
-        metrics.NOTICE_LATENCY.observe_many(lane, [max(0.0, wait) for wait in waits])
+        batch_metrics.CLOCK_SKEWED.inc(sum(wait < 0 for wait in waits))
+        batch_metrics.NOTICE_LATENCY.observe_many(lane, [max(0.0, wait) for wait in waits])
 
 
 def log_rejections(result: BatchResult) -> None:

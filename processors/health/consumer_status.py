@@ -14,7 +14,7 @@ import orjson
 
 from processors.exactly_once.assignment import find_uneven_topics
 from processors.health.drained_topics import DrainWatch, Progress
-from sharing.telemetry import metrics
+from sharing.telemetry import worker_metrics
 from sharing.telemetry.open_transactions import HiddenRecords, OpenTransactionWatch, PartitionKey, select_assigned
 
 RESPONSE_AGE_S_MAX = 10.0
@@ -111,7 +111,7 @@ class ConsumerStatus:
         partitions = select_assigned(statistics)
         self.assigned = frozenset(partitions) if group.get("join_state") == "steady" else None
         if self._is_main:
-            metrics.PARTITIONS_ASSIGNED.set(len(partitions))
+            worker_metrics.PARTITIONS_ASSIGNED.set(len(partitions))
         for offsets in (self._started, self._committed):
             for key in list(offsets):  # a copy: batches start in another thread
                 if key not in partitions:
@@ -136,7 +136,7 @@ class ConsumerStatus:
         if idle:
             ago_s = min(idle) / 1_000_000
             self.last_response = time.monotonic() - ago_s
-            metrics.BROKER_LAST_RESPONSE.set(time.time() - ago_s)
+            worker_metrics.BROKER_LAST_RESPONSE.set(time.time() - ago_s)
 
     def _find_current_ends(
         self, statistics: Mapping[str, Any], partitions: Mapping[PartitionKey, Any]
@@ -175,15 +175,17 @@ class ConsumerStatus:
 
     def _publish(self, partitions: Mapping[PartitionKey, Any]) -> None:
         for topic, partition in self._published - partitions.keys():
-            for gauge in (metrics.CONSUMER_LAG, metrics.HIDDEN_RECORDS, metrics.HIDDEN_SECONDS):
+            for gauge in (worker_metrics.CONSUMER_LAG, worker_metrics.HIDDEN_RECORDS, worker_metrics.HIDDEN_SECONDS):
                 gauge.remove(topic, str(partition))
         now, hidden_records = time.monotonic(), self._open_transactions.hidden
         for key, partition in partitions.items():
             labels = (key[0], str(key[1]))
-            metrics.CONSUMER_LAG.labels(*labels).set(max(0, self._ends[key] - self._get_position(key, partition)))
+            worker_metrics.CONSUMER_LAG.labels(*labels).set(
+                max(0, self._ends[key] - self._get_position(key, partition))
+            )
             hidden = hidden_records.get(key)
-            metrics.HIDDEN_RECORDS.labels(*labels).set(hidden.count if hidden else 0)
-            metrics.HIDDEN_SECONDS.labels(*labels).set(now - hidden.since if hidden else 0)
+            worker_metrics.HIDDEN_RECORDS.labels(*labels).set(hidden.count if hidden else 0)
+            worker_metrics.HIDDEN_SECONDS.labels(*labels).set(now - hidden.since if hidden else 0)
         self._published = set(partitions)
 
 

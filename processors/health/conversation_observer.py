@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processors.health.audit_metrics import count_witnessing
+from processors.health.audit_observer import count_witnessing
 from processors.health.inbox_observer import InboxObserver, log_refused
-from sharing.conversation.events import Escalate, Overdue
-from sharing.telemetry import metrics
+from sharing.conversation.effects import Escalate, Overdue
+from sharing.telemetry import conversation_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from processors.conversation.batch_driver import DriverResult
+    from processors.conversation.batch_work import DriverResult
     from processors.conversation.conversation_counts import ConversationCounts
     from processors.conversation.conversation_result import DueAlert
     from processors.exactly_once.batch import Batch
@@ -34,7 +34,7 @@ class ConversationObserver(InboxObserver):
             result.settle(committed)
             settle_inbox(committed)
             if committed:
-                metrics.CONVERSATION_ITEMS.set(result.items)
+                conversation_metrics.CONVERSATION_ITEMS.set(result.items)
                 count_conversation(result.conversation)
                 log_refused(result.conversation.refused)
                 count_witnessing(result.witness)
@@ -46,13 +46,13 @@ class ConversationObserver(InboxObserver):
 def count_conversation(counts: ConversationCounts) -> None:
     """Count the result of a committed batch in the metrics."""
     for outcome, number in counts.outcomes.items():
-        metrics.CONVERSATION_RECORDS.labels(outcome).inc(number)
+        conversation_metrics.CONVERSATION_RECORDS.labels(outcome).inc(number)
     for refused in counts.refused:
-        metrics.CONVERSATION_REFUSED.labels(refused.cause).inc()
+        conversation_metrics.CONVERSATION_REFUSED.labels(refused.cause).inc()
     for alert in counts.alerts:
-        metrics.ESCALATIONS.labels(_name_cause(alert)).inc()
+        conversation_metrics.ESCALATIONS.labels(_name_cause(alert)).inc()
     for (kind, detail), number in counts.effects.items():
-        metrics.CONVERSATION_ACTS.labels(kind, detail).inc(number)
+        conversation_metrics.CONVERSATION_ACTS.labels(kind, detail).inc(number)
 
 
 def _name_cause(alert: DueAlert) -> str:

@@ -19,7 +19,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, gene
 
 from processors.directory_follower import SNAPSHOT_AGE_SECONDS_MAX
 from processors.health.consumer_status import RESPONSE_AGE_S_MAX
-from sharing.telemetry import metrics
+from sharing.telemetry import batch_metrics, worker_metrics
+from sharing.telemetry.metrics import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +98,7 @@ class HttpEndpoints:
         """Add the endpoints to the app's web server."""
 
         async def show_metrics(view: Any, _: Any) -> Any:
-            text = generate_latest(metrics.REGISTRY)
+            text = generate_latest(REGISTRY)
             self._scraped.set()
             # Set as a header, because aiohttp accepts no `content_type` with parameters.
             return view.bytes(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -130,7 +131,7 @@ class HttpEndpoints:
         }
 
     def check_readiness(self) -> dict[str, HealthCheck]:
-        """Return the checks that must pass for the worker to commit, by the names in `metrics.READY_CHECKS`."""
+        """Return the checks that must pass for the worker to commit, by the names in `worker_metrics.READY_CHECKS`."""
         return {
             "directory": self._check_directory(),
             "law": self._check_law(),
@@ -238,11 +239,11 @@ def bind_metrics(endpoints: HttpEndpoints, observer: BatchObserver) -> None:
         observer: Provides the age of the oldest open batch.
     """
     disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
-    metrics.BATCH_OPEN_SECONDS.set_function(observer.open_seconds)
-    metrics.READY.set_function(lambda: all(check.healthy for check in endpoints.check_readiness().values()))
-    for name in metrics.READY_CHECKS:
-        metrics.READY_CHECK.labels(name).set_function(partial(_is_healthy, endpoints, name))
-    metrics.BUILD_INFO.info(
+    batch_metrics.BATCH_OPEN_SECONDS.set_function(observer.open_seconds)
+    worker_metrics.READY.set_function(lambda: all(check.healthy for check in endpoints.check_readiness().values()))
+    for name in worker_metrics.READY_CHECKS:
+        worker_metrics.READY_CHECK.labels(name).set_function(partial(_is_healthy, endpoints, name))
+    worker_metrics.BUILD_INFO.info(
         {
             "version": version("sharing-bus"),
             "python": platform.python_version(),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from processors.inbox.inbox_result import InboxResult
-from sharing.telemetry import metrics
+from sharing.telemetry import batch_metrics, inbox_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,22 +51,22 @@ class InboxObserver:
     def mark_broken(self) -> None:
         """Record that a batch was not conserved."""
         self.broken = True
-        metrics.CONSERVATION_BROKEN.inc()
+        batch_metrics.CONSERVATION_BROKEN.inc()
 
     def _settle(self, batch: Batch, result: InboxResult, committed: bool) -> None:  # noqa: FBT001
         if not committed:
-            metrics.TRANSACTION_ABORTS.inc()
+            batch_metrics.TRANSACTION_ABORTS.inc()
             return
         self._status.record_committed(batch.offsets)
-        metrics.INBOX_LAST_COMMIT_TIME.set(time.time())
-        metrics.INBOX_READ.inc(len(result.outcomes))
+        inbox_metrics.INBOX_LAST_COMMIT_TIME.set(time.time())
+        inbox_metrics.INBOX_READ.inc(len(result.outcomes))
         count_inbox(result)
         log_findings(result)
         self._report_overdue(frozenset(stream.from_state for stream in result.overdue))
 
     def _report_overdue(self, overdue: frozenset[str]) -> None:
         for state in sorted(overdue ^ self._overdue):
-            metrics.INBOX_COUNTS_OVERDUE.labels(state).set(state in overdue)
+            inbox_metrics.INBOX_COUNTS_OVERDUE.labels(state).set(state in overdue)
             if state in overdue:
                 log.warning("the hourly count statement of %s has not arrived: something keeps it back", state)
         self._overdue = overdue
@@ -75,15 +75,15 @@ class InboxObserver:
 def count_inbox(result: InboxResult) -> None:
     """Count the result of a committed batch in the metrics."""
     for outcome, number in result.count_outcomes().items():
-        metrics.INBOX_RECORDS.labels(outcome).inc(number)
+        inbox_metrics.INBOX_RECORDS.labels(outcome).inc(number)
     for refused in result.refused:
-        metrics.INBOX_REFUSED.labels(refused.cause, refused.claimed_state).inc()
+        inbox_metrics.INBOX_REFUSED.labels(refused.cause, refused.claimed_state).inc()
     for missed in result.missed:
-        metrics.INBOX_MISSING.inc(missed.total)
-        metrics.INBOX_MISSING_BY_SENDER.labels(missed.stream.from_state).inc(missed.total)
+        inbox_metrics.INBOX_MISSING.inc(missed.total)
+        inbox_metrics.INBOX_MISSING_BY_SENDER.labels(missed.stream.from_state).inc(missed.total)
     for (_, arrival), number in result.irregular.items():
-        metrics.INBOX_IRREGULAR.labels(arrival).inc(number)
-    metrics.INBOX_TWINS.inc(result.twins)
+        inbox_metrics.INBOX_IRREGULAR.labels(arrival).inc(number)
+    inbox_metrics.INBOX_TWINS.inc(result.twins)
 
 
 def log_refused(refused: Sequence[RefusedRecord]) -> None:

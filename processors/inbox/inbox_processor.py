@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
-from processors.inbox.inbox_state import MESSAGE_AGE_MS_MAX
+from processors.inbox.inbox_state import MESSAGE_AGE_MS_MAX, STREAMS_MAX
 from processors.inbox.refusals import (
     RefusalError,
     build_quarantine_record,
@@ -169,6 +169,12 @@ class InboxProcessor:
         verified = self._opener.verify(value, keys.trusted, now_ms, topic=topic)
         _check_place(verified, record, now_ms)
         envelope, partition = verified.envelope, record.partition()
+        if not state.has_room(identify_stream(envelope)):
+            raise RefusalError(
+                "BAD_NAME",
+                f"{envelope.from_state}: the message is of a loop beyond the {STREAMS_MAX} streams that are remembered "
+                "of a State; its worker names a new one again and again, and must be repaired",
+            )
         known = state.find_message(partition, envelope.id)
         self._note_number(verified, result, state, is_known=known is not None)
         if known is not None and known.signer not in keys.revoked:

@@ -19,6 +19,7 @@ from processors.inbox.state_entries import (
     encode_stream,
     make_message_key,
     make_stream_key,
+    make_stream_prefix,
     read_changed_at,
     read_stream_key,
 )
@@ -29,6 +30,8 @@ from sharing.topology.topics import EXCHANGE_RETENTION_MS
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from processors.exactly_once.state_store import Overlay
 
 MESSAGE_AGE_MS_MAX: Final = EXCHANGE_RETENTION_MS
@@ -38,6 +41,9 @@ REMEMBERED_MS: Final = MESSAGE_AGE_MS_MAX + 2 * CLOCK_TOLERANCE_MS
 """How long an id is remembered after its arrival: until a replay would be too old, with both clocks wrong."""
 
 SWEEP_MS: Final = HOUR_MS
+STREAMS_MAX: Final = 64
+"""How many streams of one State are remembered in a partition: a worker has two loops, each with four topics."""
+
 PRUNED_MAX: Final = 20_000
 """How many ids one batch forgets, so that its transaction stays small."""
 
@@ -71,18 +77,23 @@ class InboxState:
                 self._sweep(view, partition, now_ms)
         return BatchState(view, now_ms, self._counted_at)
 
-    def list_overdue(self, now_ms: int) -> list[StreamId]:
+    def list_overdue(self, now_ms: int, trusted: Collection[str]) -> list[StreamId]:
         """Return the streams whose next count statement should have arrived: something keeps it back.
+
+        None is expected of a State whose keys are not verified any more, such as one that has left: nothing that it
+        signs would be accepted, and the directory's own alerts say so as long as it is pinned.
 
         Args:
             now_ms: The time in UTC milliseconds.
+            trusted: The States whose keys are verified.
         """
-        return [
+        overdue = (
             read_stream_key(key, partition)
             for partition, streams in self._counted_at.items()
             for key, counted_at in streams.items()
             if is_count_overdue(counted_at, self._known_since[partition], now_ms)
-        ]
+        )
+        return [stream for stream in overdue if stream.from_state in trusted]
 
     def _sweep(self, view: Overlay, partition: int, now_ms: int) -> None:
         expired: list[bytes] = []
@@ -133,6 +144,15 @@ class BatchState:
         known = self._get_stream(stream)
         self._set_stream(stream, ReceivedStream(position, self._now_ms if known is None else known.counted_at))
 
+    def has_room(self, stream: StreamId) -> bool:
+        """Return whether a stream is known, or its State has few enough of them for a further one."""
+        if self._get_stream(stream) is not None:
+            return True
+        known = set(self._counted_at.get(stream.partition, ()))
+        known |= {make_stream_key(each) for each in self._changed if each.partition == stream.partition}
+        prefix = make_stream_prefix(stream.from_state)
+        return sum(key.startswith(prefix) for key in known) < STREAMS_MAX
+
     def settle_counts(self, statement: CountStatement) -> list[MissingTail]:
         """Return what a count statement names and what has not arrived. It counts as passed from now on.
 
@@ -143,6 +163,8 @@ class BatchState:
         known = {stream: position for stream in streams if (position := self.get_position(stream)) is not None}
         tails = find_missing_tails(statement, known)
         for tail in tails:
+            if not self.has_room(tail.stream):
+                continue  # it is reported, and not remembered
             self.set_position(tail.stream, StreamPosition(tail.began_at, tail.numbers.last))
         for stream in streams:
             received = self._get_stream(stream)

@@ -50,7 +50,12 @@ def make_message_key(message_id: str) -> bytes:
 
 def make_stream_key(stream: StreamId) -> bytes:
     """Return the key of a stream's entry. The partition is that of the entry itself."""
-    return STREAM_PREFIX + f"{stream.from_state}/{stream.loop}/{stream.topic}".encode()
+    return make_stream_prefix(stream.from_state) + f"{stream.loop}/{stream.topic}".encode()
+
+
+def make_stream_prefix(from_state: str) -> bytes:
+    """Return how the keys of all streams of a State begin."""
+    return STREAM_PREFIX + f"{from_state}/".encode()
 
 
 def read_stream_key(key: bytes, partition: int) -> StreamId:

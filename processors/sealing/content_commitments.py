@@ -60,10 +60,6 @@ class BatchCommitments:
         """
         return partial(self._commit, contents, draft_salts)
 
-    def delete_ended(self) -> None:
-        """Delete the secrets of the days whose retention has ended."""
-        self._secrets.delete_ended(self._view, self._now_ms)
-
     def _commit(
         self,
         contents: Mapping[int, DecidedContents],
@@ -86,10 +82,8 @@ class BatchCommitments:
         secret = self._secrets.get(self._view, place, self._now_ms, self._key_id, self._wrapping_key)
         salts = derive_salts(secret, nonce, format_origin(place), stop - start)
         if draft_salts:
-            for index, position in enumerate(decided.positions[start:stop]):
-                own = draft_salts.get(position)
-                if own is not None:
-                    salts[index] = own
+            positions = decided.positions[start:stop]
+            salts = [draft_salts.get(position, salt) for position, salt in zip(positions, salts, strict=True)]
         return nonce, compute_commitments(salts, decided.contents[start:stop])
 
     def __repr__(self) -> str:

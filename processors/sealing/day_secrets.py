@@ -8,14 +8,13 @@ that of an aborted transaction is gone with it. When the retention of a day has 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from processors.exactly_once.state_entries import decode_entry, encode_entry
 from sharing.audit.block import LogPlace
 from sharing.audit.origins import format_origin
 from sharing.errors import DecodeError
-from sharing.model.times import DAY_MS
+from sharing.model.times import DAY_MS, to_utc_day
 from sharing.seal.day_secret import KEPT_DAYS, SECRET_KEY_PREFIX, unwrap_day_secret, wrap_day_secret
 from sharing.sign.content_commitment import SECRET_BYTES
 
@@ -36,7 +35,9 @@ class DaySecrets:
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
         self._random = random
-        self._known: dict[tuple[LogPlace, bytes], tuple[bytes, bytes]] = {}
+        self._known: dict[LogPlace, tuple[bytes, bytes, bytes]] = {}
+        """The last secret of each log, after its key and its value in the state store."""
+
         self._cleaned: dict[int, tuple[object, str]] = {}
 
     def get(self, view: Overlay, place: LogPlace, now_ms: int, key_id: str, wrapping_key: SecretBytes) -> bytes:
@@ -55,9 +56,9 @@ class DaySecrets:
         day = format_day(now_ms)
         key = make_secret_key(day, key_id)
         encoded = view.get(place.partition, key)
-        known = self._known.get((place, key))
-        if known is not None and known[0] == encoded:
-            return known[1]
+        known = self._known.get(place)
+        if known is not None and known[:2] == (key, encoded):
+            return known[2]
         origin = format_origin(place)
         if encoded is None:
             secret = self._random(SECRET_BYTES)
@@ -73,9 +74,7 @@ class DaySecrets:
                     cause="MALFORMED",
                 )
             secret = found
-        self._known = {each: value for each, value in self._known.items() if each[0].partition != place.partition} | {
-            (place, key): (encoded, secret)
-        }
+        self._known[place] = key, encoded, secret
         return secret
 
     def delete_ended(self, view: Overlay, now_ms: int) -> None:
@@ -105,7 +104,7 @@ class DaySecrets:
 
 def format_day(now_ms: int) -> str:
     """Return the UTC day of an instant in UTC milliseconds: 2026-11-28."""
-    return datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
+    return to_utc_day(now_ms).isoformat()
 
 
 def make_secret_key(day: str, key_id: str) -> bytes:

@@ -88,7 +88,7 @@ class LoopSealing:
         wrapping = (keys.wrapping_key_id, keys.wrapping_key)
         commitments = BatchCommitments(self._secrets, batch.store_view, batch.now_ms, wrapping, self._random)
         if self._has_secrets:
-            commitments.delete_ended()
+            self._secrets.delete_ended(batch.store_view, batch.now_ms)
         return BatchSealing(self._sealer, streams, keys, restricted, limits, batch.now_ms, commitments)
 
     def get_signing_key(self, now_ms: int) -> SigningKey:

@@ -23,7 +23,8 @@ from sharing.seal.sealing import BatchSealer
 from sharing.serialization.cloud_events import Header
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.topology.topics import AMENDMENTS, DRAFTS, TopicScope
+from sharing.topology.topic_kinds import TopicScope
+from sharing.topology.topics import AMENDMENTS, DRAFTS
 from sharing.trust.public_keys import KeyId, PublishedKey
 from sharing.trust.signatures import SigningKey
 
@@ -116,13 +117,9 @@ class OutputSealer:
         Raises:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
-        lists = []
-        positions = sorted(outputs.other_outputs)
-        for position in positions:
-            outputs.other_outputs[position] = records = list(outputs.other_outputs[position])
-            lists.append(records)
-        roots, salts = self._seal_lists(lists, streams, keys, now_ms)
-        return roots, {positions[number]: salt for number, salt in salts.items()}
+        lists = {position: list(outputs.other_outputs[position]) for position in sorted(outputs.other_outputs)}
+        outputs.other_outputs.update(lists)
+        return self._seal_lists(lists, streams, keys, now_ms)
 
     def seal_records(
         self, records: Iterable[OutputRecord], streams: SentStreams, keys: SealingKeys, now_ms: int
@@ -139,7 +136,7 @@ class OutputSealer:
             SealError: A record cannot be sealed. Then none of the batch may be written.
         """
         sealed = list(records)
-        roots, _ = self._seal_lists([sealed], streams, keys, now_ms)
+        roots, _ = self._seal_lists({0: sealed}, streams, keys, now_ms)
         return sealed, roots
 
     def state_counts(self, streams: SentStreams, keys: SealingKeys, now_ms: int) -> Iterator[OutputRecord]:
@@ -157,16 +154,16 @@ class OutputSealer:
             yield OutputRecord(name, COUNTS_KEY, value, [("content-type", "application/json")], partition)
 
     def _seal_lists(
-        self, lists: Iterable[list[OutputRecord]], streams: SentStreams, keys: SealingKeys, now_ms: int
+        self, lists: Mapping[int, list[OutputRecord]], streams: SentStreams, keys: SealingKeys, now_ms: int
     ) -> tuple[tuple[bytes, ...], dict[int, bytes]]:
-        """Replace, in lists of records, what must be sealed.
+        """Replace, in numbered lists of records, what must be sealed.
 
         Returns the signed roots of the messages; and by the number of its list, the salt of each draft.
         """
         own_records: dict[str, list[_Place]] = {}
         messages: dict[tuple[str, int], list[_Place]] = {}
         drafted: list[int] = []
-        for number, records in enumerate(lists):
+        for number, records in lists.items():
             for index, record in enumerate(records):
                 if record.topic in self._own_schemas:
                     schema = self._own_schemas[record.topic]
@@ -209,24 +206,18 @@ class OutputSealer:
             now_ms: The time, in UTC milliseconds.
         """
         messages: list[OutgoingMessage] = []
+        id_index = type_index = 0
         for (topic, partition), places in places_by_stream.items():
-            _, state, name = topic.split(".")
-            numbers, sent = streams.take_numbers(partition, state.upper(), name, len(places))
+            _, code, name = topic.split(".")
+            to_state = code.upper()
+            numbers, sent = streams.take_numbers(partition, to_state, name, len(places))
             stream = Stream(self._loop, sent.began_at, partition, name)
             for sequence, (records, index) in zip(numbers, places, strict=True):
-                record = records[index]
-                record_id, kind = _read_identity(record)
-                messages.append(
-                    OutgoingMessage(
-                        record_id,
-                        kind,
-                        state.upper(),
-                        now_ms,
-                        stream,
-                        sequence,
-                        record.value or b"",
-                    )
-                )
+                _, _, value, headers, _ = records[index]
+                id_index = _find_header(headers or (), "ce_id", id_index)
+                type_index = _find_header(headers or (), "ce_type", type_index)
+                record_id, kind = _read_identity(headers or (), id_index, type_index)
+                messages.append(OutgoingMessage(record_id, kind, to_state, now_ms, stream, sequence, value or b""))
         sealed = self._messages.seal_batch(
             messages,
             keys.recipient_keys,
@@ -234,26 +225,43 @@ class OutputSealer:
             recipients_max=max(keys.recipients_max, RECIPIENTS_MIN),
             now=now_ms,
         )
-        type_index = 0
         in_order = chain.from_iterable(places_by_stream.values())
         for (records, index), value in zip(in_order, sealed.records, strict=True):
             topic, key, _, headers, partition = records[index]
             renamed = list(headers or ())
-            if type_index >= len(renamed) or renamed[type_index][0] != "ce_type":  # once for messages of one kind
-                type_index = [name for name, _ in renamed].index("ce_type")
+            type_index = _find_header(renamed, "ce_type", type_index)
             renamed[type_index] = self._type_header
             records[index] = OutputRecord(topic, key, value, renamed, partition)
         return sealed.root
 
 
-def _read_identity(record: OutputRecord) -> tuple[str, MessageKind]:
+def _find_header(headers: Sequence[Header], name: str, expected: int) -> int:
+    """Return the index of a header.
+
+    Args:
+        headers: The headers.
+        name: Name of the header.
+        expected: Where it was in the record before: the same for messages of one kind.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if expected < len(headers) and headers[expected][0] == name:
+        return expected
+    for index, header in enumerate(headers):
+        if header[0] == name:
+            return index
+    raise ValueError("a message has no id, or is of no type that leaves the State")
+
+
+def _read_identity(headers: Sequence[Header], id_index: int, type_index: int) -> tuple[str, MessageKind]:
     """Return the id of a notice, an offer or a reply, and which of them it is.
 
     Raises:
         ValueError: Its headers do not say so.
     """
-    headers = dict(record.headers or ())
-    record_id, kind = headers.get("ce_id"), _KINDS_BY_TYPE.get(headers.get("ce_type"))
+    record_id, type_name = headers[id_index][1], headers[type_index][1]
+    kind = _KINDS_BY_TYPE.get(type_name) if isinstance(type_name, str) else None
     if not isinstance(record_id, str) or kind is None:
         raise ValueError("a message has no id, or is of no type that leaves the State")
     return record_id, kind

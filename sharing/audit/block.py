@@ -118,7 +118,7 @@ def add_blocks(
     commit: Commit | None = None,
     bytes_max: int = BLOCK_BYTES_MAX,
 ) -> Iterator[tuple[AuditBlock, LogHead]]:
-    """Yield the blocks that hold some entries, each with the head of the log behind it.
+    """Yield the blocks that hold some entries, each with the head of the log after it.
 
     Args:
         head: The head of the log before them.
@@ -148,7 +148,7 @@ def read_block(value: bytes | None) -> AuditBlock:
     """Return a block as it was written, in single-object encoding. Its root is not computed again.
 
     Raises:
-        DecodeError: The value is no block, or its number of entries is not the one that its head names.
+        DecodeError: The value is not a block, or its number of entries is not the one that its head names.
     """
     fields = get_codec(SCHEMA).decode(value)
     entries = tuple(fields["entries"])
@@ -181,7 +181,7 @@ def decode_entries(value: bytes | None) -> list[dict[str, Any]]:
     """Return the decisions or acts of a block in single-object encoding, decoded, in order.
 
     Raises:
-        DecodeError: The value is no block, or one of its entries cannot be decoded.
+        DecodeError: The value is not a block, or one of its entries cannot be decoded.
     """
     block = read_block(value)
     codec = get_codec(block.log.entry_schema)
@@ -192,7 +192,7 @@ def read_entry_id(entry: bytes, log: AuditLogName) -> str:
     """Return which item an entry is about, without decoding the rest of it: of a decision, the id of the indicator.
 
     Raises:
-        DecodeError: It is no such entry.
+        DecodeError: It is not an entry of this log.
     """
     if log is AuditLogName.DECISIONS and entry.startswith(_DECISION_HEADER):
         return _read_id(entry, 0)

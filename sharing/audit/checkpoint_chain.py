@@ -2,73 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
-
-from cryptography.x509 import Certificate
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from sharing.audit.block import LogPlace
-from sharing.audit.checkpoint import Checkpoint, verify_checkpoint
+from sharing.audit.checkpoint import Checkpoint
 from sharing.audit.checkpoint_record import CheckpointRecord, EarlierCheckpoint, read_checkpoint_record
-from sharing.audit.compact_range import CompactRange
-from sharing.audit.cosignature import WITNESSES_DEFAULT, find_witnessed_at, verify_cosignatures
+from sharing.audit.checkpoint_verifier import CheckpointPolicy, CheckpointVerifier, KnownCheckpoint
 from sharing.audit.findings import AuditFault, AuditFinding
-from sharing.audit.origins import format_witness
 from sharing.audit.proofs import extract_range
 from sharing.audit.signed_note import SignedNote
-from sharing.audit.time_stamp import verify_checkpoint_stamp
 from sharing.errors import DecodeError
-from sharing.model.times import DAY_MS
-from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import KEEP_ENDED_GATE_DAYS, TrustedKeys
-
-_NAME_MAX: Final = 80
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointPolicy:
-    """Whose signatures count.
-
-    Attributes:
-        keys: Online keys of the State whose log it is.
-        witnesses: Online keys of the other States whose cosignatures count.
-        required: How many of these must have cosigned.
-        now: The reader's clock, in UTC milliseconds.
-        stamp_roots: The roots of the time-stamping services that are believed; without any, no time stamp is looked at.
-    """
-
-    keys: TrustedKeys
-    witnesses: Mapping[str, TrustedKeys]
-    now: int
-    required: int = WITNESSES_DEFAULT
-    stamp_roots: Sequence[Certificate] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class KnownCheckpoint:
-    """A checkpoint that the State has signed.
-
-    Attributes:
-        checkpoint: The checkpoint, with all its cosignatures.
-        offset: Offset of its record; None if it came from elsewhere.
-        cosigned_by: The States that have cosigned it, with the time in UTC milliseconds.
-        witnessed_at: When enough of them had, in UTC milliseconds; None if they have not.
-        before: The leaves that it covers, if the next checkpoint's proof contains them.
-        time_stamps: Time stamps of services on its text; once it is verified, those that count.
-        stamped_at: The earliest time in them, in UTC milliseconds; None if none counts.
-        is_trusted: False if its key was revoked, or has ended so long ago that it is not listed any more. Then it is no
-            evidence, but what contradicts it is suspicious.
-    """
-
-    checkpoint: Checkpoint
-    offset: int | None
-    cosigned_by: Mapping[str, int] = field(default_factory=dict)
-    witnessed_at: int | None = None
-    before: CompactRange | None = None
-    time_stamps: tuple[bytes, ...] = ()
-    stamped_at: int | None = None
-    is_trusted: bool = True
 
 
 class CheckpointChain:
@@ -84,6 +28,7 @@ class CheckpointChain:
         self.findings: list[AuditFinding] = []
         self._place = place
         self._policy = policy
+        self._verifier = CheckpointVerifier(policy, self._report)
         self._records: list[tuple[int, CheckpointRecord]] = []
         self._repeated: list[tuple[int, CheckpointRecord]] = []
         self._texts: set[bytes] = set()
@@ -121,15 +66,16 @@ class CheckpointChain:
         Those whose signature does not count any more are among them, and marked.
         """
         known = list(self._collect().values())
-        trusted = [verified for each in known if (verified := self._verify(each)) is not None]
+        trusted = [verified for each in known if (verified := self._verifier.verify(each)) is not None]
         trusted.sort(key=lambda each: (each.checkpoint.size, each.checkpoint.signed_at))
         self._find_forks(trusted)
-        return trusted
+        return self._verify_newest_stamp(trusted) if self._policy.newest_stamp_only else trusted
 
     def find_covering(self, block: int) -> KnownCheckpoint | None:
-        """Return the smallest checkpoint of a block that is witnessed; if there is none, the largest that is signed.
+        """Return the smallest checkpoint of a block that is witnessed, if possible one that is time-stamped as well.
 
-        One that is time-stamped as well is preferred. Only as many signatures are verified as that needs.
+        If none is witnessed, return the largest of those that most States have cosigned. Only as many signatures are
+        verified as that needs.
 
         Args:
             block: Number of the block.
@@ -140,16 +86,17 @@ class CheckpointChain:
             for verified in self._list_trusted(each for each in covering if each.time_stamps):
                 if verified.witnessed_at is not None and verified.stamped_at is not None:
                     return verified
-        largest: KnownCheckpoint | None = None
+        best: KnownCheckpoint | None = None
         for verified in self._list_trusted(covering):
             if verified.witnessed_at is not None:
                 return verified
-            largest = verified
-        return largest
+            if best is None or len(verified.cosigned_by) >= len(best.cosigned_by):
+                best = verified
+        return best
 
     def _list_trusted(self, known: Iterable[KnownCheckpoint]) -> Iterator[KnownCheckpoint]:
         for each in known:
-            verified = self._verify(each)
+            verified = self._verifier.verify(each)
             if verified is not None and verified.is_trusted:
                 yield verified
 
@@ -193,70 +140,13 @@ class CheckpointChain:
                 known[text] = replace(known[text], before=before)
         return known
 
-    def _verify(self, each: KnownCheckpoint) -> KnownCheckpoint | None:
-        policy, checkpoint = self._policy, each.checkpoint
-        found, faults = verify_cosignatures(checkpoint, policy.witnesses, now=policy.now)
-        for fault in faults:
-            if not self._is_past(fault, checkpoint):
-                self._report(AuditFault.COSIGNATURE_INVALID, each.offset, checkpoint.size, str(fault))
-        witnessed_at = find_witnessed_at(found.values(), policy.required)
-        if witnessed_at is None:
-            self._report_strangers(each)
-        is_trusted = self._verify_own(each, witnessed_at)
-        if is_trusted is None:
-            return None
-        if not is_trusted:
-            return replace(each, is_trusted=False)
-        times = {state: verified.cosigned_at for state, verified in sorted(found.items())}
-        return self._verify_stamps(replace(each, cosigned_by=times, witnessed_at=witnessed_at))
-
-    def _verify_stamps(self, each: KnownCheckpoint) -> KnownCheckpoint:
-        """Return a checkpoint with the time stamps that count, the earliest first."""
-        policy, found = self._policy, []
-        for stamp in each.time_stamps if policy.stamp_roots else ():
-            try:
-                found.append((verify_checkpoint_stamp(stamp, each.checkpoint, policy.stamp_roots, policy.now), stamp))
-            except TrustError as error:
-                self._report(AuditFault.TIME_STAMP_INVALID, each.offset, each.checkpoint.size, str(error))
-        found.sort()
-        stamps = tuple(stamp for _, stamp in found)
-        return replace(each, time_stamps=stamps, stamped_at=found[0][0] if found else None)
-
-    def _verify_own(self, each: KnownCheckpoint, witnessed_at: int | None) -> bool | None:
-        """Return whether the State's signatures count; None if one of them is wrong or missing.
-
-        A key that has ended long ago is not listed any more, and one that was revoked counts only for what others saw
-        before. Neither is a fault of the log: later checkpoints cover what these would.
-        """
-        policy, checkpoint = self._policy, each.checkpoint
-        own = [signature for signature in checkpoint.note.signatures if signature.name == checkpoint.origin]
-        is_trusted, is_wrong = False, not own
-        for signature in own:
-            alone = replace(checkpoint, note=SignedNote(checkpoint.note.text, (signature,)))
-            try:
-                verify_checkpoint(alone, policy.keys, now=policy.now, arrived_at=witnessed_at)
-                is_trusted = True
-            except TrustError as error:
-                if not self._is_past(error, checkpoint):
-                    is_wrong = True
-                    self._report(AuditFault.CHECKPOINT_UNTRUSTED, each.offset, checkpoint.size, str(error))
-        if not own:
-            sentence = f"a checkpoint of {checkpoint.size} blocks has no signature of {self._place.state}"
-            self._report(AuditFault.CHECKPOINT_UNTRUSTED, each.offset, checkpoint.size, sentence)
-        return None if is_wrong and not is_trusted else is_trusted
-
-    def _is_past(self, fault: TrustError, checkpoint: Checkpoint) -> bool:
-        """Return whether a signature does not count only because its key was revoked, or is not listed any more."""
-        is_old = checkpoint.signed_at < self._policy.now - KEEP_ENDED_GATE_DAYS * DAY_MS
-        return fault.fault is TrustFault.REVOKED or (fault.fault is TrustFault.UNKNOWN_KEY and is_old)
-
-    def _report_strangers(self, each: KnownCheckpoint) -> None:
-        """Report signatures by unknown names on a checkpoint that would otherwise perhaps be witnessed."""
-        known = {format_witness(state) for state in self._policy.witnesses} | {each.checkpoint.origin}
-        for signature in each.checkpoint.note.signatures:
-            if signature.name not in known:
-                sentence = f"{to_name(signature.name)} has signed a checkpoint, and no root of such a State is pinned"
-                self._report(AuditFault.COSIGNATURE_INVALID, each.offset, each.checkpoint.size, sentence)
+    def _verify_newest_stamp(self, trusted: list[KnownCheckpoint]) -> list[KnownCheckpoint]:
+        """Return the checkpoints; the largest one of which a time stamp counts has it verified."""
+        for place in reversed(range(len(trusted))):
+            verified = self._verifier.verify_stamps(trusted[place]) if trusted[place].is_trusted else trusted[place]
+            if verified.stamped_at is not None:
+                return [*trusted[:place], verified, *trusted[place + 1 :]]
+        return trusted
 
     def _find_forks(self, trusted: list[KnownCheckpoint]) -> None:
         first: dict[int, KnownCheckpoint] = {}
@@ -291,8 +181,3 @@ def _merge(known: dict[bytes, KnownCheckpoint], each: KnownCheckpoint) -> None:
 
 def _list_stamps(earlier: EarlierCheckpoint) -> tuple[bytes, ...]:
     return () if earlier.time_stamp is None else (earlier.time_stamp,)
-
-
-def to_name(text: str) -> str:
-    """Return the name of a key, which anybody may have chosen, for messages."""
-    return text if len(text) <= _NAME_MAX and text.isprintable() else "?"

@@ -36,11 +36,13 @@ class VerifiedCosignature:
         state: The State that made it.
         cosigned_at: When, by its own clock, in UTC milliseconds.
         key: Its key.
+        signature: The signature line.
     """
 
     state: str
     cosigned_at: int
     key: OnlineKey
+    signature: NoteSignature
 
 
 def build_cosigned_message(text: bytes, seconds: int) -> bytes:
@@ -116,7 +118,7 @@ def verify_cosignature(text: bytes, signature: NoteSignature, keys: TrustedKeys,
     message = build_cosigned_message(text, cosigned_at // _SECOND_MS)
     if not is_signature_by(found, signature.value[_TIME_BYTES:], message):
         raise TrustError(TrustFault.BAD_SIGNATURE, f"{state}: a cosignature is not valid")
-    return VerifiedCosignature(state, cosigned_at, found)
+    return VerifiedCosignature(state, cosigned_at, found, signature)
 
 
 def verify_cosignatures(

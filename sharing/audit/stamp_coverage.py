@@ -24,7 +24,7 @@ class LateStamp(NamedTuple):
 
 
 class StampCoverage:
-    """Is given the blocks of a log in order, and the time stamps of the checkpoints that agree with them.
+    """Receives the blocks of a log in order, and the time stamps of the checkpoints that agree with them.
 
     Attributes:
         blocks: Size of the log in the last checkpoint with a time stamp.
@@ -58,7 +58,7 @@ class StampCoverage:
         return late
 
     def finish(self, now: int) -> LateStamp | None:
-        """Return the last blocks of the log if they wait too long for a time stamp.
+        """Return the last blocks of the log if they have waited too long for a time stamp.
 
         Args:
             now: The reader's clock, in UTC milliseconds.

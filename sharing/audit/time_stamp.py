@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from types import ModuleType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cryptography.x509 import Certificate, load_pem_x509_certificates
 
@@ -35,6 +36,18 @@ class TimeStampQuery:
 
     data: bytes
     nonce: int | None
+
+
+def require_service(url: str, roots: Sequence[Certificate]) -> None:
+    """Refuse a service that cannot be asked, or whose answers cannot be verified.
+
+    Raises:
+        SettingsError: Its address is not one of HTTP, or its root is not named.
+    """
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise SettingsError("SHARING_TIME_STAMP_URL must begin with https:// or http://")
+    if not roots:
+        raise SettingsError("SHARING_TIME_STAMP_URL needs SHARING_TIME_STAMP_ROOTS, the service's root in PEM form")
 
 
 def make_query(text: bytes) -> TimeStampQuery:

@@ -23,7 +23,7 @@ class TransferKind(StrEnum):
         SENT: An item was sent by the gate's decision.
         RELEASED: An item was sent after an answer: an approval, or the acceptance of conditions.
         CORRECTED: A correction was sent after an answer or by an officer.
-        RECALLED: The State was told to use an item no longer.
+        RECALLED: The State was asked to stop using an item.
         OFFERED: Conditions were offered, without content.
         HELD: People had to answer first.
         WITHHELD: Nothing was sent.

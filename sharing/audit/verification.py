@@ -17,21 +17,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from sharing.audit.block import AuditBlock, LogPlace, read_block
-from sharing.audit.checkpoint_chain import KnownCheckpoint
+from sharing.audit.checkpoint_coverage import CheckpointCoverage
+from sharing.audit.checkpoint_verifier import KnownCheckpoint
 from sharing.audit.compact_range import CompactRange
 from sharing.audit.findings import AuditFault, AuditFinding
 from sharing.audit.log_head import NO_BLOCK
 from sharing.audit.stamp_coverage import LateStamp, StampCoverage
 from sharing.errors import DecodeError
-from sharing.model.times import HOUR_MS, MINUTE_MS
+from sharing.model.times import HOUR_MS
 from sharing.serialization.codec import HEADER_LENGTH
 from sharing.sign.merkle_tree import compute_root
-
-COVERED_WITHIN_MS: Final = 10 * MINUTE_MS
-"""A block is covered by a checkpoint in this time: there is one each minute."""
-
-WITNESSED_WITHIN_MS: Final = HOUR_MS
-"""A block is covered by a checkpoint with enough cosignatures in this time."""
 
 TIME_TOLERANCE_MS: Final = HOUR_MS
 """How much earlier the time of a record may be than that in its block: an old time lets retention delete it."""
@@ -95,7 +90,7 @@ class LogVerifier:
             checkpoints: What `CheckpointChain.finish` returned; None if the State has no keys, and signs none.
             from_beginning: Whether the first block that comes should be the first of the log.
             to_end: Whether the last block that comes should be the last of the log.
-            required: How many witnesses are required; 0 if it is no fault that there are none.
+            required: How many witnesses are required; 0 if none has to have cosigned.
             observe: Called with offset and block of each block that is whole.
         """
         self.findings: list[AuditFinding] = []
@@ -110,14 +105,8 @@ class LogVerifier:
         self._next_number: int | None = 0 if from_beginning else None
         self._next_first: int | None = 0 if from_beginning else None
         self._previous: bytes | None = NO_BLOCK if from_beginning else None
-        self._blocks = self._records = self._witnessed = self._pending = 0
-        self._unwitnessed_since: int | None = None
-        self._uncovered_since: int | None = None
-        self._uncovered_block = self._unwitnessed_block = 0
-        self._witnessed_blocks = 0
-        self._witnessed_at: int | None = None
-        self._stamps = StampCoverage()
-        self._sure: tuple[int, int | None] = (0, None)
+        self._blocks = self._records = 0
+        self._coverage, self._stamps = CheckpointCoverage(), StampCoverage()
         self._is_forked = False
 
     def receive(self, offset: int, value: bytes | None, time: int | None = None) -> None:
@@ -164,20 +153,21 @@ class LogVerifier:
         """
         if self._to_end and self._next_number is not None:
             self._check_end(self._next_number)
-        is_uncovered = self._uncovered_since is not None and self._uncovered_since < now - COVERED_WITHIN_MS
-        if self._signs and is_uncovered and not self._goes_on(self._uncovered_block, is_witnessed=False):
-            sentence = f"no checkpoint covers the blocks from {self._uncovered_block} on"
-            self._report(AuditFault.CHECKPOINT_MISSING, None, self._uncovered_block, sentence)
-        is_late = self._unwitnessed_since is not None and self._unwitnessed_since < now - WITNESSED_WITHIN_MS
-        if self._signs and self._required and is_late and not self._goes_on(self._unwitnessed_block, is_witnessed=True):
-            block = self._unwitnessed_block
+        coverage, stamps = self._coverage, self._stamps
+        block = coverage.find_uncovered(now) if self._signs else None
+        if block is not None and not self._goes_on(block, is_witnessed=False):
+            sentence = f"no checkpoint covers the blocks from {block} on"
+            self._report(AuditFault.CHECKPOINT_MISSING, None, block, sentence)
+        block = coverage.find_unwitnessed(now) if self._signs and self._required else None
+        if block is not None and not self._goes_on(block, is_witnessed=True):
             sentence = f"fewer than {self._required} States have cosigned a checkpoint of the blocks from {block} on"
             self._report(AuditFault.NOT_WITNESSED, None, block, sentence)
         if self._to_end:
-            self._report_late(self._stamps.finish(now))
+            self._report_late(stamps.finish(now))
         return LogReport(
-            self._place, self._blocks, self._records, self._witnessed, self._witnessed_blocks, self._witnessed_at,
-            *self._sure, tuple(self.findings), self._stamps.blocks, self._stamps.last_at, self._stamps.first_at,
+            self._place, self._blocks, self._records, coverage.witnessed, coverage.witnessed_blocks,
+            coverage.witnessed_at, coverage.sure_blocks, coverage.sure_at, tuple(self.findings),
+            stamps.blocks, stamps.last_at, stamps.first_at,
         )  # fmt: skip
 
     def _goes_on(self, block: int, *, is_witnessed: bool) -> bool:
@@ -202,7 +192,7 @@ class LogVerifier:
         elif self._previous is not None and block.previous != self._previous:
             sentence = f"block {number} does not name the block before it: one of the two was changed"
             self._report(AuditFault.CHAIN_BROKEN, offset, max(number - 1, 0), sentence)
-            self._drop_pending()
+            self._coverage.drop_pending()
         elif self._next_first is not None and block.first != self._next_first:
             sentence = f"block {number} says that {block.first} entries are before it, but there are {self._next_first}"
             self._report(AuditFault.COUNT_WRONG, offset, number, sentence)
@@ -229,11 +219,7 @@ class LogVerifier:
         self._next_number, self._next_first, self._previous = block.number + 1, block.first + len(block.entries), leaf
         self._blocks += 1
         self._records += len(block.entries)
-        self._pending += len(block.entries) if is_whole else 0
-        if self._uncovered_since is None:
-            self._uncovered_since, self._uncovered_block = block.written_at, block.number
-        if self._unwitnessed_since is None:
-            self._unwitnessed_since, self._unwitnessed_block = block.written_at, block.number
+        self._coverage.add_block(block.number, block.written_at, len(block.entries) if is_whole else 0)
         self._stamps.add_block(block.number, block.written_at)
 
     def _find_tree(self, size: int) -> CompactRange | None:
@@ -261,18 +247,11 @@ class LogVerifier:
             self._is_forked = not agreed
         if not agreed:
             self._tree = self._find_tree(size)
-            self._drop_pending()
+            self._coverage.drop_pending()
             return
         self._is_forked = False
-        self._uncovered_since = None
         witnessed = min((each.witnessed_at for each in agreed if each.witnessed_at is not None), default=None)
-        if witnessed is not None:
-            self._witnessed += self._pending
-            self._drop_pending()
-            self._unwitnessed_since = None
-            self._witnessed_blocks, self._witnessed_at = size, witnessed
-            if not self.findings:
-                self._sure = size, witnessed
+        self._coverage.add_checkpoint(size, witnessed, is_sure=not self.findings)
         stamped = min((each.stamped_at for each in agreed if each.stamped_at is not None), default=None)
         if stamped is not None:
             self._report_late(self._stamps.add_stamp(size, stamped))
@@ -285,12 +264,9 @@ class LogVerifier:
             sentence = f"blocks {blocks} to {size - 1} are missing at the end: a checkpoint covers them"
             self._report(AuditFault.TAIL_CUT, largest.offset if blocks == 0 else None, blocks, sentence)
 
-    def _drop_pending(self) -> None:
-        self._pending = 0
-
     def _forget(self) -> None:
         """Forget what was before: it cannot be compared with what comes."""
-        self._drop_pending()
+        self._coverage.drop_pending()
         self._tree = self._next_first = self._previous = None
 
     def _report_late(self, late: LateStamp | None) -> None:

@@ -18,6 +18,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sharing.cli.lazy_group import CONTEXT_SETTINGS, CommandSource, add_placeholders, lazy_group
+from sharing.console.printable import to_printable
 from sharing.errors import SharingError
 
 COMMANDS = {
@@ -133,7 +134,6 @@ def _print_sharing_error(error: SharingError) -> None:
 
 def _print_error(message: str, *notes: str) -> None:
     from sharing.cli.shared.console import err  # noqa: PLC0415 only when something failed
-    from sharing.console.printable import to_printable  # noqa: PLC0415 only when something failed
 
     for text in (f"error: {message}", *notes):
         for line in text.splitlines():

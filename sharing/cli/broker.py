@@ -18,7 +18,7 @@ from sharing.testing.broker.secure_kafka import PARTNERS_FILE, SecureKafka
 from sharing.testing.samples import sample_partners
 from sharing.topology.acls import OPERATOR, list_principals
 from sharing.topology.partners import Partners, parse_partners, read_partners
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, print_line
 from sharing.errors import InputError
-from sharing.model.decision import UndecidedRule, describe_undecided
 from sharing.model.effects import FORBIDDING_EFFECTS
+from sharing.model.recipient_terms import UndecidedRule, describe_undecided
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.serialization.codec import get_codec
 from sharing.testing.demo.attacks import AttackResult

@@ -28,7 +28,8 @@ from sharing.model.times import format_time
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 from sharing.text_file import read_text_file
-from sharing.topology.topics import DIRECTORY, NOTICES, Role
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import DIRECTORY, NOTICES
 
 app = typer.Typer(
     name="directory", help="Receiving authorities, contact points and interests of States.", no_args_is_help=True

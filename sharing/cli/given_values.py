@@ -1,14 +1,15 @@
 """What every command checks of the values that it is given, before it makes anything of them.
 
-One rule for all options. One that takes a single value is given once: none silently replaces another. One that takes
-several is repeated; codes may also be separated by commas. Names of files may contain commas, and so may facts.
+One rule for all options. An option that takes a single value is given once: a second value never silently replaces the
+first. An option that takes several is repeated; codes may also be separated by commas. Names of files may contain
+commas, and so may facts.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -25,9 +26,7 @@ FACT_METAVAR = "NAME=VALUE"
 
 
 def check_given_values(command: Any) -> None:
-    """Let a command, or each command of a group, check what it is given."""
-    for member in getattr(command, "commands", {}).values():
-        check_given_values(member)
+    """Let a command check what it is given."""
     command.make_parser = partial(_make_parser, command.make_parser)
     for parameter in command.params:
         parameter.process_value = partial(_process_value, parameter, parameter.process_value)
@@ -50,23 +49,23 @@ def _refuse_repeated(given: Iterable[Any]) -> None:
     """Refuse a repeated option that takes one value; flags may be repeated.
 
     Raises:
-        InputError: One is.
+        InputError: Such an option is repeated.
     """
-    seen: list[Any] = []
+    seen: set[Any] = set()
     for parameter in given:
         if parameter.param_type_name != "option" or parameter.multiple or parameter.is_flag:
             continue
-        if any(parameter is earlier for earlier in seen):
+        if parameter in seen:
             raise InputError(f"{_name_parameter(parameter)} is given more than once; give it once: it takes one value")
-        seen.append(parameter)
+        seen.add(parameter)
 
 
 def _process_value(parameter: Any, process: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
     """Return the value of an option or argument, as `process` makes it.
 
     Raises:
-        InputError: A path is empty, which `Path` would take for this folder; another text has bytes that are none; or a
-            value is no number or word of those that are allowed.
+        InputError: A path is empty, which `Path` would take for this folder; another text is not UTF-8; or a value is
+            not one of the allowed numbers or words.
     """
     is_path = _is_path(parameter)
     for text in value if isinstance(value, list | tuple) else (value,):
@@ -88,7 +87,7 @@ def _process_value(parameter: Any, process: Callable[[Any, Any], Any], ctx: Any,
 
 
 def _describe_wanted(parameter: Any) -> str | None:
-    """Return what a value must be, of a kind that needs no more explanation; None for other kinds."""
+    """Return what a number, or a word of a list, must be; None for other kinds of values."""
     choices = list_choices(parameter)
     if choices:
         return f"must be one of {', '.join(choices)}"
@@ -104,24 +103,24 @@ def _split_codes(parameter: Any, value: Any) -> Any:
     """Return the values of an option that takes several codes, also of those that are separated by commas.
 
     Raises:
-        InputError: Nothing is between two commas, or before or after one.
+        InputError: There is nothing between two commas, or before or after one.
     """
     takes_codes = parameter.param_type_name == "option" and parameter.multiple and parameter.metavar != FACT_METAVAR
     if not takes_codes or _is_path(parameter) or not value:
         return value
-    codes = [part.strip() if isinstance(text, str) else part for text in value for part in _split(text)]
+    codes = [code for given in value for code in _split(given)]
     if "" in codes:
         raise InputError(f"{_name_parameter(parameter)}: a value is empty; give each one, separated by commas")
     return codes
 
 
-def _split(text: Any) -> list[Any]:
-    return text.split(",") if isinstance(text, str) else [text]
+def _split(given: Any) -> list[Any]:
+    """Return the parts of a text between commas; a default may be another object, which is one part."""
+    return [part.strip() for part in given.split(",")] if isinstance(given, str) else [given]
 
 
 def _is_path(parameter: Any) -> bool:
-    kind = parameter.type_descriptor.annotation
-    return kind is Path or Path in get_args(kind)
+    return find_type(parameter) is Path
 
 
 def _name_parameter(parameter: Any) -> str:

@@ -38,8 +38,13 @@ class CommandSource(NamedTuple):
     programs: tuple[str, ...] = ()
 
 
-def lazy_group(sources: Mapping[str, CommandSource]) -> type[TyperGroup]:
-    """Return a group class that replaces a placeholder with the real command when it is invoked."""
+def lazy_group(sources: Mapping[str, CommandSource], path: str = "sharing") -> type[TyperGroup]:
+    """Return a group class that replaces a placeholder with the real command when it is invoked.
+
+    Args:
+        sources: The commands by their names.
+        path: How the group is called, such as `sharing law`.
+    """
 
     class LazyGroup(TyperGroup):
         lazy_sources = sources
@@ -47,7 +52,7 @@ def lazy_group(sources: Mapping[str, CommandSource]) -> type[TyperGroup]:
         def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
             name, command, remaining = super().resolve_command(ctx, args)
             if name is not None and name in sources:
-                command = load_command(name, sources[name])
+                command = load_command(name, sources[name], path)
             return name, command, remaining
 
     return LazyGroup
@@ -59,8 +64,13 @@ def add_placeholders(app: typer.Typer, sources: Mapping[str, CommandSource]) -> 
         app.command(name, short_help=source.summary)(_placeholder)
 
 
-def load_command(name: str, source: CommandSource) -> Any:
+def load_command(name: str, source: CommandSource, path: str = "sharing") -> Any:
     """Import a command and return it.
+
+    Args:
+        name: Name of the command.
+        source: Where it is implemented.
+        path: How the group that has it is called, for errors.
 
     Raises:
         SettingsError: A required package is not installed.
@@ -72,9 +82,12 @@ def load_command(name: str, source: CommandSource) -> Any:
         implementation = getattr(import_module(source.module), source.attribute)
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"`sharing {name}` needs the package {error.name}, which is not installed: "
+            f"`{path} {name}` needs the package {error.name}, which is not installed: "
             f"run pip install 'sharing-bus[{source.extra}]'"
         ) from None
+    except (KeyboardInterrupt, SystemExit):  # a signal, while the command is still being loaded
+        sys.stderr.write(f"interrupted before `{path} {name}` has begun: nothing was done\n")
+        raise
     if isinstance(implementation, typer.Typer):
         implementation.rich_markup_mode = None  # plain text, as the rest of the help
         implementation._add_completion = False  # noqa: SLF001 the program completes itself, not each of its groups
@@ -83,9 +96,16 @@ def load_command(name: str, source: CommandSource) -> Any:
         single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT_SETTINGS)
         single.command(name)(implementation)
         command = typer.main.get_command(single)
+    _prepare(command)
+    return command
+
+
+def _prepare(command: Any) -> None:
+    """Apply to a command, or to each command of a group, the rules that all commands share."""
+    for member in getattr(command, "commands", {}).values():
+        _prepare(member)
     check_given_values(command)
     name_values(command)
-    return command
 
 
 def iterate_commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
@@ -100,7 +120,8 @@ def iterate_commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
         return
     sources = getattr(command, "lazy_sources", {})
     for name, member in command.commands.items():
-        yield from iterate_commands(f"{path} {name}", load_command(name, sources[name]) if name in sources else member)
+        loaded = load_command(name, sources[name], path) if name in sources else member
+        yield from iterate_commands(f"{path} {name}", loaded)
 
 
 def _placeholder() -> None:

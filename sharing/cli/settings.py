@@ -7,7 +7,8 @@ import os
 from pydantic import SecretStr
 
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
-from sharing.settings import CONFIG_VARIABLE, Settings, find_setting_origins, load_settings
+from sharing.setting_sources import CONFIG_VARIABLE
+from sharing.settings import Settings, find_setting_origins, load_settings
 
 
 def show_settings(as_json: AsJson = False) -> None:

@@ -176,6 +176,7 @@ class _Printer:
         except BrokenPipeError:
             if self._is_peeking:  # as in `sharing … | head`
                 out.on_broken_pipe()
+                raise typer.Exit from None
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not written at exit
             raise InfrastructureError(
                 "the program that reads the output has closed it: what could not be printed does not count as "

@@ -24,7 +24,7 @@ from sharing.settings import load_settings
 from sharing.topology.acls import AclPattern, list_acl_entries, list_acl_rules, list_principals
 from sharing.topology.partners import Partners
 from sharing.topology.strimzi import make_kafka_topics, make_kafka_users, render_manifests
-from sharing.topology.topics import TopicKind
+from sharing.topology.topic_kinds import TopicKind
 
 if TYPE_CHECKING:
     from sharing.kafka.quota_admin import QuotaChange

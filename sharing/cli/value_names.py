@@ -24,9 +24,7 @@ _BY_TYPE: Final[Mapping[type, str]] = {Path: "FILE", int: "N", float: "SECONDS"}
 
 
 def name_values(command: Any) -> None:
-    """Name the values of a command, or of each command of a group, where the command itself does not."""
-    for member in getattr(command, "commands", {}).values():
-        name_values(member)
+    """Name the values of a command where the command itself does not."""
     for parameter in command.params:
         choices = "|".join(list_choices(parameter)) or None
         if parameter.param_type_name == "argument":
@@ -37,7 +35,7 @@ def name_values(command: Any) -> None:
 
 
 def _show_choices(choices: str | None, ctx: Any) -> str | None:
-    """Return what help says behind the name of an argument."""
+    """Return what help says after the name of an argument."""
     del ctx
     return choices
 

@@ -17,7 +17,8 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sharing.columnar.indicators import ColumnBatch, GroupKey, IndicatorReader, encode_pairs
+from sharing.columnar.column_batch import ColumnBatch, GroupKey
+from sharing.columnar.indicators import IndicatorReader, encode_pairs
 from sharing.columnar.values import INVALID, ValueReader
 from sharing.errors import InputError
 from sharing.model.indicator_record import check_shared_fields

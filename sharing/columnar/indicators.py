@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import reduce
 from itertools import compress
 from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sharing.columnar.column_batch import ColumnBatch, GroupKey
 from sharing.columnar.decoding import BULK_DECODE_ERRORS, BulkDecoder, decode_in_halves
+from sharing.columnar.row_masks import TIME_FIELDS, mask_expired, mask_item_fields, mask_keys, mask_substantiated
 from sharing.columnar.splitting import (
     HEAD_SCHEMA,
     TAIL_SCHEMA,
@@ -26,83 +26,20 @@ from sharing.columnar.splitting import (
     RecordBlock,
     SplitColumns,
     encode_rows,
-    is_head_field,
     select_column,
     split_blocks,
     split_bodies,
 )
-from sharing.model.indicator_record import ITEM_TEXTS, UUID_PATTERN
-from sharing.model.vocabulary import Urgency
+from sharing.model.indicator_record import ITEM_TEXTS
 from sharing.serialization.codec import HEADER_LENGTH, get_codec, read_schema_text
-
-__all__ = ["ITEM_FIELDS", "ColumnBatch", "IndicatorReader", "RecordBlock"]
 
 log = logging.getLogger(__name__)
 
-GroupKey = tuple[bytes, bool, bool]
-"""Key of an item group: the bytes of the shared fields, and what else of its item fields affects a decision.
-
-That is whether the retention has expired, and whether the item is a substantiated emergency (`sharing.model.urgency`).
-"""
-
-TIME_FIELDS: tuple[FieldPath, ...] = (("observed_at",), ("review_at",), ("retain_until",))
 ITEM_FIELDS: tuple[FieldPath, ...] = (("id",), ("value",), *(path for path, _ in ITEM_TEXTS), *TIME_FIELDS)
 """Paths of the fields that differ from item to item."""
 
 SLICE_BYTES_MAX = 4_000_000
 """How many bytes of records are decoded at once, because decoding needs about twelve times as much memory."""
-
-_TIME_RANGE_MS = (-62_135_596_800_000, 253_402_300_799_999)
-"""The years 1 to 9999, which the record path can decode."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnBatch:
-    """Rows of a batch that were decoded together and whose item fields are valid.
-
-    Attributes:
-        positions: Positions of the rows in the batch.
-        keys: Record keys, one per row. They equal the ids.
-        columns: The columns of the rows.
-        group_keys: The distinct keys of the rows' item groups.
-        group_codes: For each row, the index of its group key.
-    """
-
-    positions: Sequence[int]
-    keys: Sequence[bytes]
-    columns: SplitColumns
-    group_keys: Sequence[GroupKey]
-    group_codes: pa.Array
-
-    def slice(self, start: int, stop: int) -> ColumnBatch:
-        """Return the rows from one up to another, which is excluded."""
-        return ColumnBatch(
-            self.positions[start:stop],
-            self.keys[start:stop],
-            self.columns.slice(start, stop),
-            self.group_keys,
-            self.group_codes[start:stop],
-        )
-
-    @property
-    def ids(self) -> pa.Array:
-        """The id of each row."""
-        return self.columns.heads.column("id")
-
-    @property
-    def versions(self) -> pa.Array:
-        """The version of each row."""
-        return self.columns.heads.column("version")
-
-    @property
-    def types(self) -> pa.Array:
-        """The indicator type of each row."""
-        return self.columns.heads.column("type")
-
-    @property
-    def values(self) -> pa.Array:
-        """The value of each row."""
-        return self.columns.heads.column("value")
 
 
 class IndicatorReader:
@@ -131,7 +68,7 @@ class IndicatorReader:
         framed_positions = self.decoder.select_framed(values)
         for positions, columns in self._decode_slices(values, framed_positions):
             row_keys = keys if len(positions) == len(keys) else [keys[position] for position in positions]
-            valid = pc.and_(_mask_item_fields(columns), _mask_keys(columns, row_keys))
+            valid = pc.and_(mask_item_fields(columns), mask_keys(columns, row_keys))
             if agencies is not None:
                 expected = pa.array([agencies[position] for position in positions], pa.string())
                 agency = columns.get_column(("source", "agency"))
@@ -159,7 +96,7 @@ class IndicatorReader:
                 yield from self.read_blocks(blocks[half:], now_ms, first + sum(block.count for block in blocks[:half]))
             return
         keys = columns.heads.column("id").cast(pa.binary()).to_pylist()
-        yield self._build_batch(range(first, first + len(keys)), keys, _mask_item_fields(columns), columns, now_ms)
+        yield self._build_batch(range(first, first + len(keys)), keys, mask_item_fields(columns), columns, now_ms)
 
     def to_records(self, batch: ColumnBatch, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Return these rows as records."""
@@ -202,8 +139,8 @@ class IndicatorReader:
         code_by_tail: dict[GroupKey, int] = {}
         tails = zip(
             self._tail_encoder.encode(columns.tails).to_pylist(),
-            _mask_expired(columns.tails, now_ms),
-            _mask_substantiated(columns.tails),
+            mask_expired(columns.tails, now_ms),
+            mask_substantiated(columns.tails),
             strict=True,
         )
         tail_codes = pa.array([code_by_tail.setdefault(tail, len(code_by_tail)) for tail in tails], pa.int64())
@@ -266,49 +203,3 @@ def _iter_field_types(fields: Sequence[dict[str, Any]]) -> Iterator[tuple[FieldP
             yield from ((("source", inner["name"]), inner["type"]) for inner in field["type"]["fields"])
         else:
             yield (field["name"],), field["type"]
-
-
-def _mask_keys(columns: SplitColumns, keys: Sequence[bytes | None]) -> pa.Array:
-    """Return a mask of the rows whose id equals the record key."""
-    ids = columns.heads.column("id").cast(pa.binary())
-    return pc.fill_null(pc.equal(ids, pa.array(keys, pa.binary())), fill_value=False)
-
-
-def _mask_item_fields(columns: SplitColumns) -> pa.Array:
-    """Return a mask of the rows with valid item fields. The shape of the value is not checked."""
-    head_masks: list[pa.Array] = [pc.match_substring_regex(columns.heads.column("id"), f"^{UUID_PATTERN}$")]
-    tail_masks: list[pa.Array] = []
-    for text, length_max in ITEM_TEXTS:
-        part, masks = (columns.heads, head_masks) if is_head_field(text) else (columns.tails, tail_masks)
-        masks += _mask_range(pc.utf8_length(select_column(part, text)), 1, length_max)
-    for time in TIME_FIELDS:
-        tail_masks += _mask_range(select_column(columns.tails, time).cast(pa.int64()), *_TIME_RANGE_MS)
-    if tail_masks:
-        head_masks.append(reduce(pc.and_, tail_masks).take(columns.tail_codes))
-    return reduce(pc.and_, head_masks)
-
-
-def _mask_range(numbers: pa.Array, minimum: int, maximum: int) -> list[pa.Array]:
-    """Return a mask of the numbers that are in the range or null.
-
-    The list is empty when all numbers are null: the mask would select every row.
-    """
-    if numbers.null_count == len(numbers):
-        return []
-    within = pc.and_(pc.greater_equal(numbers, minimum), pc.less_equal(numbers, maximum))
-    return [pc.fill_null(within, fill_value=True)]
-
-
-def _mask_expired(columns: pa.RecordBatch, now_ms: int) -> list[bool]:
-    """Return a mask, as a list, of the rows whose retention has expired."""
-    until = columns.column("retain_until")
-    expired = pc.less_equal(until, pa.scalar(now_ms, until.type))
-    return list(pc.fill_null(expired, fill_value=False).to_pylist())
-
-
-def _mask_substantiated(columns: pa.RecordBatch) -> list[bool]:
-    """Return a mask, as a list, of the rows that state an emergency, with an officer and a reason."""
-    is_emergency = pc.equal(columns.column("urgency").cast(pa.string()), Urgency.EMERGENCY.value)
-    texts = (select_column(columns, ("source", "officer")), columns.column("urgency_reason"))
-    is_stated = [pc.fill_null(pc.greater(pc.utf8_length(text), 0), fill_value=False) for text in texts]
-    return list(reduce(pc.and_, is_stated, is_emergency).to_pylist())

@@ -20,9 +20,9 @@ from sharing.conversation.events import Claimed, PassedOn
 from sharing.conversation.handling import find_handling_refusal
 from sharing.conversation.vocabulary import Answer, DeliveryStatus, Refusal
 from sharing.errors import InputError
+from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.facts import RuledFact
-from sharing.rulings.ruling import ANSWER_PARTS
 from sharing.rulings.vocabulary import RefusalGround
 from sharing.sentences import say
 

@@ -19,8 +19,9 @@ from sharing.model.times import DAY_MS
 from sharing.model.validation_errors import to_input_error
 from sharing.model.vocabulary import Authority
 from sharing.ruling_submission import list_every_partition
+from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.asked_terms import AskedTerms
-from sharing.rulings.ruling import ANSWER_PARTS, TEXT_MAX, Answering, PassingOn
+from sharing.rulings.ruling import TEXT_MAX, Answering, PassingOn
 from sharing.rulings.vocabulary import RefusalGround
 from sharing.sentences import say
 

@@ -27,7 +27,7 @@ ENDED_WORDS: Final[Mapping[AskStatus, Sentence]] = MappingProxyType(
         AskStatus.CANCELLED: say("; it is cancelled"),
     }
 )
-"""How an Ask has ended, behind the sentence that it has."""
+"""How an Ask has ended: added to the sentence that it is not open."""
 
 
 def name_ask(ask_id: str, what: Sentence) -> Sentence:
@@ -36,7 +36,7 @@ def name_ask(ask_id: str, what: Sentence) -> Sentence:
 
 
 def strip_ask(text: str, ask_id: str) -> str:
-    """Return what is said about an Ask, without its id before it: where it is plain which one is meant."""
+    """Return a sentence about an Ask without the id before it, for a place where it is clear which Ask is meant."""
     if not isinstance(text, Sentence):
         return text.removeprefix(f"{ask_id}: ")
     what = text.values.get("what")

@@ -15,7 +15,8 @@ from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import match_ids, read_history
-from sharing.model.decision import Condition, RecipientDecision, RuleReference
+from sharing.model.decision import RecipientDecision
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.times import DAY_MS
 from sharing.rulings.asked_terms import AskedTerms, find_own_terms
 from sharing.rulings.ruling import compute_conditions_hash

@@ -30,6 +30,8 @@ def read_own_checkpoints(
     required: int,
     elsewhere: Sequence[Checkpoint] = (),
     stamp_roots: Sequence[Certificate] = (),
+    *,
+    newest_stamp_only: bool = False,
 ) -> ReadCheckpoints | None:
     """Return the checkpoints of the State's logs; None if no roots are pinned, so that no signature can be verified.
 
@@ -38,7 +40,9 @@ def read_own_checkpoints(
         now: The time, in UTC milliseconds.
         required: How many other States must have cosigned.
         elsewhere: Checkpoints that were seen elsewhere, such as by a witness.
-        stamp_roots: The roots of the time-stamping services that are believed; without any, no time stamp is looked at.
+        stamp_roots: The roots of the time-stamping services that are believed; without any, no time stamp is verified.
+        newest_stamp_only: Whether only the newest time stamp of each log is verified: each takes milliseconds, and a
+            log gets thousands in a year.
 
     Raises:
         InfrastructureError: No broker answers, or a topic cannot be read.
@@ -50,7 +54,7 @@ def read_own_checkpoints(
         return None
     source = make_audit_source(console)
     keys = read_known_keys(source, console.state, pins, now)
-    policy = keys.make_policy(console.state, now, required, stamp_roots)
+    policy = keys.make_policy(console.state, now, required, stamp_roots, newest_stamp_only=newest_stamp_only)
     return read_checkpoints(source, console.state, policy, elsewhere)
 
 

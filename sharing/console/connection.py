@@ -10,7 +10,7 @@ from sharing.kafka.item_history import HistoryTopic
 from sharing.ruling_submission import RulingBus
 from sharing.serialization.framing import Framing
 from sharing.settings import Settings
-from sharing.topology.topics import TopicKind
+from sharing.topology.topic_kinds import TopicKind
 
 
 @dataclass(frozen=True, slots=True)

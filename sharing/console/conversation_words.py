@@ -8,7 +8,7 @@ from typing import Final
 
 from sharing.conversation.kinds import KINDS, KindRow
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal, ReplyResult
-from sharing.model.decision import RuleReference
+from sharing.model.recipient_terms import RuleReference
 from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS, format_time
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
@@ -214,8 +214,7 @@ def _describe_ask_act(act: Act, where: str) -> Sentence:
             change = _describe_change(act)
         case _, AskStatus.ANSWERED if act.answers:
             last = act.answers[-1]
-            at = format_time(last.at)
-            change = say("answered %(answer)s by %(by)s at %(at)s", answer=last.answer, by=last.by, at=at)
+            change = say("answered %(answer)s by %(by)s", answer=last.answer, by=last.by)
         case _, AskStatus.EXPIRED:
             change = say("expired without an answer")
         case _:

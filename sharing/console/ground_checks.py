@@ -40,5 +40,5 @@ def _list_in_force(console: ConsoleConnection, others: Collection[str], now: int
     settings = console.settings
     law = find_law(console.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
     day = to_utc_day(now)
-    common = [law.treaties.common_instruments(console.state, other, day) or frozenset[str]() for other in others]
+    common = [law.treaties.list_common_instruments(console.state, other, day) or frozenset[str]() for other in others]
     return frozenset.intersection(*map(frozenset, common)) if common else frozenset()

@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 from sharing.console.inbox_items import InboxItem
 from sharing.console.recalls import Recalled, is_recalled
 from sharing.model.times import format_time, to_milliseconds
-from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import MessageKind
-from sharing.serialization.codec import get_codec
 
 
 class InboxRow(NamedTuple):
@@ -19,8 +17,7 @@ class InboxRow(NamedTuple):
         id: Id of the notice or offer.
         kind: OFFER, ITEM, CORRECTION or RECALL.
         received_at: When the worker verified it, in UTC milliseconds.
-        fields: The fields that tell whether it is recalled, and what binds; and the category, which is the group of
-            the type, such as FINANCE; None if that is not known.
+        fields: The fields that tell whether it is recalled, and what binds.
     """
 
     id: str
@@ -59,18 +56,5 @@ def make_inbox_row(item: InboxItem) -> InboxRow:
     names = ("from_state", "item_id", "version", "amendment", "urgency", "sent_at")
     kept: dict[str, Any] = {name: fields[name] for name in names}
     kept["conditions"] = [condition["code"] for condition in fields["conditions"]]
-    kept["category"] = _find_category(item)
     kept["until"] = fields["expires_at"] if is_offer else fields["retain_until"]
     return InboxRow(item.id, "OFFER" if is_offer else str(fields["kind"]), item.received_at, kept)
-
-
-def _find_category(item: InboxItem) -> str | None:
-    """Return the group of the type of what an item of the inbox is about; None of a recall, which says nothing."""
-    if item.kind is MessageKind.OFFER:
-        return str(item.fields["category"])
-    try:
-        content = get_codec("notice_content").decode(item.fields["content"])
-    except (ValueError, TypeError):  # of another version: its page says so
-        return None
-    kind = VALUE_TYPES.get(content["type"] or "")
-    return None if kind is None else kind.group.value

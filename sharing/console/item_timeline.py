@@ -16,7 +16,8 @@ from sharing.errors import InputError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.item_history import HistoryRecord, list_records, match_ids, read_history
 from sharing.kafka.key_partition import find_partition
-from sharing.topology.topics import ACTS, DECISIONS, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import ACTS, DECISIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from sharing.console.conversation_words import describe_act, format_revision, list_law
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
-from sharing.model.decision import RuleReference
+from sharing.model.recipient_terms import RuleReference
 from sharing.model.times import format_time, to_milliseconds
 from sharing.rulings.act import Act
 from sharing.sentences import say

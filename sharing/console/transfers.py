@@ -16,7 +16,8 @@ from sharing.errors import DecodeError
 from sharing.kafka.conversation_reader import EntryTable, name_console_group
 from sharing.kafka.topic_range import TopicRange
 from sharing.serialization.codec import get_codec
-from sharing.topology.topics import ACTS, DECISIONS, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import ACTS, DECISIONS
 
 TRANSFER_COLUMNS: Final = ("month", "state", "what", "basis", "law", "count")
 YEARLY_COLUMNS: Final = ("year", "basis", *(kind.lower() for kind in TransferKind))

@@ -6,15 +6,31 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Final, NamedTuple
 
+from sharing.audit.block import LogPlace
+from sharing.audit.origins import format_origin
 from sharing.audit.witnessing import WitnessedLog
 from sharing.console.connection import ConsoleConnection
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_range import TopicRange
 from sharing.model.times import format_time
+from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import CONVERSATIONS
 
 SEEN_PREFIX: Final = b"audit/seen/"
+OWN_KEYS: Final = {b"audit/own/" + log.lower().encode(): log for log in AuditLogName}
+
+
+class WrittenStamp(NamedTuple):
+    """The newest time stamp that the worker has written for a log of its own State, which it has verified.
+
+    Attributes:
+        blocks: How many blocks it covers.
+        written_at: When it was written, in UTC milliseconds.
+    """
+
+    blocks: int
+    written_at: int
 
 
 class SeenLog(NamedTuple):
@@ -23,10 +39,12 @@ class SeenLog(NamedTuple):
     Attributes:
         origin: Name of the log.
         log: What is known of it.
+        stamp: Its newest time stamp; None if there is none, or it is the log of another State.
     """
 
     origin: str
     log: WitnessedLog
+    stamp: WrittenStamp | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON. Notes are texts, which anybody can verify with the keys of the State."""
@@ -39,6 +57,8 @@ class SeenLog(NamedTuple):
             "root": last.root.hex(),
             "signed_at": format_time(last.signed_at),
             "forked": bool(self.log.evidence),
+            "stamped_blocks": None if self.stamp is None else self.stamp.blocks,
+            "stamp_written_at": None if self.stamp is None else format_time(self.stamp.written_at),
             "checkpoint": self.log.seen[-1].decode(),
             "evidence": [note.decode() for note in self.log.evidence],
         }
@@ -54,12 +74,19 @@ def read_seen_logs(console: ConsoleConnection) -> Iterator[SeenLog]:
     group = name_console_group(console.state, "audit")
     topic = CONVERSATIONS.topic(console.state)
     found: dict[bytes, bytes] = {}
+    stamps: dict[str, WrittenStamp] = {}
     with closing(TopicRange(console.servers, topic, group, properties=console.properties)) as opened:
         for batch in opened.read_batches():
             for message in batch:
                 key, value = message.key() or b"", message.value()
                 if key.startswith(SEEN_PREFIX) and value:
                     found[key] = value
+                elif key in OWN_KEYS and value:
+                    own = get_codec("gate_state").decode(value)["own_checkpoints"]
+                    if own["stamped_at"]:
+                        origin = format_origin(LogPlace(console.state, OWN_KEYS[key], message.partition() or 0))
+                        stamps[origin] = WrittenStamp(own["stamped_size"], own["stamped_at"])
     for key, value in found.items():
         fields = get_codec("gate_state").decode(value)["witnessed_log"]
-        yield SeenLog(key.removeprefix(SEEN_PREFIX).decode(), WitnessedLog.from_fields(fields))
+        origin = key.removeprefix(SEEN_PREFIX).decode()
+        yield SeenLog(origin, WitnessedLog.from_fields(fields), stamps.get(origin))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sharing.conversation.asks import Ask
-from sharing.conversation.events import Changed, Claimed, PassedOn
+from sharing.conversation.effects import Changed
+from sharing.conversation.events import Claimed, PassedOn
 from sharing.conversation.vocabulary import Refusal
 
 

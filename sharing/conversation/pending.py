@@ -6,7 +6,7 @@ comes back. Without a deadline of its own, the item would wait forever, and nobo
 
 from __future__ import annotations
 
-from sharing.conversation.events import Overdue
+from sharing.conversation.effects import Overdue
 from sharing.conversation.turn import Turn
 from sharing.conversation.vocabulary import AskKind
 

@@ -12,24 +12,17 @@ from typing import Final, assert_never
 from sharing.conversation.asks import Ask, GivenAnswer
 from sharing.conversation.covering import is_covered
 from sharing.conversation.deliveries import Conversation, Delivery
+from sharing.conversation.effects import Amend, Answered, Effect, Escalate, Overdue, ReceiptNoted, Refused
 from sharing.conversation.events import (
-    Amend,
     AmendmentOrdered,
-    Answered,
     Claimed,
     Covered,
     Decided,
-    Effect,
-    Escalate,
     Event,
-    OrderEvent,
-    Overdue,
     PassedOn,
     PeopleEvent,
     RecallOrdered,
-    ReceiptNoted,
     ReceiptReceived,
-    Refused,
     Replied,
     ResendOrdered,
     Ruled,
@@ -38,9 +31,8 @@ from sharing.conversation.events import (
 from sharing.conversation.first_disclosure import begin_disclosed
 from sharing.conversation.handling import find_handling_refusal, handle_ask
 from sharing.conversation.kinds import KINDS
+from sharing.conversation.orders import follow_order
 from sharing.conversation.pending import follow_pending
-from sharing.conversation.resending import send_again
-from sharing.conversation.revision import NO_REVISION
 from sharing.conversation.turn import Law, Turn
 from sharing.conversation.vocabulary import (
     Answer,
@@ -89,7 +81,7 @@ def advance(
         case ReceiptReceived():
             _follow_receipt(turn, event)
         case RecallOrdered() | AmendmentOrdered() | ResendOrdered():
-            _follow_order(turn, event)
+            follow_order(turn, event)
         case TimePassed():
             _follow_time(turn)
         case _:
@@ -234,30 +226,6 @@ def _follow_receipt(turn: Turn, event: ReceiptReceived) -> None:
     ask = turn.get_ask(event.ask)
     if ask is not None and ask.row.asks_recipient and ask.state == event.state:
         turn.effects.append(ReceiptNoted(ask.id, event.state, event.root))
-
-
-def _follow_order(turn: Turn, event: OrderEvent) -> None:
-    if not event.officer.roles & event.roles:
-        turn.effects.append(Refused("", event.officer.id, Refusal.WRONG_ROLE))
-    elif isinstance(event, RecallOrdered):
-        _follow_recall(turn, event)
-    elif isinstance(event, ResendOrdered):
-        send_again(turn, event)
-    elif turn.conversation.revision == NO_REVISION:
-        turn.effects.append(Refused("", event.officer.id, Refusal.UNKNOWN_ITEM))
-    elif event.facts and turn.is_amended_now:
-        turn.effects.append(Refused("", event.officer.id, Refusal.AMENDMENT_PENDING))
-    else:
-        turn.effects.append(Amend(turn.hand_out_amendment(), "", event.facts))
-
-
-def _follow_recall(turn: Turn, event: RecallOrdered) -> None:
-    turn.cancel_waiting(event.states)
-    for sent in turn.list_sent():
-        if event.states is None or sent.state in event.states:
-            turn.recall(sent)
-    if not turn.effects:
-        turn.effects.append(Refused("", event.officer.id, Refusal.NOTHING_SENT))
 
 
 def _follow_time(turn: Turn) -> None:

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sharing.conversation.events import (
-    Changed,
-    Covered,
-    Ended,
-    Escalate,
-    Opened,
-    Overdue,
-    PeopleEvent,
-    Refused,
-    ResendOrdered,
-    TimePassed,
-)
+from sharing.conversation.effects import Changed, Ended, Escalate, Opened, Overdue, Refused
+from sharing.conversation.events import Covered, PeopleEvent, ResendOrdered, TimePassed
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, ReplyResult
 from sharing.model.vocabulary import NoticeKind, Urgency

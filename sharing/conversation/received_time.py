@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sharing.conversation.asks import GRACE_MS, Ask
 from sharing.conversation.deliveries import EARLY_MS
-from sharing.conversation.events import Ended, Escalate, Overdue
+from sharing.conversation.effects import Ended, Escalate, Overdue
 from sharing.conversation.inbox_copies import shred_copies
 from sharing.conversation.vocabulary import AskStatus, Consequence
 

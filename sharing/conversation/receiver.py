@@ -11,22 +11,12 @@ from typing import Final, assert_never
 
 from sharing.conversation.asks import REMEMBERED_MS, Ask, GivenAnswer, Publisher, find_next_due
 from sharing.conversation.covering import is_covered
-from sharing.conversation.events import (
-    Changed,
-    Claimed,
-    Covered,
-    Ended,
-    Opened,
-    PassedOn,
-    PeopleEvent,
-    Refused,
-    ResendOrdered,
-    Ruled,
-    TimePassed,
-)
+from sharing.conversation.effects import Changed, Ended, Opened, Refused
+from sharing.conversation.events import Claimed, Covered, PassedOn, PeopleEvent, ResendOrdered, Ruled, TimePassed
 from sharing.conversation.handling import find_handling_refusal, handle_ask
 from sharing.conversation.inbox_copies import put_copy, shred_copies
 from sharing.conversation.kinds import KINDS
+from sharing.conversation.received_bounds import forget_ended, list_ended_by_recall
 from sharing.conversation.received_events import (
     Blocked,
     ChangingEvent,
@@ -82,11 +72,11 @@ def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> 
 def _follow(received: ReceivedItem, event: ChangingEvent, now: int) -> Received:
     match event:
         case OfferReceived():
-            return _follow_offer(_forget_old(received, now), event, now)
+            return _follow_offer(forget_ended(received, now), event, now)
         case OfferWithdrawn():
             return _follow_withdrawal(received, event, now)
         case NoticeReceived():
-            return _follow_notice(_forget_old(received, now), event, now)
+            return _follow_notice(forget_ended(received, now), event, now)
         case Ruled() | Claimed() | PassedOn() | Covered():
             return _follow_people(received, event, now)
         case ResultReceived():
@@ -117,16 +107,6 @@ def _find_end(received: ReceivedItem) -> int | None:
         return None
     has_copies = any(not copy.is_recall for copy in received.inbox)
     return received.changed_at + (COPIES_MS if has_copies else FORGOTTEN_MS)
-
-
-def _forget_old(received: ReceivedItem, now: int) -> ReceivedItem:
-    """Return the item without Asks that ended so long ago that nothing about them can arrive any more."""
-    asks = {ask_id: ask for ask_id, ask in received.asks.items() if not ask.is_forgettable(now)}
-    if len(asks) == len(received.asks):
-        return received
-    results = {ask_id: result for ask_id, result in received.results.items() if ask_id in asks}
-    conditions = {ask_id: digest for ask_id, digest in received.conditions.items() if ask_id in asks}
-    return replace(received, asks=asks, results=results, conditions=conditions)
 
 
 def _put_ask(received: ReceivedItem, ask: Ask) -> ReceivedItem:
@@ -186,13 +166,10 @@ def _follow_recall(received: ReceivedItem, event: NoticeReceived, now: int) -> R
         return received, ()
     effects: list[ReceivedEffect] = []
     changed = replace(received, recalled=max(received.recalled, event.revision))
-    for ask in received.asks.values():
-        # The other State puts the same recall again under another id, and waits for nothing under the first.
-        is_same = ask.kind is AskKind.ACK_RECALL and ask.revision == event.revision
-        if ask.is_open and (is_same or (ask.kind is AskKind.ACCEPT and ask.revision <= event.revision)):
-            cancelled = replace(ask, status=AskStatus.CANCELLED)
-            changed = _put_ask(changed, cancelled)
-            effects.append(Ended(cancelled))
+    for ask in list_ended_by_recall(received, event.revision):
+        cancelled = replace(ask, status=AskStatus.CANCELLED)
+        changed = _put_ask(changed, cancelled)
+        effects.append(Ended(cancelled))
     changed = put_copy(changed, event.ask, event.revision, event.urgency, is_recall=True)
     ask = _make_ask(received, event.ask, AskKind.ACK_RECALL, event.revision, event.urgency, now)
     return _put_ask(changed, ask), (*effects, Opened(ask))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sharing.conversation.events import Answered, Refused, ResendOrdered, Send, SentAgain
+from sharing.conversation.effects import Answered, Refused, Send, SentAgain
+from sharing.conversation.events import ResendOrdered
 from sharing.conversation.received_events import Reply
 from sharing.conversation.terms import is_no_less_open
 from sharing.conversation.vocabulary import AskStatus, DeliveryStatus, Refusal, ReplyResult

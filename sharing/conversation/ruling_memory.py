@@ -21,8 +21,8 @@ def remember_ruling(known: Mapping[str, int], digest: str, expires_at: int, at: 
         known: When each known ruling expires, by its digest.
         digest: Digest of the ruling.
         expires_at: When it expires, by the broker's clock, in UTC milliseconds.
-        at: The broker's time of the ruling, in UTC milliseconds. The partition has no earlier one after it, so what
-            has expired by then cannot come again.
+        at: The broker's time of the ruling, in UTC milliseconds. No later record of the partition has an earlier time,
+            so what has expired by then cannot come again.
     """
     valid = {each: until for each, until in known.items() if until > at} | {digest: expires_at}
     newest = sorted(valid.items(), key=lambda ruling: ruling[1], reverse=True)[:RULINGS_MAX]

@@ -19,8 +19,10 @@ from sharing.conversation.deliveries import (
     DeliveryKey,
     find_pending_end,
 )
-from sharing.conversation.events import Answered, Changed, Decided, Effect, Ended, Opened, Replied, Send
+from sharing.conversation.effects import Answered, Changed, Effect, Ended, Opened, Send
+from sharing.conversation.events import Decided, Replied
 from sharing.conversation.kinds import KINDS
+from sharing.conversation.old_revisions import list_forgotten_asks, list_forgotten_deliveries
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms, is_no_less_open
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus, ReplyResult
@@ -34,13 +36,8 @@ GUARDING: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT, AskKind.REDECIDE, 
 """The kinds of Asks on which deliveries wait."""
 
 
-KEPT_REVISIONS: Final = 8
-"""Of how many revisions of an item the ended deliveries are kept."""
-
 EARLY_MAX: Final = 4
 """How many replies of one State wait for their Asks, for one item. The gate puts one Ask to a State at a time."""
-
-_ENDED: Final = frozenset({DeliveryStatus.REPLACED, DeliveryStatus.RECALLED, DeliveryStatus.CLOSED})
 
 
 @final
@@ -274,19 +271,11 @@ class Turn:
         self.open_ask(AskKind.ACK_RECALL, frozenset({delivery.state}), revision=delivery.revision)
 
     def forget_old(self) -> None:
-        """Forget what ended in old revisions, so that an item with many of them does not grow without limit.
-
-        What a State has is kept, however old it is: it can be recalled.
-        """
-        for ask in self.asks:
-            if ask.revision < self._conversation.revision and ask.is_forgettable(self.now):
-                del self._asks[ask.id]
-        revisions = sorted({revision for _, revision in self._deliveries}, reverse=True)
-        kept = frozenset(revisions[:KEPT_REVISIONS])
-        asked = {(state, ask.revision) for ask in self.asks for state in ask.recipients}
-        for key, delivery in list(self._deliveries.items()):
-            if delivery.status in _ENDED and key[1] not in kept and key not in asked:
-                del self._deliveries[key]
+        """Forget what ended in old revisions, so that an item with many of them does not grow without limit."""
+        for ask_id in list_forgotten_asks(self.asks, self._conversation.revision, self.now):
+            del self._asks[ask_id]
+        for key in list_forgotten_deliveries(self._deliveries, self.asks):
+            del self._deliveries[key]
 
     def cancel_waiting(self, states: frozenset[str] | None = None) -> None:
         """End deliveries that wait, to some States or to all, and cancel the Asks that no delivery waits for."""

@@ -9,15 +9,14 @@ from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.covers import Covers, decode_covers, encode_covers, make_covers_key
 from sharing.conversation_state.due_index import DueIndex, DueItem, StateView
 from sharing.conversation_state.entries import (
-    NEVER,
     KeptConversation,
     decode_conversation,
     decode_received,
     encode_conversation,
     encode_received,
     list_waiting,
-    read_due,
 )
+from sharing.conversation_state.entry_head import NEVER, read_due
 from sharing.conversation_state.item_keys import make_own_key, make_received_key
 
 

@@ -31,7 +31,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, NamedTuple, Protocol
 
 from sharing.conversation_state.due_order import DueOrder, list_elements
-from sharing.conversation_state.entries import INSTANT_BYTES, NEVER, encode_instant
+from sharing.conversation_state.entry_head import INSTANT_BYTES, NEVER, encode_instant
 
 STALE_SHARE_MAX: Final = 0.5
 """How many outdated elements a heap may have, as a share of the others."""
@@ -45,16 +45,19 @@ WINDOW: Final = 10_000
 NOTED_MAX: Final = 100_000
 """How many changes a window takes up before it is read again."""
 
-ELEMENTS: Final = ""
-"""Name of the number of elements in the counts of an order; the other names are States."""
-
 _ORDER: Final = DueOrder()
 
 
 class KeptOrder(Protocol):
     """The order that is kept with a copy: `processors.exactly_once.entry_order.StoredOrder`."""
 
-    counts: Counter[str]
+    @property
+    def length(self) -> int:
+        """How many elements there are."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many open Asks and early replies of each State there are."""
 
     def list_after(self, element: bytes, limit: int) -> list[bytes]:
         """Return the first elements that come after one, in order."""
@@ -159,12 +162,11 @@ class DueIndex:
             del self._heaps[partition]
         for partition in view.partitions:
             copy, heap = view.identify_copy(partition), self._heaps.get(partition)
-            if heap is not None and heap.copy is copy and heap.order is not None:
-                if heap.is_bloated:
-                    _read_window_again(heap, view.get_pending(partition))
-            elif heap is None or heap.copy is not copy or heap.is_bloated:
+            if heap is None or heap.copy is not copy or (heap.order is None and heap.is_bloated):
                 self._heaps.pop(partition, None)  # its memory is free for the new one
                 self._heaps[partition] = _build_heap(view, partition, copy)
+            elif heap.is_bloated:
+                _read_window_again(heap, view.get_pending(partition))
 
     def count_items(self) -> int:
         """Return of how many items something will be due: those with an open Ask, and what may be kept for a time."""
@@ -266,8 +268,7 @@ def _build_heap(view: StateView, partition: int, copy: object) -> _Heap:
     """
     order = view.get_order(partition)
     if order is not None and not view.get_pending(partition):
-        waiting = Counter(order.counts)
-        heap = _Heap(copy, [], waiting.pop(ELEMENTS, 0), waiting, order, horizon=b"")
+        heap = _Heap(copy, [], order.length, order.counts, order, horizon=b"")
         heap.fill()
         return heap
     waiting = Counter[str]()

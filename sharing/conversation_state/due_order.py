@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from sharing.conversation_state.entries import (
+from sharing.conversation_state.entries import list_waiting
+from sharing.conversation_state.entry_head import (
     COUNT_BYTES,
     COUNTS_END,
     INSTANT_END,
     NEVER,
     NONE_WAITING,
     list_headers,
-    list_waiting,
     read_due,
 )
 from sharing.conversation_state.item_keys import IN_PREFIX, ITEM_PREFIXES, UUID_BYTES, is_log_key, read_item_key

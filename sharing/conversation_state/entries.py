@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Final
 
 from sharing.conversation.deliveries import Conversation, due
@@ -33,6 +32,7 @@ from sharing.conversation_state.avro_parts import (
 )
 from sharing.conversation_state.delivery_fields import read_deliveries, write_deliveries
 from sharing.conversation_state.entry_fields import SCHEMA, decode_fields
+from sharing.conversation_state.entry_head import count_early, count_open_asks, encode_head
 from sharing.conversation_state.item_keys import IN_PREFIX, read_item_key
 from sharing.conversation_state.remembered_fields import (
     read_copies,
@@ -45,28 +45,13 @@ from sharing.conversation_state.remembered_fields import (
 from sharing.errors import DecodeError, InputError
 from sharing.model.vocabulary import Urgency
 from sharing.serialization.avro_primitives import encode_bytes, encode_long, encode_string
-from sharing.serialization.codec import HEADER_LENGTH, SINGLE_OBJECT_MARKER, get_codec
+from sharing.serialization.codec import get_codec
 
-INSTANT_BYTES: Final = 8
-NEVER: Final = bytes(INSTANT_BYTES)
-"""In the place of the instant at which time alone changes something, where it never does."""
+RESERVED_BYTES: Final = 100_000
+"""How much of an entry what arrives may not fill: so what time alone causes can always be kept.
 
-INSTANT_END: Final = HEADER_LENGTH + INSTANT_BYTES
-"""Where the instant ends in an entry. It begins after the header."""
-
-COUNT_BYTES: Final = 2
-OPEN_END: Final = INSTANT_END + COUNT_BYTES
-"""Where the number of open Asks ends in an entry. It begins after the instant."""
-
-COUNTS_END: Final = OPEN_END + COUNT_BYTES
-"""Where the number of early replies ends in an entry. It begins after that of the open Asks."""
-
-NONE_WAITING: Final = bytes(2 * COUNT_BYTES)
-"""In the place of both numbers, where nothing waits."""
-
-_NO_COUNT: Final = bytes(COUNT_BYTES)
-_DUE_MAX: Final = 2 ** (8 * INSTANT_BYTES) - 1
-_COUNT_MAX: Final = 2 ** (8 * COUNT_BYTES) - 1
+Twice as much is left free by decisions of the gate, so that an officer can still recall or withdraw the item.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +96,8 @@ def encode_conversation(kept: KeptConversation) -> bytes:
         write_id(conversation.indicator),
     )
     open_asks = sum(ask.is_open for ask in conversation.asks.values())
-    head = _encode_head(due(conversation), open_asks, len(conversation.early))
-    return _require_size(b"".join((head, SECOND, *fields, NULL)))
+    head = encode_head(due(conversation), open_asks, len(conversation.early))
+    return require_entry_size(b"".join((head, SECOND, *fields, NULL)))
 
 
 def encode_received(received: ReceivedItem) -> bytes:
@@ -121,7 +106,7 @@ def encode_received(received: ReceivedItem) -> bytes:
     Raises:
         InputError: The entry would be too large to be read again.
     """
-    head = _encode_head(due_received(received), received.count_open(), received.count_early())
+    head = encode_head(due_received(received), received.count_open(), received.count_early())
     results = [write_id(ask) + encode_string(result) for ask, result in received.results.items()]
     conditions = [write_id(ask) + encode_bytes(bytes.fromhex(digest)) for ask, digest in received.conditions.items()]
     fields = (
@@ -136,7 +121,7 @@ def encode_received(received: ReceivedItem) -> bytes:
         write_rulings(received.rulings),
         encode_long(received.changed_at),
     )
-    return _require_size(b"".join((head, NULL, SECOND, *fields)))
+    return require_entry_size(b"".join((head, NULL, SECOND, *fields)))
 
 
 def decode_entry(key: bytes, entry: bytes) -> KeptConversation | ReceivedItem:
@@ -174,35 +159,6 @@ def decode_received(key: bytes, entry: bytes) -> ReceivedItem:
     return kept
 
 
-@cache
-def list_headers() -> frozenset[bytes]:
-    """Return how an entry may begin: with the header of each version of the schema that this release knows."""
-    return frozenset(SINGLE_OBJECT_MARKER + fingerprint for fingerprint in get_codec(SCHEMA).writer_schemas)
-
-
-def read_due(entry: bytes) -> bytes:
-    """Return when something is due, as the eight bytes in the entry, without decoding the rest: ordered like instants.
-
-    Raises:
-        DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
-    """
-    codec = get_codec(SCHEMA)
-    if len(entry) < COUNTS_END or entry[:HEADER_LENGTH] not in list_headers():
-        codec.decode(entry)  # raises with the cause
-        raise DecodeError("an entry of the conversations is too short; restore the topic", cause="MALFORMED")
-    return entry[HEADER_LENGTH:INSTANT_END]
-
-
-def count_open_asks(entry: bytes) -> int:
-    """Return how many Asks of an entry are open, without decoding the rest.
-
-    Raises:
-        DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
-    """
-    read_due(entry)
-    return int.from_bytes(entry[INSTANT_END:OPEN_END], "big")
-
-
 def list_waiting(key: bytes, entry: bytes) -> Mapping[str, int]:
     """Return how much of other States waits in an entry, by State, almost always of one or none.
 
@@ -212,33 +168,26 @@ def list_waiting(key: bytes, entry: bytes) -> Mapping[str, int]:
     Raises:
         DecodeError: As `decode_entry`.
     """
-    read_due(entry)
+    early = count_early(entry)
     if key.startswith(IN_PREFIX):
-        waiting = int.from_bytes(entry[INSTANT_END:OPEN_END], "big") + int.from_bytes(entry[OPEN_END:COUNTS_END], "big")
+        waiting = early + count_open_asks(entry)
         return {str(read_item_key(key).from_state): waiting} if waiting else {}
-    if entry[OPEN_END:COUNTS_END] == _NO_COUNT:
+    if not early:
         return {}
     return Counter(reply.state for reply in decode_conversation(key, entry).conversation.early)
 
 
-def encode_instant(instant: int | None) -> bytes:
-    """Return an instant in UTC milliseconds as eight bytes; None is never. What is before 1970 is due in any case."""
-    return NEVER if instant is None else min(max(instant, 1), _DUE_MAX).to_bytes(INSTANT_BYTES, "big")
+def require_entry_size(entry: bytes, reserved: int = 0) -> bytes:
+    """Return an entry, unless it is too large.
 
-
-def _encode_head(due_at: int | None, open_asks: int, early_replies: int) -> bytes:
-    """Return the beginning of an entry: what is read of it without decoding."""
-    counts = (min(count, _COUNT_MAX).to_bytes(COUNT_BYTES, "big") for count in (open_asks, early_replies))
-    return b"".join((get_codec(SCHEMA).header, encode_instant(due_at), *counts))
-
-
-def _require_size(entry: bytes) -> bytes:
-    """Return an entry, unless it would be too large to be read again.
+    Args:
+        entry: The entry.
+        reserved: How much of what an entry may have stays free, in bytes.
 
     Raises:
-        InputError: It is.
+        InputError: It is too large.
     """
-    bytes_max = get_codec(SCHEMA).bytes_max
+    bytes_max = get_codec(SCHEMA).bytes_max - reserved
     if len(entry) > bytes_max:
         raise InputError(
             f"what is known about one item has {len(entry):,} bytes, more than the {bytes_max:,} of an entry; it has "

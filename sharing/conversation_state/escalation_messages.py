@@ -17,7 +17,10 @@ from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from sharing.model.vocabulary import Urgency
 
 LISTED_MAX: Final = 50
-"""How many questions one message lists; the others are counted. Those with the least time left come first."""
+"""How many questions a document lists; the others are counted. Those with the least time left come first."""
+
+ALIKE_LINES_MAX: Final = 3
+"""How many alike questions its text names; the others of them are counted. Of what it says, they differ in nothing."""
 
 _ID_DIGITS: Final = 32
 _URGENCIES: Final = (Urgency.UNKNOWN, Urgency.ORDINARY, Urgency.URGENT, Urgency.EMERGENCY)
@@ -59,9 +62,9 @@ def make_message(
     """
     ordered = sorted(escalations, key=lambda each: (each.expires_at, each.key))
     listed, more = ordered[:LISTED_MAX], max(0, len(ordered) - LISTED_MAX) + unlisted
-    lines = [_describe(each, now_ms, link) for each in listed]
-    if more:
-        lines.append(f"… and {more:,} more")
+    lines = _list_lines(ordered, now_ms, link)
+    if unlisted:
+        lines.append(f"… and {unlisted:,} more")
     message_id, first, number = _make_id(ordered), ordered[0], len(listed) + more
     what = f"{first.kind} waits" if number == 1 else f"{number:,} questions wait"
     urgent = _find_highest(ordered)
@@ -88,11 +91,29 @@ def format_time_left(expires_at: int, now_ms: int) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number) + " left"
 
 
-def _describe(escalation: Escalation, now_ms: int, link: str | None) -> str:
-    what = " ".join(filter(None, (escalation.urgency, escalation.kind, escalation.shown_id)))
+def _list_lines(ordered: Sequence[Escalation], now_ms: int, link: str | None) -> list[str]:
+    """Return the lines of a text: each kind of question at the place of its most pressing one."""
+    groups: dict[tuple[str, str], list[Escalation]] = {}
+    for each in ordered:
+        groups.setdefault(_name_kind(each), []).append(each)
+    lines = []
+    for (what, state), alike in groups.items():
+        lines += [_describe(each, now_ms, link) for each in alike[:ALIKE_LINES_MAX]]
+        if len(alike) > ALIKE_LINES_MAX:
+            lines.append(f"  … and {len(alike) - ALIKE_LINES_MAX:,} more {what}: {state}")
+    return lines
+
+
+def _name_kind(escalation: Escalation) -> tuple[str, str]:
+    """Return what is asked how urgently, and why people are told."""
     asked = "" if escalation.is_own else "another State is asked, "
-    cause = _CAUSE_TEXTS[escalation.mark.cause]
-    line = f"{what}: {asked}{cause}, {format_time_left(escalation.expires_at, now_ms)}"
+    return f"{escalation.urgency} {escalation.kind}", f"{asked}{_CAUSE_TEXTS[escalation.mark.cause]}"
+
+
+def _describe(escalation: Escalation, now_ms: int, link: str | None) -> str:
+    what, state = _name_kind(escalation)
+    named = what if escalation.shown_id is None else f"{what} {escalation.shown_id}"
+    line = f"{named}: {state}, {format_time_left(escalation.expires_at, now_ms)}"
     target = _make_link(escalation, link)
     return line if target is None else f"{line}\n  {target}"
 

@@ -10,8 +10,8 @@ from sharing.conversation.asks import Ask
 from sharing.conversation.vocabulary import Answer, AskKind, Consequence, DeliveryStatus
 from sharing.conversation_state.ask_fields import Fields, read_asks, read_id
 from sharing.conversation_state.delivery_fields import require_place
-from sharing.conversation_state.entries import count_open_asks
 from sharing.conversation_state.entry_fields import decode_fields
+from sharing.conversation_state.entry_head import count_open_asks
 from sharing.conversation_state.item_keys import is_log_key, read_item_key
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Urgency

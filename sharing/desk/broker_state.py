@@ -1,4 +1,4 @@
-"""Whether the broker is heard: what the threads that follow topics report, and what every page says of it."""
+"""Whether the broker answers: what the threads that follow topics report, and what every page says of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 SILENT_SECONDS_MAX: Final = 30.0
-"""How long a thread may hear nothing of the broker. Each asks it every few seconds; more means that it hangs."""
+"""How long a thread may hear nothing from the broker. Each asks it every few seconds: a longer silence is a hang."""
 
 
 class _Heard(NamedTuple):
@@ -19,7 +19,7 @@ class _Heard(NamedTuple):
 class BrokerState:
     """Since when the broker is away, as the threads that follow topics see it. Thread-safe.
 
-    A thread that fails says so. One that hangs says nothing: then it counts as away since it has heard of the broker.
+    A thread that fails says so. One that hangs does not: it counts as away since it last heard from the broker.
 
     Args:
         read_uptime: Returns seconds of a clock that is never set.
@@ -47,13 +47,13 @@ class BrokerState:
             return dict(self._reasons)
 
     def count_silent_seconds(self) -> dict[str, float]:
-        """Return for how long each has not heard of the broker, by the name of what follows."""
+        """Return for how long each has not heard from the broker, by the name of what follows."""
         now = self._read_uptime()
         with self._lock:
             return {name: max(0.0, now - heard.uptime) for name, heard in self._heard.items()}
 
     def expect(self, name: str, now: int) -> None:
-        """Note that something begins to follow: if it is never heard of, it is away from now on."""
+        """Note that something begins to follow: if it never hears from the broker, it is away from now on."""
         with self._lock:
             self._heard.setdefault(name, _Heard(now, self._read_uptime()))
 
@@ -72,7 +72,7 @@ class BrokerState:
     def note_away(self, name: str, now: int, reason: str) -> bool:
         """Record that something cannot be followed. Return whether it could before.
 
-        It is away since the broker was heard of last, or since now if it never was.
+        It is away since the broker last answered, or since now if it never did.
 
         Args:
             name: What follows it.

@@ -60,7 +60,7 @@ def compose(console: ConsoleConnection, settings: DeskSettings) -> Composition:
     """
     configured = console.settings
     _require_root(console)
-    keys = open_configured_keys(configured)
+    keys = open_configured_keys(configured, console.state)
     law = find_law(settings.state, configured.packs, configured.pack, keys=read_public_keys(configured.pack_key))
     broker, changes, sessions = BrokerState(), ChangeFeed(), SessionStore(settings.state)
     register = _make_register(console, broker, changes, sessions)

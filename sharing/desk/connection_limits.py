@@ -1,12 +1,16 @@
-"""How long a client may take, and how many connections one address may have: otherwise a few hold the desk for all.
+"""How long a client may take, and how many connections one address may have: a few must not block all others.
 
-uvicorn waits without end for a client that has connected, and says nothing, or one byte a minute.
+uvicorn waits without end for a client that has connected, and says nothing, or one byte a minute; it does not know a
+client that has not finished its TLS handshake. So connections are counted where they are accepted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
@@ -23,21 +27,61 @@ CONNECTIONS_OF_ADDRESS_MAX: Final = 400
 """Of one address, which may be that of an office. A proxy on this machine has a limit of its own."""
 
 
-class LimitedProtocol(H11Protocol):
-    """HTTP/1.1, with limits for each client."""
+class LimitedListener(socket.socket):
+    """Listens, and closes at once what an address connects beyond its limit. Used by one event loop.
 
-    client_name: str = ""
+    A connection counts from the first packet to its end: with or without TLS, whatever the client has sent.
+    """
+
+    def __init__(self, listener: socket.socket) -> None:
+        """Take the place of a listening socket, which is used no longer."""
+        super().__init__(fileno=listener.detach())
+        self._open = Counter[str]()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return a new connection and the address of its client.
+
+        Raises:
+            ConnectionAbortedError: It was closed. An event loop goes on with the next.
+        """
+        accepted, address = super().accept()
+        client = name_client(address[0])
+        if not is_loopback(address[0]) and self._open[client] >= CONNECTIONS_OF_ADDRESS_MAX:
+            accepted.close()
+            raise ConnectionAbortedError(f"more than {CONNECTIONS_OF_ADDRESS_MAX} connections of one address")
+        self._open[client] += 1
+        return _CountedConnection(accepted, lambda: self._forget(client)), address
+
+    def _forget(self, client: str) -> None:
+        self._open[client] -= 1
+        if not self._open[client]:
+            del self._open[client]
+
+
+class _CountedConnection(socket.socket):
+    """Says once that it was closed."""
+
+    def __init__(self, accepted: socket.socket, on_close: Callable[[], None]) -> None:
+        super().__init__(fileno=accepted.detach())
+        self._on_close: Callable[[], None] | None = on_close
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+
+
+class LimitedProtocol(H11Protocol):
+    """HTTP/1.1, with times for each client."""
+
     _head_timer: asyncio.TimerHandle | None = None
     _reading_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, unless the address has too many connections."""
+        """Begin to wait for the head of a request."""
         super().connection_made(transport)
-        host = self.client[0] if self.client else ""
-        self.client_name = name_client(host)
-        if not is_loopback(host) and self._count_connections() > CONNECTIONS_OF_ADDRESS_MAX:
-            transport.abort()
-            return
         self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,9 +105,6 @@ class LimitedProtocol(H11Protocol):
         """Go on: the client reads."""
         super().resume_writing()
         self._end_reading_timer()
-
-    def _count_connections(self) -> int:
-        return sum(getattr(each, "client_name", "") == self.client_name for each in self.connections)
 
     def _watch_head(self) -> None:
         if not self._is_awaiting_head():

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from sharing.desk.broker_state import BrokerState
+from sharing.desk.broker_state import BrokerContact, BrokerState
 from sharing.errors import InfrastructureError, InputError, SharingError
 from sharing.model.times import MINUTE_MS
 from sharing.officers.entry import OfficerEntry
@@ -23,7 +23,6 @@ from sharing.trust.key_statement import TrustedKeys
 
 log = logging.getLogger(__name__)
 
-NAME: Final = "officers"
 READ_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 2.0
 STALE_MAX_MS: Final = 10 * MINUTE_MS
@@ -72,7 +71,7 @@ class OfficerWatch:
         self._make_reader = make_reader
         self._get_keys = get_keys
         self._read_clock = read_clock
-        self._broker = broker
+        self._contact = BrokerContact(broker, "officers", read_clock)
         self._on_revoked = on_revoked
         self._known = _Known(0, {}, {})
         self._problem: str | None = "the register of officers was not read yet"
@@ -87,7 +86,7 @@ class OfficerWatch:
 
     def start(self) -> None:
         """Begin to follow."""
-        self._broker.expect(NAME, self._read_clock())
+        self._contact.expect()
         self._thread.start()
 
     def wait_until_read(self, seconds: float) -> bool:
@@ -146,7 +145,7 @@ class OfficerWatch:
         if self._problem is not None:
             log.info("the register of officers was read to its end")
         self._problem = None
-        self._broker.note_heard(NAME, now)
+        self._contact.note_heard()
         self._read_once.set()
         for officer_id in before.officers.keys() - officers.keys():
             self._on_revoked(officer_id)
@@ -155,7 +154,7 @@ class OfficerWatch:
         if self._problem != reason:
             log.warning("officers are not known: %s", reason)
         self._problem = reason
-        self._broker.note_away(NAME, self._read_clock(), reason)
+        self._contact.note_away(reason)
 
 
 def make_key_source(
@@ -173,7 +172,8 @@ def make_key_source(
     failed: list[tuple[float, str]] = []
 
     def get_keys() -> TrustedKeys:
-        # Anybody may ask, by an invitation: while the broker is away, one waits for it, and the others are told.
+        # Anyone with an invitation gets here: while the broker is away, one thread waits for it, and the others fail
+        # at once with the last error.
         reasons = [reason for _, reason in failed]
         if not lock.acquire(blocking=not reasons):
             raise InfrastructureError(reasons[0])

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from starlette.applications import Starlette
 
 from sharing.desk.changes import ChangeFeed
-from sharing.desk.connection_limits import LimitedProtocol
+from sharing.desk.connection_limits import LimitedListener, LimitedProtocol
 from sharing.desk.services import DeskServices, Part
 from sharing.desk.settings import DeskSettings, require_protected
 from sharing.errors import InfrastructureError, SettingsError
@@ -36,7 +36,7 @@ CLOSE_SECONDS: Final = 1.0
 KEEP_ALIVE_SECONDS: Final = 30
 CONNECTIONS_MAX: Final = 1_000
 FILES_MIN: Final = 4 * CONNECTIONS_MAX
-"""How many files the process may have open: one for each connection, those that make no TLS yet included."""
+"""How many files the process may have open: one for each connection, those included that have not finished TLS."""
 
 _BACKLOG: Final = 128
 
@@ -138,10 +138,10 @@ def configure(settings: DeskSettings, application: Starlette) -> uvicorn.Config:
     return config
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> LimitedListener:
     try:
         (family, _kind, _number, _name, address), *_more = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        return LimitedListener(socket.create_server(address[:2], family=family, backlog=_BACKLOG))
     except OSError as error:
         raise InfrastructureError(
             f"the desk cannot listen on {host}:{port} ({error.strerror}); choose another --host or --port, or end what "

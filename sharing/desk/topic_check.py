@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin
 from sharing.kafka.topic_follower import Place
 from sharing.kafka.topic_ids import is_other_topic, query_topic_ids
+from sharing.kafka.watermarks import list_offsets
 
 CHECK_SECONDS: Final = 2.0
 """How often the broker is asked."""
@@ -58,7 +59,7 @@ class TopicCheck:
             positions: The offset of the next record that each partition is read for.
 
         Raises:
-            InfrastructureError: A topic is another one or is not there any more, or records are held back.
+            InfrastructureError: A topic was deleted, or deleted and created again; or records are held back.
             KafkaException: The broker does not answer.
         """
         now = time.monotonic()
@@ -69,7 +70,9 @@ class TopicCheck:
         for topic in self._topics:
             if is_other_topic(self._ids[topic], ids[topic]):
                 raise InfrastructureError(f"{topic} was deleted and created again; it is read again")
-        self._require_progress(positions, query_ends(self._admin, positions), now)
+        places = [TopicPartition(*place) for place in positions]
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        self._require_progress(positions, list_offsets(self._admin, places, latest, ANSWER_SECONDS_MAX), now)
         self._note_heard()
 
     def _query_ids(self) -> Mapping[str, str]:
@@ -91,20 +94,3 @@ class TopicCheck:
                     f"{place[0]}: the broker has had more for {BEHIND_SECONDS_MAX:g} s than it delivers; it is read "
                     "again by new clients"
                 )
-
-
-def query_ends(admin: AdminClient, places: Mapping[Place, int]) -> dict[Place, int]:
-    """Return where committed records end now, by partition.
-
-    Raises:
-        KafkaException: The broker does not answer, or rejects the request.
-    """
-    if not places:
-        return {}
-    latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    answers = admin.list_offsets(
-        {TopicPartition(topic, number): latest for topic, number in places},
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=ANSWER_SECONDS_MAX,
-    )
-    return {(place.topic, place.partition): int(answer.result().offset) for place, answer in answers.items()}

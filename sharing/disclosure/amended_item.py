@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sharing.conversation.revision import Revision
 from sharing.disclosure.amendments import apply_amendment
-from sharing.law.redact import build_content
+from sharing.law.redaction import build_content
 from sharing.model.vocabulary import AmendmentKind
 from sharing.serialization.codec import get_codec
 

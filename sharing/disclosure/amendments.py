@@ -13,7 +13,8 @@ from sharing.conversation.revision import Revision
 from sharing.disclosure.missing_facts import SUPPLIABLE
 from sharing.errors import InputError
 from sharing.law.fact_groups import is_absolute
-from sharing.law.facts import FACTS, NONE, Fact, FactKind, FactScope
+from sharing.law.fact_values import NONE
+from sharing.law.facts import FACTS, Fact, FactKind, FactScope
 from sharing.model.indicator_record import WireRecord, check_indicator_record
 from sharing.model.urgency import is_substantiated
 from sharing.model.validation_errors import suggest_nearest

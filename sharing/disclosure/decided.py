@@ -10,15 +10,10 @@ from sharing.conversation.asks import Publisher
 from sharing.conversation.events import Decided
 from sharing.conversation.revision import Revision
 from sharing.disclosure.law_in_force import LawInForce
-from sharing.model.decision import (
-    Condition,
-    Reason,
-    RecipientDecision,
-    RecipientTerms,
-    RuleReference,
-    UndecidedRule,
-)
+from sharing.model.decision import RecipientDecision
 from sharing.model.indicator_record import WireRecord
+from sharing.model.recipient_terms import Condition, RecipientTerms, RuleReference, UndecidedRule
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_milliseconds
 from sharing.model.urgency import get_effective_urgency
 from sharing.model.vocabulary import (

@@ -7,7 +7,7 @@ from typing import Final, final
 
 from sharing.conversation.terms import Terms
 from sharing.disclosure.missing_facts import MissingFactsFinder
-from sharing.disclosure.terms import list_optional_conditions, make_terms
+from sharing.disclosure.terms import count_approvals, list_approvals, list_optional_conditions, make_terms
 from sharing.law.decision_context import DecisionContext
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import RecipientDecision, Verdict
@@ -34,6 +34,7 @@ class LawInForce:
     def __init__(self, context: DecisionContext, agencies_not_asked: Collection[str] = ()) -> None:
         self.context = context
         self._optional = list_optional_conditions(context.disclosure_filter.pack)
+        self._approvals = list_approvals(context.disclosure_filter.rules)
         self._missing = MissingFactsFinder(context, agencies_not_asked)
         self._made: BoundedCache[int, tuple[Collection[RecipientDecision], tuple[Terms, ...]]] = BoundedCache(
             CACHED_MAX, CACHED_RECIPIENTS_MAX, lambda _, made: len(made[1])
@@ -79,7 +80,12 @@ class LawInForce:
             return known[1]
         missing = self._missing.find(record, recipients, now_ms)
         terms = tuple(
-            make_terms(each, optional=self._optional, missing=missing.get(each.state, frozenset()))
+            make_terms(
+                each,
+                optional=self._optional,
+                missing=missing.get(each.state, frozenset()),
+                approvals=count_approvals(each, self._approvals),
+            )
             for each in recipients
         )
         if isinstance(recipients, tuple) and not any(each.outcome is Outcome.WITHHOLD for each in recipients):

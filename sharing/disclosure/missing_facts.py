@@ -18,12 +18,13 @@ from typing import Final
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_groups import is_absolute
 from sharing.law.fact_questions import QUESTIONS, read_all_facts
-from sharing.law.facts import Facts
+from sharing.law.fact_values import Facts
 from sharing.law.questions import find_questions_by_recipient
 from sharing.model.bounded_cache import BoundedCache
-from sharing.model.decision import RecipientDecision, is_named_by_agency
+from sharing.model.decision import RecipientDecision
 from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.indicator_record import WireRecord
+from sharing.model.relevance_reason import is_named_by_agency
 from sharing.model.urgency import is_substantiated
 from sharing.model.vocabulary import Outcome, Urgency
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from sharing.conversation.terms import Terms, hash_condition
 from sharing.law.fact_groups import is_absolute
 from sharing.law.pack import Pack, Rule
 from sharing.model.decision import RecipientDecision
-from sharing.model.vocabulary import ConditionKind, ConditionModel, Nature, Outcome
-
-APPROVERS_NEEDED: Final = 1
-"""A rule names one role, and no number of officers."""
+from sharing.model.recipient_terms import APPROVALS_MAX
+from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Nature, Outcome
 
 _WAIVABLE_KINDS: Final = frozenset({ConditionKind.CONFIDENTIALITY, ConditionKind.ONWARD_CONSENT})
 """Conditions in the interest of the providing State, which may therefore do without them."""
@@ -39,8 +37,35 @@ def _is_optional(rule: Rule) -> bool:
     return rule.condition.kind in _WAIVABLE_KINDS and not binds_for_others
 
 
+def list_approvals(rules: Iterable[Rule]) -> dict[str, int]:
+    """Return how many officers must approve for each rule that asks, by its id.
+
+    Args:
+        rules: The rules in force on one day.
+    """
+    return {rule.id: rule.asked_approvals for rule in rules if rule.asked_role is not None}
+
+
+def count_approvals(recipient: RecipientDecision, approvals: Mapping[str, int]) -> int:
+    """Return how many officers must approve what is held for a State: two where one of the rules asks for two.
+
+    Decisions and drafts name the rules that ask, and no number, so that the number is that of the law in force. Two
+    also where that law does not have a rule that asks: then another version of it has decided.
+
+    Args:
+        recipient: The decision for the State.
+        approvals: How many the rules in force ask for (`list_approvals`).
+    """
+    asking = (rule.id for rule in recipient.rules if rule.effect is Effect.APPROVAL)
+    return max((approvals.get(rule_id, APPROVALS_MAX) for rule_id in asking), default=APPROVALS_MAX)
+
+
 def make_terms(
-    recipient: RecipientDecision, *, optional: Collection[str] = (), missing: frozenset[str] = frozenset()
+    recipient: RecipientDecision,
+    *,
+    optional: Collection[str] = (),
+    missing: frozenset[str] = frozenset(),
+    approvals: int = APPROVALS_MAX,
 ) -> Terms:
     """Return the terms for a State.
 
@@ -48,6 +73,7 @@ def make_terms(
         recipient: The decision for it.
         optional: Codes of the conditions that the law does not require (`list_optional_conditions`).
         missing: The facts that people can supply (`sharing.disclosure.missing_facts`); ignored unless it is withheld.
+        approvals: How many officers must approve (`count_approvals`); ignored unless it is held.
     """
     outcome = recipient.outcome
     conditions = frozenset(condition.code for condition in recipient.conditions)
@@ -60,7 +86,7 @@ def make_terms(
         accept_first=_must_accept_first(recipient),
         redacted=frozenset(recipient.redacted),
         approver=recipient.approver if is_held else None,
-        approvers_needed=APPROVERS_NEEDED,
+        approvers_needed=approvals if is_held else 1,
         missing=missing if outcome is Outcome.WITHHOLD else frozenset(),
         texts=frozenset((each.code, hash_condition(each.code, each.text)) for each in recipient.conditions),
     )

@@ -16,8 +16,8 @@ from typing import Final
 from sharing.followups.context import FollowUpContext, describe_authorities, list_authorities
 from sharing.followups.document import Caution, FollowUpKind, Severity
 from sharing.followups.plain_text import make_plain
-from sharing.model.decision import Condition
 from sharing.model.notice import Notice
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import format_time
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Handling, Pap, Tlp
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from sharing.errors import InputError
-from sharing.model.field_validators import CountryCode, enum_validator
+from sharing.model.field_validators import CountryCode, make_enum_validator
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
 
@@ -101,7 +101,7 @@ class Preservation(StrictModel):
     expires_at: _Instant
     renewals: Annotated[int, Field(ge=0, le=1000)] = 0
     closed_at: _Instant | None = None
-    closed_because: Annotated[CloseReason, enum_validator(CloseReason)] | None = None
+    closed_because: Annotated[CloseReason, make_enum_validator(CloseReason)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

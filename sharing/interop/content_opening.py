@@ -22,7 +22,7 @@ class Opening:
 
     Attributes:
         salt: The salt.
-        content: The item as it was decided on, in single-object encoding; None if it is returned separately.
+        content: The item as it was decided on, in single-object encoding; None if it is given separately.
     """
 
     salt: bytes = field(repr=False)
@@ -37,12 +37,14 @@ def open_commitment(
     Args:
         commitment: The commitment of the decision; empty if it has none.
         opening: What opens it; None if it is not given.
-        content: The content, if it is returned separately.
+        content: The content, if it is given separately.
         item: Id of the item that the decision names.
 
     Raises:
-        TrustError: The decision was about another content, or another item, or it is not said about which.
+        TrustError: The decision was about another content or another item, or there is no salt to compare it with.
     """
+    if content is not None and not commitment:
+        raise TrustError(TrustFault.CONFLICT, "nothing binds this entry to a content that could be compared with it")
     if opening is None:
         if content is not None:
             raise TrustError(
@@ -59,8 +61,12 @@ def open_commitment(
         raise TrustError(TrustFault.CONFLICT, "the decision was not about this content: it, or the salt, was altered")
     try:
         decoded = get_codec(_SCHEMA).decode(shown)
-    except DecodeError as error:
-        raise TrustError(TrustFault.MALFORMED, f"has a content that cannot be read: {error}") from None
+    except DecodeError:
+        raise TrustError(
+            TrustFault.MALFORMED,
+            "the decision was about this content, but it is not an item that this program can read; a later release "
+            "may have written it: update this program",
+        ) from None
     if decoded["id"] != item:
         raise TrustError(TrustFault.CONFLICT, "the content is that of another item than the decision names")
     return decoded
@@ -73,16 +79,16 @@ def encode_content(data: bytes) -> bytes:
         data: An item in the JSON form in which it was published, with its id; or in single-object encoding.
 
     Raises:
-        InputError: It is neither, or no valid item.
+        InputError: It is neither, or not a valid item.
     """
     if data.startswith(SINGLE_OBJECT_MARKER):
         return data
     if len(data) > RECORD_BYTES_MAX:
-        raise InputError(f"is no single item: it has more than {RECORD_BYTES_MAX:,} bytes")
+        raise InputError(f"is not a single item: it has more than {RECORD_BYTES_MAX:,} bytes")
     try:
         parsed = StrictJsonParser().parse(data.decode())
     except UnicodeDecodeError:
-        raise InputError("is no item in JSON or in Avro single-object encoding") from None
+        raise InputError("is not an item in JSON or in Avro single-object encoding") from None
     if parsed.fault or not isinstance(parsed.value, dict):
-        raise InputError(f"is no item in JSON: {parsed.fault or 'it is no object'}")
+        raise InputError(f"is not an item in JSON: {parsed.fault or 'it is not an object'}")
     return get_codec(_SCHEMA).header + IndicatorEncoder().encode(parsed.value).data

@@ -168,5 +168,5 @@ def _map_file(size: int) -> mmap.mmap:
     except OSError as error:
         raise InfrastructureError(
             f"the digests of the checked items cannot be kept in {tempfile.gettempdir()} ({error.strerror}); free some "
-            "space, or set TMPDIR to another folder; nothing was published"
+            "space, or set TMPDIR to another folder"
         ) from None

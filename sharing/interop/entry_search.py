@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.x509 import Certificate
 
 from sharing.audit.block import AuditBlock, LogPlace, read_entry_id
-from sharing.audit.checkpoint_chain import CheckpointChain, KnownCheckpoint
+from sharing.audit.checkpoint_chain import CheckpointChain
+from sharing.audit.checkpoint_verifier import KnownCheckpoint
 from sharing.audit.compact_range import CompactRange
 from sharing.audit.origins import format_origin
 from sharing.audit.proofs import compute_inclusion_proof
 from sharing.errors import InputError
-from sharing.interop.entry_proofs import EntryProof, find_signers
+from sharing.interop.entry_proof_file import EntryProof
+from sharing.interop.entry_proofs import find_signers
 from sharing.interop.proved_keys import prove_keys
 from sharing.interop.witness_keys import KnownKeys
-from sharing.kafka.audit_index import LogIndex
+from sharing.kafka.audit_index import BrokenLogError, LogIndex
 from sharing.kafka.audit_reader import LOG_TOPICS, AuditSource, ShowProgress, read_messages, show_nothing
 from sharing.kafka.clients import look_up_topics
 from sharing.kafka.key_partition import find_partition
@@ -36,13 +38,15 @@ class FoundEntry:
         place: The log.
         block: Its block.
         index: Its position in the block.
-        leaves: Leaf hashes of all blocks of the log.
+        leaves: Leaf hashes of all blocks of the log, as far as it is in order.
+        not_searched: Where the log is not in order, so that what comes later was not searched; "" if it is whole.
     """
 
     place: LogPlace
     block: AuditBlock
     index: int
     leaves: list[bytes]
+    not_searched: str = ""
 
 
 class EntrySearch:
@@ -84,6 +88,7 @@ class EntrySearch:
 
         Raises:
             InputError: It does not have that many entries.
+            BrokenLogError: It is not found in what is in order of a log that is broken.
             InfrastructureError: No broker answers, or the log cannot be read.
         """
         topic = LOG_TOPICS[log].topic(self._state)
@@ -91,21 +96,30 @@ class EntrySearch:
         if not partitions:
             return None
         likely = find_partition(item.encode(), partitions)
+        broken: BrokenLogError | None = None
         for number in sorted(range(partitions), key=lambda each: (each != likely, each)):
             place = LogPlace(self._state, log, number)
             index = LogIndex(place, self._folder)
-            index.update(self._source, self._show)
+            fault: BrokenLogError | None = None
+            try:
+                index.update(self._source, self._show)
+            except BrokenLogError as error:
+                fault = error
             found = list(self._list_entries(index, place, item))
             if found and which is not None and which > len(found):
-                raise InputError(f"--which {which}: there are {len(found)} entries about {item!r} in {topic}")
+                raise fault or InputError(f"--which {which}: there are {len(found)} entries about {item!r} in {topic}")
             if found:
-                return found[-1 if which is None else which - 1]
+                chosen = found[-1 if which is None else which - 1]
+                return chosen if fault is None else replace(chosen, not_searched=str(fault))
+            broken = broken or fault
+        if broken is not None:
+            raise broken
         return None
 
     def make_proof(self, found: FoundEntry, keys: KnownKeys, required: int) -> EntryProof:
         """Return the proof of an entry, under the first checkpoint that enough States have cosigned.
 
-        One that is time-stamped is preferred. If there is none, it is under the newest checkpoint, and proves less.
+        One that is time-stamped is preferred. If none is witnessed, it is under the one that most States have cosigned.
 
         Args:
             found: The entry.
@@ -152,7 +166,7 @@ class EntrySearch:
         return found
 
     def _find_checkpoint(self, found: FoundEntry, keys: KnownKeys, required: int) -> KnownCheckpoint:
-        """Return the first checkpoint of an entry that is witnessed; if there is none, the newest one."""
+        """Return the first checkpoint of an entry that is witnessed; if there is none, the one that proves most."""
         written_at = found.block.written_at
         known: KnownCheckpoint | None = None
         policy = keys.make_policy(found.place.state, self._now, required, self._stamp_roots)

@@ -160,7 +160,7 @@ def open_input(path: Path) -> InputData:
                     raise
                 raise InfrastructureError(
                     f"{path}: cannot be copied to {tempfile.gettempdir()} ({error.strerror}); free some space, or set "
-                    "TMPDIR to another folder; nothing was published"
+                    "TMPDIR to another folder"
                 ) from None
             return mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ)
 

@@ -2,7 +2,7 @@
 
 A proof of an entry has it for the State and for each witness. Of the first root it has the content, whose fingerprint
 is pinned, and of later ones the documents; of the key statement only the gate keys that have signed, with signatures of
-as many root keys as are needed (`sharing.trust.folded_statement`). It stands as numbers and bytes in a fixed order.
+as many root keys as are needed (`sharing.trust.folded_statement`). It is encoded as numbers and bytes in a fixed order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sharing.trust.documents import Signature, read_document
 from sharing.trust.folded_statement import PartialStatement, accept_partial_statement, hide_keys
 from sharing.trust.key_statement import OnlineKey, Revocation, TrustedKeys
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
-from sharing.trust.root import Pin, RootMetadata, TrustedRoot, accept_next_root, accept_pinned_content, follow_chain
+from sharing.trust.root import Pin, RootMetadata, accept_next_root, accept_pinned_content, follow_chain
 from sharing.trust.signatures import ObjectKind
 
 _ED25519: Final = KeyAlgorithm.ED25519
@@ -48,7 +48,7 @@ class ProvedKeys:
         """
         if pin.version > self.root.version:
             return accept_partial_statement(follow_chain(pin, self.later_roots, now=now), self.statement, now=now)
-        trusted: TrustedRoot = accept_pinned_content(pin, self.root)
+        trusted = accept_pinned_content(pin, self.root)
         for data in self.later_roots:
             trusted = accept_next_root(trusted, data)
         return accept_partial_statement(trusted, self.statement, now=now)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from sharing.model.field_validators import enum_validator
+from sharing.model.field_validators import make_enum_validator
 from sharing.model.indicator import Indicator, RecordModel
 from sharing.model.validation_errors import describe_error, suggest_nearest
 from sharing.model.values import VALUE_TYPES
@@ -99,7 +99,7 @@ class PublishingProfileModel(RecordModel):
     """The YAML document."""
 
     title: str | None = None
-    to_ids: Annotated[ToIds, enum_validator(ToIds, ToIds.ONLY)] = ToIds.ONLY
+    to_ids: Annotated[ToIds, make_enum_validator(ToIds, ToIds.ONLY)] = ToIds.ONLY
     defaults: Fields = Field(default_factory=dict)
     by_type: Sections = Field(default_factory=dict)
     by_tag: Sections = Field(default_factory=dict)

@@ -111,8 +111,8 @@ def list_signatures(checked: CheckedProof) -> list[SignatureFiles]:
 def list_entry_signatures(checked: CheckedEntry) -> list[SignatureFiles | DigestFile]:
     """Return everything on which a proof of an entry rests.
 
-    Key statements, checkpoint, cosignatures and later roots by their signatures; the first root, and the gate keys as
-    they stand in the statements, by SHA-256.
+    Key statements, checkpoint, cosignatures and later roots by their signatures; the first root, and the gate keys that
+    the statements name, by SHA-256.
     """
     proof = checked.proof
     text = proof.checkpoint.note.text

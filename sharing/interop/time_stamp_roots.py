@@ -9,6 +9,7 @@ from cryptography.x509 import Certificate
 from sharing.audit.time_stamp import read_roots
 from sharing.errors import InputError
 from sharing.settings import Settings
+from sharing.text_file import read_text_file
 
 
 def read_time_stamp_roots(settings: Settings, file: Path | None = None) -> list[Certificate]:
@@ -19,15 +20,13 @@ def read_time_stamp_roots(settings: Settings, file: Path | None = None) -> list[
         file: A file instead of the one that they name.
 
     Raises:
-        InputError: The file cannot be read, or has no certificates.
+        InputError: The file cannot be read, is too large, or has no certificates.
     """
     path = file or settings.time_stamp_roots
     if path is None:
         return []
+    text = read_text_file(path)
     try:
-        return read_roots(path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise InputError(f"{path} cannot be read: {reason}") from None
+        return read_roots(text.encode())
     except InputError as error:
         raise InputError(f"{path} {error}") from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cryptography.x509 import Certificate
 
-from sharing.audit.checkpoint_chain import CheckpointPolicy
+from sharing.audit.checkpoint_verifier import CheckpointPolicy
 from sharing.errors import SharingError
 from sharing.interop.message_proofs import KeyDocuments
 from sharing.kafka.audit_reader import AuditSource
@@ -33,11 +33,17 @@ class KnownKeys:
     documents: Mapping[str, KeyDocuments]
 
     def make_policy(
-        self, state: str, now: int, required: int, stamp_roots: Sequence[Certificate] = ()
+        self,
+        state: str,
+        now: int,
+        required: int,
+        stamp_roots: Sequence[Certificate] = (),
+        *,
+        newest_stamp_only: bool = False,
     ) -> CheckpointPolicy:
-        """Return whose signatures count for a State's logs."""
+        """Return whose signatures count for a State's logs. The arguments are attributes of the policy."""
         witnesses = {other: keys for other, keys in self.trusted.items() if other != state}
-        return CheckpointPolicy(self.trusted[state], witnesses, now, required, stamp_roots)
+        return CheckpointPolicy(self.trusted[state], witnesses, now, required, stamp_roots, newest_stamp_only)
 
 
 def read_known_keys(source: AuditSource, state: str, pins: Mapping[str, Pin], now: int) -> KnownKeys:

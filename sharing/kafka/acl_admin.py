@@ -35,7 +35,7 @@ from sharing.topology.acls import (
     parse_principal,
 )
 from sharing.topology.partners import Partners
-from sharing.topology.topics import TopicScope
+from sharing.topology.topic_kinds import TopicScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

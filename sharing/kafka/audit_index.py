@@ -34,6 +34,10 @@ _ENTRY_BYTES: Final = _ID_BYTES + _NUMBER_BYTES
 _SEGMENT: Final = re.compile(r"\.ids\.(\d+)-(\d+)$")
 
 
+class BrokenLogError(InfrastructureError):
+    """A log is not in order from a block on. What is before that block is indexed."""
+
+
 class LogIndex:
     """The index of one log.
 
@@ -78,7 +82,8 @@ class LogIndex:
             show: Shows how far it is.
 
         Raises:
-            InfrastructureError: No broker answers, or the log cannot be read, or it is broken.
+            BrokenLogError: A block is malformed, or is not the next one. Those before it are indexed.
+            InfrastructureError: No broker answers, or the log cannot be read.
         """
         if self.blocks:
             try:
@@ -91,20 +96,26 @@ class LogIndex:
         first = self.blocks
         previous = self._rows[-_ROW_BYTES:][:HASH_BYTES] if first else NO_BLOCK
         number = first
-        for offset, block in self._read_new(source, show):
-            if block.number != number or block.previous != previous:
-                raise InfrastructureError(
-                    f"{LOG_TOPICS[self._place.log].topic(self._place.state)}[{self._place.partition}]@{offset}: the "
-                    "log is not in order there; `sharing audit verify` says what is wrong"
-                )
-            previous = block.leaf
-            rows += previous + offset.to_bytes(_OFFSET_BYTES, "big")
-            encoded = number.to_bytes(_NUMBER_BYTES, "big")
-            entries += [_hash_id(read_entry_id(entry, block.log)) + encoded for entry in block.entries]
-            number += 1
+        broken: BrokenLogError | None = None
+        try:
+            for offset, block in self._read_new(source, show):
+                if block.number != number or block.previous != previous:
+                    raise BrokenLogError(
+                        f"{LOG_TOPICS[self._place.log].topic(self._place.state)}[{self._place.partition}]@{offset}: "
+                        "the log is not in order there; `sharing audit verify` says what is wrong"
+                    )
+                previous = block.leaf
+                rows += previous + offset.to_bytes(_OFFSET_BYTES, "big")
+                encoded = number.to_bytes(_NUMBER_BYTES, "big")
+                entries += [_hash_id(read_entry_id(entry, block.log)) + encoded for entry in block.entries]
+                number += 1
+        except BrokenLogError as error:
+            broken = error
         if number > first:
             entries.sort()
             self._add(first, number, b"".join(entries), bytes(rows))
+        if broken is not None:
+            raise broken
 
     def read_block(self, source: AuditSource, number: int) -> AuditBlock | None:
         """Return a block; None if another one is in its place now.
@@ -134,7 +145,7 @@ class LogIndex:
                 try:
                     yield message.offset() or 0, read_block(source.framing.to_single_object(message.value()))
                 except DecodeError as error:
-                    raise InfrastructureError(
+                    raise BrokenLogError(
                         f"{topic}[{place.partition}]@{message.offset()}: {error}; `sharing audit verify` says what "
                         "else is wrong"
                     ) from None

@@ -12,7 +12,8 @@ from confluent_kafka import Message
 
 from sharing.audit.block import LogPlace
 from sharing.audit.checkpoint import Checkpoint
-from sharing.audit.checkpoint_chain import CheckpointChain, CheckpointPolicy, KnownCheckpoint
+from sharing.audit.checkpoint_chain import CheckpointChain
+from sharing.audit.checkpoint_verifier import CheckpointPolicy, KnownCheckpoint
 from sharing.audit.findings import AuditFinding
 from sharing.audit.origins import parse_origin
 from sharing.audit.receipt_book import ReceiptBook
@@ -21,7 +22,8 @@ from sharing.errors import InputError
 from sharing.kafka.topic_range import TopicRange
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS
 
 LOG_TOPICS: Mapping[AuditLogName, TopicKind] = {AuditLogName.DECISIONS: DECISIONS, AuditLogName.ACTS: ACTS}
 
@@ -120,6 +122,11 @@ class ReadCheckpoints:
     findings: Mapping[LogPlace, list[AuditFinding]]
     partitions: Mapping[LogPlace, int]
 
+    @property
+    def stamped(self) -> int:
+        """Number of checkpoints that have a time stamp, verified or not."""
+        return sum(bool(each.time_stamps) for known in self.known.values() for each in known)
+
 
 def read_checkpoints(
     source: AuditSource, state: str, policy: CheckpointPolicy, elsewhere: Sequence[Checkpoint] = ()
@@ -170,6 +177,7 @@ def verify_logs(
         show: Shows how far it is.
 
     Raises:
+        InputError: There is no such partition.
         InfrastructureError: No broker answers, or a topic cannot be read.
     """
     reports: list[LogReport] = []
@@ -209,6 +217,9 @@ def _verify_log(
         claimed = () if checkpoints is None else checkpoints.known
         numbers = set(range(opened.partitions)) | {place.partition for place in claimed if place.log is log}
         if selection.partitions is not None:
+            unknown = set(selection.partitions) - numbers
+            if unknown:
+                raise InputError(f"{topic} has no partition {min(unknown)}: it has {opened.partitions}, from 0 on")
             numbers &= set(selection.partitions)
         verifiers = {
             number: LogVerifier(

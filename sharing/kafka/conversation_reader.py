@@ -16,7 +16,8 @@ from sharing.errors import DecodeError, InfrastructureError
 from sharing.kafka.topic_follower import Place, TopicFollower
 from sharing.kafka.topic_range import TopicRange
 from sharing.topology.acls import Principal
-from sharing.topology.topics import CONVERSATIONS, Role
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import CONVERSATIONS
 
 Shown = TypeVar("Shown")
 

@@ -9,12 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import (
-    IsolationLevel,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AclOperation, AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from sharing.errors import InfrastructureError
@@ -22,7 +17,9 @@ from sharing.kafka.clients import look_up_topics, make_admin
 from sharing.kafka.errors import describe_kafka_error
 from sharing.kafka.group_queries import look_up_committed
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result, wait_until_shown
+from sharing.kafka.watermarks import list_offsets
 from sharing.topology.acls import Principal
+from sharing.topology.topic_kinds import Role
 from sharing.topology.topics import (
     DIRECTORY,
     DRAFTS,
@@ -32,7 +29,6 @@ from sharing.topology.topics import (
     REPLIES,
     RULINGS,
     URGENT,
-    Role,
     find_topic_kind,
 )
 
@@ -139,20 +135,6 @@ def delete_topics(bootstrap: str, names: Iterable[str], properties: Mapping[str,
 def _count_waiting(
     admin: AdminClient, every: Sequence[TopicPartition], committed: Mapping[tuple[str, int], int]
 ) -> int:
-    starts = _query_offsets(admin, every, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-    ends = _query_offsets(admin, every, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-    for (_, partition), offset in committed.items():
-        starts[partition] = max(starts[partition], offset)
-    return sum(max(0, end - starts[partition]) for partition, end in ends.items())
-
-
-def _query_offsets(admin: AdminClient, partitions: Iterable[TopicPartition], spec: Any) -> dict[int, int]:
-    futures = admin.list_offsets(
-        dict.fromkeys(partitions, spec),
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=ADMIN_SECONDS_MAX,
-    )
-    return {
-        partition.partition: int(await_result(future, f"cannot read the offsets of {partition.topic}").offset)
-        for partition, future in futures.items()
-    }
+    starts = list_offsets(admin, every, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    ends = list_offsets(admin, every, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    return sum(max(0, end - max(starts[place], committed.get(place, 0))) for place, end in ends.items())

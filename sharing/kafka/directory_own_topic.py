@@ -16,7 +16,8 @@ from sharing.kafka.directory_cluster import make_directory_consumer
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.kafka.watermarks import query_watermarks
 from sharing.serialization.framing import Framing
-from sharing.topology.topics import DIRECTORY, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import DIRECTORY
 from sharing.trust.documents import PUBLISHED_BYTES_MAX
 
 READ_SECONDS_MAX: Final = 30.0

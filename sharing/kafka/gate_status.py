@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # re-exported without saying so
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import make_admin
-from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error, error_code
+from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.kafka.group_queries import list_group_members, open_group, query_committed
-from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
+from sharing.kafka.temporary_errors import retry_temporary
+from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX
+from sharing.kafka.watermarks import list_offsets
 
 _SETTLE_SECONDS_MAX: Final = 10.0
-_RETRY_SECONDS: Final = 0.2
 
 
 class GateStatus(NamedTuple):
@@ -47,43 +47,23 @@ def read_gate_status(
     Raises:
         InfrastructureError: The broker does not answer, or refuses.
     """
-    admin, asking = make_admin(bootstrap, properties), open_group(bootstrap, group, properties)
-    deadline = time.monotonic() + _SETTLE_SECONDS_MAX
+    admin, consumer = make_admin(bootstrap, properties), open_group(bootstrap, group, properties)
     try:
-        while True:
-            try:
-                return _read_status(admin, asking, group, topics)
-            except KafkaException as error:  # a coordinator or a leader moves, or is only being made
-                if error_code(error) in AUTHORIZATION_ERRORS or time.monotonic() > deadline:
-                    raise InfrastructureError(f"{group}: cannot be described ({describe_kafka_error(error)})") from None
-                time.sleep(_RETRY_SECONDS)
+        return retry_temporary(
+            lambda: _read_status(admin, consumer, group, topics), _SETTLE_SECONDS_MAX, AUTHORIZATION_ERRORS
+        )
+    except KafkaException as error:
+        raise InfrastructureError(f"{group}: cannot be described ({describe_kafka_error(error)})") from None
     finally:
-        asking.close()
+        consumer.close()
 
 
-def _read_status(admin: AdminClient, asking: Consumer, group: str, topics: Mapping[str, int]) -> GateStatus:
+def _read_status(admin: AdminClient, consumer: Consumer, group: str, topics: Mapping[str, int]) -> GateStatus:
     workers = len(list_group_members(admin, group, ADMIN_SECONDS_MAX))
     places = [TopicPartition(topic, number) for topic, count in topics.items() for number in range(count)]
-    committed = query_committed(asking, places, ADMIN_SECONDS_MAX)
-    ends = _read_offsets(admin, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-    unread = [place for place in places if _key(place) not in committed]
-    done = {**_read_offsets(admin, unread, OffsetSpec.earliest()), **committed}  # type: ignore[no-untyped-call]
+    committed = query_committed(consumer, places, ADMIN_SECONDS_MAX)
+    ends = list_offsets(admin, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    unread = [place for place in places if (place.topic, place.partition) not in committed]
+    done = {**list_offsets(admin, unread, OffsetSpec.earliest()), **committed}  # type: ignore[no-untyped-call]
     waiting = sum(max(0, end - done.get(key, 0)) for key, end in ends.items())
     return GateStatus(workers, has_worked=bool(committed), waiting=waiting)
-
-
-def _key(place: TopicPartition) -> tuple[str, int]:
-    return place.topic, place.partition
-
-
-def _read_offsets(admin: AdminClient, places: Iterable[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:
-    queries = dict.fromkeys(places, spec)
-    if not queries:
-        return {}
-    answers = admin.list_offsets(
-        queries, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=ADMIN_SECONDS_MAX
-    )
-    return {
-        _key(place): await_result(answer, f"cannot read the offsets of {place.topic}").offset
-        for place, answer in answers.items()
-    }

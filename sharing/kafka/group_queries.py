@@ -1,12 +1,11 @@
 """What the broker knows of a consumer group: its members, and the offsets that it has committed.
 
-Not by the requests of `AdminClient` that go to the coordinator of a group: librdkafka crashes the process if the
-connection to it is lost meanwhile, or if the coordinator is only being made (librdkafka 4605).
+The requests of `AdminClient` that go to the coordinator of a group are not used: librdkafka crashes the process if the
+connection is lost meanwhile, or if the coordinator does not exist yet (librdkafka 4605).
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,7 @@ def list_group_members(admin: AdminClient, group: str, timeout_s: float) -> list
     Raises:
         KafkaException: The broker does not answer, or refuses.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it is one of those requests
-        groups: list[Any] = admin.list_groups(group, timeout=timeout_s)
+    groups: list[Any] = admin.list_groups(group, timeout=timeout_s)  # deprecated for one of those requests
     for found in groups:
         if found.error is not None and found.error.code() != KafkaError.GROUP_ID_NOT_FOUND:
             raise KafkaException(found.error)
@@ -35,7 +32,7 @@ def list_group_members(admin: AdminClient, group: str, timeout_s: float) -> list
 
 
 def open_group(bootstrap: str, group: str, properties: Mapping[str, Any] | None = None) -> Consumer:
-    """Return a consumer that asks about a group, and does not join it.
+    """Return a consumer for queries about a group, which it does not join.
 
     Raises:
         SettingsError: A property is unknown or wrong.
@@ -48,24 +45,26 @@ def open_group(bootstrap: str, group: str, properties: Mapping[str, Any] | None 
 def look_up_committed(
     bootstrap: str, group: str, places: Iterable[TopicPartition], properties: Mapping[str, Any] | None, timeout_s: float
 ) -> dict[tuple[str, int], int]:
-    """Return what `query_committed` returns, asked once.
+    """Return what `query_committed` returns, by a consumer for this one query.
 
     Raises:
         KafkaException: The broker does not answer, or refuses.
         SettingsError: A property is unknown or wrong.
     """
-    asking = open_group(bootstrap, group, properties)
+    consumer = open_group(bootstrap, group, properties)
     try:
-        return query_committed(asking, places, timeout_s)
+        return query_committed(consumer, places, timeout_s)
     finally:
-        asking.close()
+        consumer.close()
 
 
-def query_committed(asking: Consumer, places: Iterable[TopicPartition], timeout_s: float) -> dict[tuple[str, int], int]:
+def query_committed(
+    consumer: Consumer, places: Iterable[TopicPartition], timeout_s: float
+) -> dict[tuple[str, int], int]:
     """Return the offsets that a group has committed, by topic and partition; without the partitions that have none.
 
     Args:
-        asking: The consumer that `open_group` has returned.
+        consumer: The consumer that `open_group` has returned.
         places: The partitions.
         timeout_s: Longest wait for the answer, in seconds.
 
@@ -73,7 +72,7 @@ def query_committed(asking: Consumer, places: Iterable[TopicPartition], timeout_
         KafkaException: The broker does not answer, or refuses.
     """
     committed = {}
-    for place in asking.committed(list(places), timeout=timeout_s):
+    for place in consumer.committed(list(places), timeout=timeout_s):
         if place.error is not None:
             raise KafkaException(place.error)
         if place.offset >= 0:

@@ -16,7 +16,7 @@ from sharing.errors import DecodeError
 from sharing.kafka.topic_range import TopicRange
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import Framing
-from sharing.topology.topics import TopicKind
+from sharing.topology.topic_kinds import TopicKind
 
 
 class HistoryRecord(NamedTuple):

@@ -23,7 +23,8 @@ from sharing.outcomes.block_reading import read_block
 from sharing.outcomes.outcome import ItemOutcome
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.group_names import make_load_prefix
-from sharing.topology.topics import AGENCY_PATTERN, OUTCOMES
+from sharing.topology.name_patterns import AGENCY_PATTERN
+from sharing.topology.topics import OUTCOMES
 
 LOOK_UP_SECONDS_MAX: Final = 10.0
 CHECK_SECONDS: Final = 5.0

@@ -35,7 +35,8 @@ from sharing.kafka.resend_positions import ResendPosition, read_positions, read_
 from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
 from sharing.kafka.topic_range import TopicRange
 from sharing.topology.acls import Principal
-from sharing.topology.topics import FOREIGN_BATCH_BYTES_MAX, INDICATORS, Role, find_topic_kind
+from sharing.topology.topic_kinds import FOREIGN_BATCH_BYTES_MAX, Role
+from sharing.topology.topics import INDICATORS, find_topic_kind
 
 TRANSACTION_MS_MAX: Final = 30_000
 """A run that is killed holds its State's gate up for at most this long: a gate reads committed records only."""

@@ -22,7 +22,8 @@ from sharing.kafka.clients import (
     make_consumer,
     require_topics,
 )
-from sharing.kafka.errors import PERMANENT_READ_ERRORS, describe_kafka_error, error_code, is_permanent_read_error
+from sharing.kafka.errors import describe_kafka_error, is_permanent_read_error
+from sharing.kafka.temporary_errors import retry_temporary
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,6 @@ SILENCE_SECONDS_MAX = 60.0
 _BATCH = 5_000
 _POLL_SECONDS = 0.1
 """How long records are collected before a list of them is returned: the last list of a range waits this long."""
-
-_RETRY_SECONDS = 0.2
 
 
 class TopicRange:
@@ -123,17 +122,13 @@ class TopicRange:
     def _find_settled_ranges(
         self, partitions: Sequence[int], since_ms: int | None, until_ms: int | None
     ) -> dict[int, tuple[int, int]]:
-        deadline = time.monotonic() + LOOK_UP_SECONDS_MAX
-        while True:
-            try:
-                return self._find_ranges(partitions, since_ms, until_ms)
-            except KafkaException as error:  # a new or moved partition has no leader for a moment
-                if error_code(error) in PERMANENT_READ_ERRORS or time.monotonic() > deadline:
-                    self._consumer.close()
-                    raise InfrastructureError(
-                        f"{self._topic}: its offsets cannot be looked up ({describe_kafka_error(error)})"
-                    ) from None
-                time.sleep(_RETRY_SECONDS)
+        try:
+            return retry_temporary(lambda: self._find_ranges(partitions, since_ms, until_ms), LOOK_UP_SECONDS_MAX)
+        except KafkaException as error:
+            self._consumer.close()
+            raise InfrastructureError(
+                f"{self._topic}: its offsets cannot be looked up ({describe_kafka_error(error)})"
+            ) from None
 
     def _find_ranges(
         self, partitions: Sequence[int], since_ms: int | None, until_ms: int | None

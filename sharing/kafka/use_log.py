@@ -25,7 +25,9 @@ from sharing.kafka.topic_range import TopicRange
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.topology.topics import PURPOSE_PATTERN, READER_NAME_PATTERN, USES, USES_BATCH_BYTES_MAX
+from sharing.topology.name_patterns import PURPOSE_PATTERN, READER_NAME_PATTERN
+from sharing.topology.topic_kinds import USES_BATCH_BYTES_MAX
+from sharing.topology.topics import USES
 
 SCHEMA: Final = "uses"
 BLOCK_USES: Final = 500

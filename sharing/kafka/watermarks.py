@@ -1,24 +1,22 @@
-"""Looks up where the log of a partition begins and ends."""
+"""Looks up where the logs of partitions begin and end."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError, KafkaException
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException
 
-from sharing.kafka.errors import PERMANENT_READ_ERRORS, error_code
+from sharing.kafka.temporary_errors import retry_temporary
+from sharing.kafka.topic_admin import ADMIN_SECONDS_MAX, await_result
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, TopicPartition
-
-_PAUSE_S: Final = 0.1
+    from confluent_kafka.admin import AdminClient
 
 
 def query_watermarks(consumer: Consumer, place: TopicPartition, within_s: float) -> tuple[int, int]:
-    """Return the first offset of a partition and the offset at which it ends.
-
-    A partition that was just made, or moves to another broker, has no leader for a moment. That is waited for.
+    """Return the first offset of a partition and the offset at which it ends. A missing leader is waited for.
 
     Args:
         consumer: Any consumer.
@@ -28,22 +26,37 @@ def query_watermarks(consumer: Consumer, place: TopicPartition, within_s: float)
     Raises:
         KafkaException: There is none in time, or the broker refuses.
     """
-    attempts = Retrying(
-        retry=retry_if_exception(_is_temporary),
-        stop=stop_after_delay(within_s),
-        wait=wait_fixed(_PAUSE_S),
-        reraise=True,
-    )
-    return attempts(_query, consumer, place, within_s)
+
+    def query() -> tuple[int, int]:
+        found = consumer.get_watermark_offsets(place, timeout=within_s)
+        if found is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 librdkafka's own code
+        first, end = found
+        return int(first), int(end)
+
+    return retry_temporary(query, within_s)
 
 
-def _query(consumer: Consumer, place: TopicPartition, within_s: float) -> tuple[int, int]:
-    found = consumer.get_watermark_offsets(place, timeout=within_s)
-    if found is None:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 librdkafka's own code
-    first, end = found
-    return int(first), int(end)
+def list_offsets(
+    admin: AdminClient, places: Iterable[TopicPartition], spec: Any, within_s: float = ADMIN_SECONDS_MAX
+) -> dict[tuple[str, int], int]:
+    """Return an offset of each partition, by topic and partition, as a consumer with `read_committed` sees it.
 
+    Args:
+        admin: An admin client.
+        places: The partitions; their offsets do not matter.
+        spec: Which offset: an `OffsetSpec`.
+        within_s: Longest wait for the answer, in seconds.
 
-def _is_temporary(error: BaseException) -> bool:
-    return isinstance(error, KafkaException) and error_code(error) not in PERMANENT_READ_ERRORS
+    Raises:
+        InfrastructureError: The broker does not answer.
+        KafkaException: The broker refuses.
+    """
+    queries = dict.fromkeys(places, spec)
+    if not queries:
+        return {}
+    answers = admin.list_offsets(queries, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=within_s)
+    return {
+        (place.topic, place.partition): int(await_result(answer, f"cannot read the offsets of {place.topic}").offset)
+        for place, answer in answers.items()
+    }

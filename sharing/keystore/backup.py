@@ -115,7 +115,9 @@ def open_backup(backup: Backup, shares: Sequence[BackupShare]) -> list[PrivateKe
         raise InputError("a share is of another backup")
     by_number = {share.number: bytes.fromhex(share.share) for share in shares}
     if len(by_number) < header.threshold:
-        raise InputError(f"{header.threshold} different shares open this backup, and {len(by_number)} were given")
+        raise InputError(
+            f"different shares that open this backup: {header.threshold}; given: {len(by_number)}; repeat --share"
+        )
     chosen = sorted(by_number.items())[: header.threshold]
     secret = SecretBytes(Shamir.combine(chosen))
     seeds = decrypt(_derive_key(secret, header), backup.encrypted, _to_bytes(header))

@@ -8,11 +8,12 @@ from sharing.keystore.token_address import open_token, parse_token_address
 from sharing.settings import Settings
 
 
-def open_configured_keys(settings: Settings) -> OnlineKeys | None:
+def open_configured_keys(settings: Settings, state: str | None = None) -> OnlineKeys | None:
     """Return the keys in the key folder of the settings; None if they name none. No key is read yet.
 
     Args:
         settings: Settings with key folder, and passphrase or token.
+        state: The State whose keys they must be; None: any State's.
 
     Raises:
         InputError: The passphrase file, or the file with the PIN of the token, is unusable.
@@ -22,4 +23,4 @@ def open_configured_keys(settings: Settings) -> OnlineKeys | None:
         return None
     passphrase = None if settings.key_passphrase_file is None else read_passphrase_file(settings.key_passphrase_file)
     token = None if settings.key_token is None else open_token(parse_token_address(settings.key_token))
-    return OnlineKeys.open(settings.key_folder, passphrase, token)
+    return OnlineKeys.open(settings.key_folder, passphrase, token, state)

@@ -172,7 +172,10 @@ class KeyAccess:
         content = read_key_file(path)
         if content.token is None:
             if self.passphrase is None:
-                raise InputError(f"{path} is under a passphrase; give --passphrase-file, beside the token")
+                beside = "" if self.token is None else ", in addition to the token"
+                raise InputError(
+                    f"{path} is under a passphrase: set SHARING_KEY_PASSPHRASE_FILE, or give --passphrase-file{beside}"
+                )
             return read_private_key(path, self.passphrase)
         if self.token is None:
             raise InputError(

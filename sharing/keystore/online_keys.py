@@ -48,15 +48,16 @@ class OnlineKeys:
 
     All methods take `now`, the time in UTC milliseconds, and raise:
 
-    - `InputError` if the folder or a file in it is not as `sharing keys` writes it, other users may access it, or the
-      passphrase is wrong;
+    - `InputError` if the folder or a file in it is not as `sharing keys` writes it, or is another State's, other users
+      may access it, or the passphrase is wrong;
     - `TrustError` if a root or the key statement does not verify, or is older than one that was read before;
     - `InfrastructureError` if the token does not answer.
     """
 
-    def __init__(self, folder: KeyFolder, access: KeyAccess) -> None:
+    def __init__(self, folder: KeyFolder, access: KeyAccess, state: str | None = None) -> None:
         self.folder = folder
         self._access = access
+        self._state = state
         self._marks: _Marks | None = None
         self._keys: TrustedKeys | None = None
         self._noticed: dict[KeyId, int] = {}
@@ -70,15 +71,22 @@ class OnlineKeys:
         self._lock = RLock()
 
     @classmethod
-    def open(cls, folder: Path, passphrase: SecretStr | None = None, token: Token | None = None) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        passphrase: SecretStr | None = None,
+        token: Token | None = None,
+        state: str | None = None,
+    ) -> Self:
         """Return the keys in a folder. Nothing is read before it is needed.
 
         Args:
             folder: The State's key folder.
             passphrase: The passphrase of the private keys in files.
             token: The token that keeps private keys.
+            state: The State whose keys they must be: another State's are refused. None: any State's.
         """
-        return cls(KeyFolder(folder), KeyAccess(passphrase, token))
+        return cls(KeyFolder(folder), KeyAccess(passphrase, token), state)
 
     def get_trusted_keys(self, now: int) -> TrustedKeys:
         """Return the State's own newest key statement, verified, whether or not it is valid now.
@@ -211,6 +219,11 @@ class OnlineKeys:
         keys = self.folder.read_keys(self.folder.read_roots())
         if keys is None:
             raise InputError(f"{self.folder.path} has no online keys; `sharing keys issue` makes them")
+        if self._state is not None and keys.state != self._state:
+            raise InputError(
+                f"{self.folder.path} is the key folder of {keys.state}, and this is a program of {self._state}: "
+                "correct SHARING_KEY_FOLDER or SHARING_STATE"
+            )
         if self._keys is not None:
             require_permitted_change(self._keys, keys)
         noticed_at = 0 if self._keys is None else now  # a program that starts does not know since when others know it

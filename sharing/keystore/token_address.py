@@ -45,14 +45,12 @@ def parse_token_address(text: str) -> TokenAddress:
         raise SettingsError(f"a token is named by a PKCS#11 URI such as {_EXAMPLE}")
     path, _, query = text.removeprefix(_SCHEME).partition("?")
     parts: dict[str, str] = {}
-    for part in (*path.split(";"), *query.split("&")):
+    for part in filter(None, (*path.split(";"), *query.split("&"))):
         name, _, value = part.partition("=")
         if name == "pin-value":
             raise SettingsError("a PIN does not stand in the address of a token, which others can read: use pin-source")
         if name in parts or name not in _KNOWN or not value:
-            raise SettingsError(
-                f"{name or 'an empty part'!r} is not expected in the address of a token; use {_EXAMPLE}"
-            )
+            raise SettingsError(f"{name!r} is not expected in the address of a token; use {_EXAMPLE}")
         parts[name] = unquote(value)
     missing = sorted(_KNOWN - parts.keys())
     if missing:

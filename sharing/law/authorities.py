@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sharing.law.facts import FACTS, NONE
+from sharing.law.fact_values import NONE
+from sharing.law.facts import FACTS
 from sharing.model.directory import CompetentAuthority
 from sharing.model.vocabulary import UNKNOWN, Authority
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sharing.model.decision import RecipientDecision, RecipientTerms, RuleReference, Verdict
+from sharing.model.decision import RecipientDecision, Verdict
+from sharing.model.recipient_terms import RecipientTerms, RuleReference
 from sharing.model.vocabulary import Effect, Outcome
 
 NO_TOPICS = RuleReference("bus.no-topics", "Rule of the bus (the State has no topics on this cluster)", Effect.DENY)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sharing.law.facts import FACTS, FactKind, Facts, FactValue, PartialValue
+from sharing.law.fact_values import Facts, FactValue, PartialValue
+from sharing.law.facts import FACTS, FactKind
 
 
 class Operator(StrEnum):
@@ -79,7 +80,7 @@ class FactTest:
             always, never = operand >= value.possible, operand.isdisjoint(value.possible)
         return None if not always and not never else always is not self.negated
 
-    def missing_facts(self, facts: Facts) -> Iterator[str]:
+    def list_missing_facts(self, facts: Facts) -> Iterator[str]:
         """Yield the fact if it is unknown; if it is known in part, the facts that decide the instruments in question.
 
         Only for a test that is undecided.
@@ -118,11 +119,11 @@ class AnyOf:
                 result = None
         return result
 
-    def missing_facts(self, facts: Facts) -> Iterator[str]:
+    def list_missing_facts(self, facts: Facts) -> Iterator[str]:
         """Yield the unknown facts of undecided alternatives."""
         for alternative in self.alternatives:
             if alternative.evaluate(facts) is None:
-                yield from alternative.missing_facts(facts)
+                yield from alternative.list_missing_facts(facts)
 
     def iter_tests(self) -> Iterator[FactTest]:
         """Yield the tests of every alternative."""
@@ -150,11 +151,11 @@ class Conjunction:
                 result = None
         return result
 
-    def missing_facts(self, facts: Facts) -> Iterator[str]:
+    def list_missing_facts(self, facts: Facts) -> Iterator[str]:
         """Yield the unknown facts of the undecided parts."""
         for part in self.parts:
             if part.evaluate(facts) is None:
-                yield from part.missing_facts(facts)
+                yield from part.list_missing_facts(facts)
 
     def iter_tests(self) -> Iterator[FactTest]:
         """Yield the tests of every part."""

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import assert_never
 
-from sharing.law.combine import RuleResult, combine_results
+from sharing.law.combination import RuleResult, combine_results
 from sharing.law.constraints import FactTest
-from sharing.law.facts import FACTS, FactKind, FactValue
+from sharing.law.fact_values import FactValue
+from sharing.law.facts import FACTS, FactKind
 from sharing.law.filter import DisclosureFilter, RecipientProfile
 from sharing.law.pack import Rule
 from sharing.law.rulebook import evaluate_rule

@@ -10,7 +10,8 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from sharing.law.bus_rules import NO_TOPICS, withhold
-from sharing.law.filter import DisclosureFilter, RawFacts, make_verdict_cache
+from sharing.law.fact_reader import RawFacts
+from sharing.law.filter import DisclosureFilter, make_verdict_cache
 from sharing.law.pack import Pack
 from sharing.law.standing_acceptances import ACCEPTANCE_FACTS, StandingAcceptances
 from sharing.law.treaties import TreatyTable

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sharing.law.facts import FACTS, FactValue
+from sharing.law.fact_values import FactValue
+from sharing.law.facts import FACTS
 from sharing.model.findings import FINDINGS
 from sharing.model.indicator_record import WireRecord
 

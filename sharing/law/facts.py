@@ -2,8 +2,6 @@
 
 A new fact is one line here. Indicator facts are read from the record as the Avro schema `Indicator` describes it (enums
 as strings). Recipient facts and the facts of a decision come from `sharing.law.recipients`.
-
-During evaluation a value is a `str`, a `float`, a `frozenset[str]`, a `PartialValue`, or None for unknown.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ from operator import getitem
 from types import MappingProxyType
 from typing import Any
 
+from sharing.law.fact_values import NONE, FactValue
 from sharing.model.countries import STATES
 from sharing.model.findings import FINDINGS
 from sharing.model.indicator_record import WireRecord
@@ -40,37 +39,7 @@ from sharing.model.vocabulary import (
     Urgency,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class PartialValue:
-    """A value about instruments that is known only in part, because facts of the item are missing.
-
-    Attributes:
-        known: What a set certainly has; empty for a single value.
-        possible: What a set may have, `known` included, or what a single value may be.
-        missing: For each instrument in question, the facts that decide it.
-        is_open: Whether it may also be anything else, because the treaties were not looked up.
-    """
-
-    known: frozenset[str]
-    possible: frozenset[str]
-    missing: tuple[tuple[str, tuple[str, ...]], ...]
-    is_open: bool = False
-
-    def list_missing_facts(self, names: frozenset[str] | None = None) -> tuple[str, ...]:
-        """Return the facts that decide some of the instruments in question, or all of them."""
-        found = (fact for name, facts in self.missing if names is None or name in names for fact in facts)
-        return tuple(dict.fromkeys(found))
-
-
-FactValue = str | float | frozenset[str] | PartialValue | None
-
-Facts = Mapping[str, FactValue]
-"""Fact values by name; None means unknown."""
-
 _EMERGENCY = Urgency.EMERGENCY.value
-NONE = "NONE"
-"""A known absence, for facts where absence is an answer: no TLP mark, no other State of origin, no common treaty."""
 
 
 class FactKind(StrEnum):
@@ -132,11 +101,11 @@ class Fact:
 TRISTATE = frozenset({"YES", "NO"})
 
 
-def _known_values(values: type[StrEnum]) -> frozenset[str]:
+def _list_known_values(values: type[StrEnum]) -> frozenset[str]:
     return frozenset(str(value) for value in values) - {UNKNOWN}
 
 
-def _indicator_fact(
+def _make_indicator_fact(
     name: str,
     values: frozenset[str],
     read_raw: Callable[[WireRecord, int], Hashable],
@@ -146,7 +115,7 @@ def _indicator_fact(
     return Fact(name, kind, FactScope.INDICATOR, values, doc, read_raw)
 
 
-def _plain_fact(
+def _make_plain_fact(
     name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.SINGLE, absent: str | None = None
 ) -> Fact:
     path = name.split(".")
@@ -162,7 +131,7 @@ def _plain_fact(
     )
 
 
-def _recipient_fact(name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.SINGLE) -> Fact:
+def _make_recipient_fact(name: str, values: frozenset[str], doc: str, kind: FactKind = FactKind.SINGLE) -> Fact:
     return Fact(f"recipient.{name}", kind, FactScope.RECIPIENT, values, doc)
 
 
@@ -194,91 +163,95 @@ def _read_character(record: WireRecord, _: int) -> Hashable:
     return None if character is None else tuple(character)
 
 
-def _finding_reader(name: str) -> Callable[[WireRecord, int], Hashable]:
+def _make_finding_reader(name: str) -> Callable[[WireRecord, int], Hashable]:
     return lambda record, _: record["findings"].get(name)
 
 
 _FACTS = (
-    _plain_fact("action", _known_values(Action), "Publish, supersede or withdraw."),
-    _plain_fact("type", frozenset(VALUE_TYPES), "Type of the observable."),
-    _plain_fact("source.authority", _known_values(Authority), "Kind of the authority that holds it."),
-    _plain_fact("form", _known_values(Form), "Information, evidence, or the mere existence of either."),
-    _indicator_fact(
+    _make_plain_fact("action", _list_known_values(Action), "Publish, supersede or withdraw."),
+    _make_plain_fact("type", frozenset(VALUE_TYPES), "Type of the observable."),
+    _make_plain_fact("source.authority", _list_known_values(Authority), "Kind of the authority that holds it."),
+    _make_plain_fact("form", _list_known_values(Form), "Information, evidence, or the mere existence of either."),
+    _make_indicator_fact(
         "offence.codes",
-        _known_values(OffenceCode),
+        _list_known_values(OffenceCode),
         lambda r, _: tuple(r["offence"]["codes"]) or None,
         "Legal offence codes; unknown if none is stated.",
         FactKind.SET,
     ),
-    _plain_fact(
+    _make_plain_fact(
         "offence.max_penalty_years", frozenset(), "Maximum penalty in years under domestic law.", FactKind.NUMBER
     ),
-    _plain_fact("offence.organised_group", TRISTATE, "An organised criminal group is involved (UNTOC art. 2(a))."),
-    _plain_fact("collection", _known_values(Collection), "How it was obtained."),
-    _plain_fact("secrecy_domain", TRISTATE, "It touches the secrecy domain."),
-    _plain_fact("personal_data", TRISTATE, "It is personal data."),
-    _plain_fact("special_category", TRISTATE, "It is a special category of personal data."),
-    _plain_fact("subject_class", _known_values(SubjectClass), "Class of data subject."),
-    _plain_fact("assertion", _known_values(Assertion), "Fact or assessment."),
-    _plain_fact("grading.source", _known_values(SourceGrade), "Europol source grade."),
-    _plain_fact("grading.information", frozenset(), "Europol information grade, 1 to 4.", FactKind.NUMBER),
-    _indicator_fact(
+    _make_plain_fact("offence.organised_group", TRISTATE, "An organised criminal group is involved (UNTOC art. 2(a))."),
+    _make_plain_fact("collection", _list_known_values(Collection), "How it was obtained."),
+    _make_plain_fact("secrecy_domain", TRISTATE, "It touches the secrecy domain."),
+    _make_plain_fact("personal_data", TRISTATE, "It is personal data."),
+    _make_plain_fact("special_category", TRISTATE, "It is a special category of personal data."),
+    _make_plain_fact("subject_class", _list_known_values(SubjectClass), "Class of data subject."),
+    _make_plain_fact("assertion", _list_known_values(Assertion), "Fact or assessment."),
+    _make_plain_fact("grading.source", _list_known_values(SourceGrade), "Europol source grade."),
+    _make_plain_fact("grading.information", frozenset(), "Europol information grade, 1 to 4.", FactKind.NUMBER),
+    _make_indicator_fact(
         "origin.state", STATES | {NONE}, _read_origin_state, "Another State that the information belongs to, or NONE."
     ),
-    _indicator_fact("origin.foreign", TRISTATE, _read_origin_foreign, "The information belongs to another State."),
-    _plain_fact("origin.consent", TRISTATE, "The State of origin consents."),
-    _plain_fact("origin.consent_obtainable", TRISTATE, "The consent of the State of origin can be obtained in time."),
-    _indicator_fact(
-        "handling", _known_values(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", FactKind.SET
+    _make_indicator_fact("origin.foreign", TRISTATE, _read_origin_foreign, "The information belongs to another State."),
+    _make_plain_fact("origin.consent", TRISTATE, "The State of origin consents."),
+    _make_plain_fact(
+        "origin.consent_obtainable", TRISTATE, "The consent of the State of origin can be obtained in time."
     ),
-    _plain_fact("tlp", _known_values(Tlp) | {NONE}, "TLP 2.0 mark, or NONE.", absent=NONE),
-    _plain_fact("pap", _known_values(Pap) | {NONE}, "PAP mark, or NONE.", absent=NONE),
-    _plain_fact("purpose", _known_values(Purpose), "Purpose of the sharing."),
-    _indicator_fact(
+    _make_indicator_fact(
+        "handling", _list_known_values(Handling), lambda r, _: tuple(r["handling"]), "Handling codes.", FactKind.SET
+    ),
+    _make_plain_fact("tlp", _list_known_values(Tlp) | {NONE}, "TLP 2.0 mark, or NONE.", absent=NONE),
+    _make_plain_fact("pap", _list_known_values(Pap) | {NONE}, "PAP mark, or NONE.", absent=NONE),
+    _make_plain_fact("purpose", _list_known_values(Purpose), "Purpose of the sharing."),
+    _make_indicator_fact(
         "urgency",
-        _known_values(Urgency),
+        _list_known_values(Urgency),
         lambda r, _: get_effective_urgency(r) if r["urgency"] == _EMERGENCY else r["urgency"],
         "How urgent it is; EMERGENCY means a risk to life or safety, and needs an officer and a reason.",
     ),
-    _plain_fact("minor", TRISTATE, "A person under 18 is concerned."),
-    _plain_fact("exculpatory", TRISTATE, "It may clear a suspect or an accused."),
-    _plain_fact("us_person", TRISTATE, "It concerns a United States person."),
-    _plain_fact("enables_request", TRISTATE, "It enables the recipient to request assistance."),
-    _plain_fact("live_case_harm", TRISTATE, "Sharing would harm a live case."),
-    _indicator_fact(
+    _make_plain_fact("minor", TRISTATE, "A person under 18 is concerned."),
+    _make_plain_fact("exculpatory", TRISTATE, "It may clear a suspect or an accused."),
+    _make_plain_fact("us_person", TRISTATE, "It concerns a United States person."),
+    _make_plain_fact("enables_request", TRISTATE, "It enables the recipient to request assistance."),
+    _make_plain_fact("live_case_harm", TRISTATE, "Sharing would harm a live case."),
+    _make_indicator_fact(
         "character",
-        _known_values(Character),
+        _list_known_values(Character),
         _read_character,
         "Political, military, religious or racial character; null is unknown.",
         FactKind.SET,
     ),
-    _indicator_fact("retention_expired", TRISTATE, _read_retention_expired, "Its `retain_until` has passed."),
+    _make_indicator_fact("retention_expired", TRISTATE, _read_retention_expired, "Its `retain_until` has passed."),
     *(
-        _indicator_fact(f"findings.{name}", TRISTATE, _finding_reader(name), f"{finding.question} ({finding.law}).")
+        _make_indicator_fact(
+            f"findings.{name}", TRISTATE, _make_finding_reader(name), f"{finding.question} ({finding.law})."
+        )
         for name, finding in FINDINGS.items()
     ),
-    _recipient_fact("state", STATES, "The receiving State."),
-    _recipient_fact("named", TRISTATE, "The agency named this State as concerned by the item."),
-    _recipient_fact(
+    _make_recipient_fact("state", STATES, "The receiving State."),
+    _make_recipient_fact("named", TRISTATE, "The agency named this State as concerned by the item."),
+    _make_recipient_fact(
         "authority",
-        _known_values(Authority) | {NONE},
+        _list_known_values(Authority) | {NONE},
         "Kind of the competent authority that was chosen from the directory; NONE if no authority is competent.",
     ),
-    _recipient_fact(
+    _make_recipient_fact(
         "treaties", frozenset(), "Instruments in force between the two States that cover the item.", FactKind.SET
     ),
-    _recipient_fact("eu", TRISTATE, "Member of the European Union."),
-    _recipient_fact("schengen", TRISTATE, "Takes part in the Schengen acquis."),
-    _recipient_fact("adequacy", TRISTATE, "Adequate data protection, as the providing State assesses it."),
-    _recipient_fact("safeguards", TRISTATE, "Appropriate safeguards exist, as the providing State assesses it."),
-    _recipient_fact("dual_criminality", TRISTATE, "Every stated offence is also an offence under its law."),
-    _recipient_fact("capital_offence", TRISTATE, "A stated offence is punishable by death under its law."),
-    _recipient_fact("reciprocity", TRISTATE, "It would provide the same information in return."),
-    _recipient_fact("equal_secrecy", TRISTATE, "It keeps the information as secret as the providing State does."),
-    _recipient_fact("sole_purpose", TRISTATE, "It uses the information only for the stated purpose."),
-    _recipient_fact("death_penalty_risk", TRISTATE, "The death penalty may be imposed or carried out."),
-    _recipient_fact("mistreatment_risk", TRISTATE, "Torture or other mistreatment is a real risk."),
-    _recipient_fact("persecution_risk", TRISTATE, "Persecution on a protected ground is a real risk."),
+    _make_recipient_fact("eu", TRISTATE, "Member of the European Union."),
+    _make_recipient_fact("schengen", TRISTATE, "Takes part in the Schengen acquis."),
+    _make_recipient_fact("adequacy", TRISTATE, "Adequate data protection, as the providing State assesses it."),
+    _make_recipient_fact("safeguards", TRISTATE, "Appropriate safeguards exist, as the providing State assesses it."),
+    _make_recipient_fact("dual_criminality", TRISTATE, "Every stated offence is also an offence under its law."),
+    _make_recipient_fact("capital_offence", TRISTATE, "A stated offence is punishable by death under its law."),
+    _make_recipient_fact("reciprocity", TRISTATE, "It would provide the same information in return."),
+    _make_recipient_fact("equal_secrecy", TRISTATE, "It keeps the information as secret as the providing State does."),
+    _make_recipient_fact("sole_purpose", TRISTATE, "It uses the information only for the stated purpose."),
+    _make_recipient_fact("death_penalty_risk", TRISTATE, "The death penalty may be imposed or carried out."),
+    _make_recipient_fact("mistreatment_risk", TRISTATE, "Torture or other mistreatment is a real risk."),
+    _make_recipient_fact("persecution_risk", TRISTATE, "Persecution on a protected ground is a real risk."),
     Fact(
         "treaty_basis",
         FactKind.SINGLE,
@@ -290,7 +263,7 @@ _FACTS = (
         "condition_model",
         FactKind.SINGLE,
         FactScope.DECISION,
-        _known_values(ConditionModel),
+        _list_known_values(ConditionModel),
         "Whether conditions are accepted before the content is sent, or bind on receipt.",
     ),
 )

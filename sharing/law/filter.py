@@ -7,30 +7,28 @@ verdicts are cached under that pair. The caches change no result: a filter with 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sharing.law.authorities import AuthoritiesByState
-from sharing.law.combine import RuleResult, combine_terms
+from sharing.law.combination import RuleResult, combine_terms
 from sharing.law.constraints import FactTest
-from sharing.law.facts import FACTS, NONE, Fact, Facts, FactScope, FactValue
+from sharing.law.fact_reader import FactReader, RawFacts
+from sharing.law.fact_values import NONE, Facts, FactValue
+from sharing.law.facts import FACTS, FactScope
 from sharing.law.pack import Pack, Rule
 from sharing.law.recipients import ItemContext, RecipientFactSource
 from sharing.law.rulebook import Answers, ItemRules, RuleBook
 from sharing.law.treaties import TreatyTable
 from sharing.law.treaty_basis import TreatyBasis
 from sharing.model.bounded_cache import BoundedCache
-from sharing.model.decision import Reason, RecipientDecision, RecipientTerms, Verdict, find_most_permissive
+from sharing.model.decision import RecipientDecision, Verdict, find_most_permissive
 from sharing.model.indicator_record import WireRecord
+from sharing.model.recipient_terms import RecipientTerms
+from sharing.model.relevance_reason import Reason
 from sharing.model.vocabulary import RelevanceKind
 from sharing.relevance.audience import Audience
-
-RawFacts = tuple[tuple[Hashable, ...], ...]
-"""The values as they are in the record, before UNKNOWN becomes None and lists become sets, in the order of the facts.
-
-Together with the audience, they are the key of a cached verdict.
-"""
 
 VERDICTS_MAX = 20_000
 """Maximum number of cached verdicts: about 50 MB. Reached only if hardly any two items have equal facts."""
@@ -40,51 +38,6 @@ VERDICT_RECIPIENTS_MAX = 60_000
 
 PROFILES_MAX = 20_000
 """Maximum number of cached profiles: about 40 MB. There is one for each State and context of an item."""
-
-
-class FactReader:
-    """Reads some facts from records.
-
-    Attributes:
-        facts: The facts, in the order in which they are read: the officer's findings come last.
-    """
-
-    def __init__(self, facts: Iterable[Fact]) -> None:
-        wanted = list(facts)
-        findings = [fact for fact in wanted if fact.name.startswith("findings.")]
-        others = [fact for fact in wanted if fact not in findings]
-        self.facts = (*others, *findings)
-        self._read_others = _compile_reader(others)
-        self._findings = [fact.name.removeprefix("findings.") for fact in findings]
-        self._no_findings = (None,) * len(findings)
-
-    def read_raw_facts(self, record: WireRecord, now_ms: int) -> RawFacts:
-        """Return the raw values of a record, at a time in UTC milliseconds."""
-        findings = record["findings"]
-        return (
-            self._read_others(record, now_ms),
-            tuple(map(findings.get, self._findings)) if findings else self._no_findings,
-        )
-
-
-def _compile_reader(facts: Iterable[Fact]) -> Callable[[WireRecord, int], tuple[Hashable, ...]]:
-    """Compile one expression that reads the raw values of some facts.
-
-    Every decision reads every fact, and a loop over them takes nearly twice as long. The expression consists of names
-    in the closed vocabulary of facts only, never of anything that a pack or a record says.
-    """
-    functions: dict[str, Any] = {}
-    parts = []
-    for number, fact in enumerate(facts):
-        if fact.is_plain:
-            parts.append("record" + "".join(f"[{part!r}]" for part in fact.name.split(".")))
-        else:
-            functions[f"read_{number}"] = fact.read_raw
-            parts.append(f"read_{number}(record, now_ms)")
-    return cast(
-        "Callable[[WireRecord, int], tuple[Hashable, ...]]",
-        eval(f"lambda record, now_ms: ({''.join(f'{part}, ' for part in parts)})", functions),  # noqa: S307 see above
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +97,7 @@ class DisclosureFilter:
     _recipient_classes: BoundedCache[Hashable, RecipientClass] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._rule_book = RuleBook(self.pack.rules_in_force(self.day), self.rule_errors)
+        self._rule_book = RuleBook(self.pack.list_rules_in_force(self.day), self.rule_errors)
         self._recipients = RecipientFactSource(self.pack, self.treaties, self.day, self.authorities, self.rule_errors)
         tested = self._recipients.item_fact_names | {test.fact for test in self._rule_book.tests} | self.also_read
         self.reader = FactReader(

@@ -23,6 +23,7 @@ class LintCode(StrEnum):
     UNFULFILLABLE = "unfulfillable"
     DUTY_FORBIDDEN = "duty-forbidden"
     TWO_APPROVERS = "two-approvers"
+    APPROVALS_UNUSED = "approvals-unused"
     CONDITIONS_CLASH = "conditions-clash"
     UNCITED = "uncited"
     UNSOURCED = "unsourced"

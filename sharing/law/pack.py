@@ -1,6 +1,6 @@
 """A law pack: one State's domestic law on spontaneous information, as values.
 
-`sharing.law.pack_reader` parses packs from YAML. A pack with the code of an organisation is a *template*: law that its
+`sharing.law.reading` parses packs from YAML. A pack with the code of an organisation is a *template*: law that its
 member States share. A template belongs to no State and is never a fallback; a member State adopts it by name.
 """
 
@@ -14,9 +14,10 @@ from sharing.errors import InputError
 from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.fact_groups import NEVER_UNKNOWN, is_absolute
 from sharing.law.treaties import Coverage, Instrument, Period, TreatyTable
-from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.decision import PackReference
 from sharing.model.effects import requires_approval
 from sharing.model.pack_code import TEMPLATES
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.vocabulary import ConditionModel, Effect, Nature, Urgency
 
 EMERGENCY_TEST = FactTest("urgency", Operator.ANY_OF, frozenset({Urgency.EMERGENCY.value}))
@@ -30,10 +31,12 @@ class RuleException:
     Attributes:
         when: Constraints under which it applies. Where that is unknown, a person decides.
         approver: Role of that person.
+        approvals: How many persons with that role must decide so: 1 or 2.
     """
 
     when: Conjunction
     approver: str
+    approvals: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Rule:
         verified: Whether the encoding was checked against a published text.
         when: Constraints that must hold for it to apply.
         approver: Role that must approve, for APPROVAL.
+        approvals: How many officers with that role must approve: 1 or 2.
         exception: What lifts it; only a DENY rule may have one.
         replaces: Id of the rule that it succeeds without a gap, or "".
         condition: Condition that binds the receiving State, for CONDITION.
@@ -64,6 +68,7 @@ class Rule:
     when: Conjunction
     effect: Effect
     approver: str | None = None
+    approvals: int = 1
     condition: Condition | None = None
     redact: tuple[str, ...] = ()
     note: str = ""
@@ -101,6 +106,11 @@ class Rule:
     def asked_role(self) -> str | None:
         """The role that it asks, or that its exception does; None if it asks nobody."""
         return self.exception.approver if self.exception is not None else self.approver
+
+    @property
+    def asked_approvals(self) -> int:
+        """How many officers with `asked_role` must approve where it asks one."""
+        return self.exception.approvals if self.exception is not None else self.approvals
 
     @property
     def approval_rank(self) -> tuple[bool, int, str]:
@@ -203,7 +213,7 @@ class Pack:
             )
         return replace(self, state=state)
 
-    def rules_in_force(self, day: dt.date) -> tuple[Rule, ...]:
+    def list_rules_in_force(self, day: dt.date) -> tuple[Rule, ...]:
         """Return the rules in force on a day, sorted by id."""
         return tuple(sorted((rule for rule in self.rules if rule.valid.contains(day)), key=lambda rule: rule.id))
 

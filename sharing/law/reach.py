@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
-from sharing.model.decision import EVALUATION_FAILED, RecipientDecision, describe_undecided
+from sharing.model.decision import RecipientDecision
 from sharing.model.directory import Directory
 from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.indicator_record import WireRecord
+from sharing.model.recipient_terms import EVALUATION_FAILED, describe_undecided
 from sharing.model.urgency import get_effective_urgency
 from sharing.model.vocabulary import Outcome, Urgency
 from sharing.relevance.audience import Audience
@@ -31,6 +32,7 @@ class GroupTerms:
         redacted: Fields that are redacted.
         conditions: Each condition as (rule, text).
         approver: The role that must approve, or "".
+        approvals: How many officers with that role must approve; 0 if none must.
     """
 
     outcome: str
@@ -40,6 +42,7 @@ class GroupTerms:
     redacted: tuple[str, ...]
     conditions: tuple[tuple[str, str], ...]
     approver: str
+    approvals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ def _summarise_terms(decision: RecipientDecision, rules: Mapping[str, Rule], *, 
         redacted=decision.redacted,
         conditions=tuple((condition.code, condition.text) for condition in decision.conditions),
         approver=decision.approver or "",
+        approvals=decision.approvals or 0,
     )
 
 

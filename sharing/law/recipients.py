@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sharing.law.authorities import AuthoritiesByState, find_authority_kind
-from sharing.law.facts import ASSESSED_FACTS, Facts, FactValue, PartialValue
+from sharing.law.fact_values import Facts, FactValue, PartialValue
+from sharing.law.facts import ASSESSED_FACTS
 from sharing.law.pack import BilateralAgreement, Pack
 from sharing.law.treaties import Instrument, TreatyTable
 from sharing.law.treaty_basis import CoverageAnswer, TreatyBasis, add_receiver, choose_basis, collect_instruments
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.countries import STATES
-from sharing.model.decision import EVALUATION_FAILED
+from sharing.model.recipient_terms import EVALUATION_FAILED
 
 _ANSWER = {True: "YES", False: "NO"}
 
@@ -91,7 +92,7 @@ class RecipientFactSource:
         self._treaties = treaties
         self._day = day
         self._authorities = authorities
-        self._own_instruments = treaties.instruments_binding(pack.state, day)
+        self._own_instruments = treaties.list_instruments_binding(pack.state, day)
         self._asked = pack.list_tested_values("recipient.treaties")
         self._binding_own = self._list_own_binding()
         scopes = (instrument.coverage.scope for instrument in self._binding_own.values())

@@ -10,12 +10,13 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sharing.law.combine import RuleResult
+from sharing.law.combination import RuleResult
 from sharing.law.constraints import Conjunction, FactTest, Operator
-from sharing.law.facts import FACTS, Facts, FactScope
+from sharing.law.fact_values import Facts
+from sharing.law.facts import FACTS, FactScope
 from sharing.law.pack import EMERGENCY_TEST, Rule
-from sharing.model.decision import EVALUATION_FAILED
 from sharing.model.effects import obliges
+from sharing.model.recipient_terms import EVALUATION_FAILED
 
 Answers = tuple[Hashable, ...]
 """A recipient's answers to every test on recipients, in the order of the rule book."""
@@ -186,13 +187,13 @@ def evaluate_rule(rule: Rule, facts: Facts) -> RuleResult | None:
         if held:
             return RuleResult(rule, held)
         asks = rule.asks_undecided and EMERGENCY_TEST.evaluate(facts)
-        return RuleResult(rule, held, tuple(dict.fromkeys(when.missing_facts(facts))), None if asks else False)
+        return RuleResult(rule, held, tuple(dict.fromkeys(when.list_missing_facts(facts))), None if asks else False)
     lifted = exception.when.evaluate(facts)
     if lifted:
         return RuleResult(rule, held, (), lifted)
-    missing = list(when.missing_facts(facts)) if held is None else []
+    missing = list(when.list_missing_facts(facts)) if held is None else []
     if lifted is None:
-        missing += exception.when.missing_facts(facts)
+        missing += exception.when.list_missing_facts(facts)
     return RuleResult(rule, held, tuple(dict.fromkeys(missing)), lifted)
 
 
@@ -204,7 +205,7 @@ def _answer_test(test: FactTest, facts: Facts) -> Hashable:
     try:
         answer = test.evaluate(facts)
         # Undecided tests differ in what is missing: the fact itself, or facts of the item that decide it.
-        return tuple(test.missing_facts(facts)) if answer is None else answer
+        return tuple(test.list_missing_facts(facts)) if answer is None else answer
     except Exception:  # noqa: BLE001 the failure is counted when the rule of the test is evaluated
         return ("error", facts.get(test.fact))
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sharing.law.bus_rules import make_accepted_rule
-from sharing.law.facts import Facts
-from sharing.model.decision import RecipientDecision, RecipientTerms, Verdict
+from sharing.law.fact_values import Facts
+from sharing.model.decision import RecipientDecision, Verdict
+from sharing.model.recipient_terms import RecipientTerms
 from sharing.model.standing_acceptance import StandingAcceptance, hash_condition_text
 from sharing.model.vocabulary import Outcome
 

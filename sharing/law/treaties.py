@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sharing.law.constraints import Conjunction
-from sharing.law.facts import Facts
+from sharing.law.fact_values import Facts
 from sharing.model.vocabulary import ConditionModel
 
 
@@ -56,7 +56,7 @@ class Coverage:
         in_scope = self.scope.evaluate(item)
         if in_scope is False or (sender is not None and sender not in self.senders):
             return False
-        missing = () if in_scope else tuple(self.scope.missing_facts(item))
+        missing = () if in_scope else tuple(self.scope.list_missing_facts(item))
         missing += ("source.authority",) if sender is None else ()
         return tuple(dict.fromkeys(missing)) or True
 
@@ -111,15 +111,15 @@ class TreatyTable:
         """Return whether the State's treaties have been looked up."""
         return any(state in instrument.parties for instrument in self.instruments.values())
 
-    def instruments_binding(self, state: str, day: dt.date) -> frozenset[str] | None:
+    def list_instruments_binding(self, state: str, day: dt.date) -> frozenset[str] | None:
         """Return the instruments that bind a State on a day; None if the State was not looked up."""
         if not self.covers(state):
             return None
         return frozenset(name for name, instrument in self.instruments.items() if instrument.binds(state, day))
 
-    def common_instruments(self, first: str, second: str, day: dt.date) -> frozenset[str] | None:
+    def list_common_instruments(self, first: str, second: str, day: dt.date) -> frozenset[str] | None:
         """Return the instruments that bind both States on a day; None if one of them was not looked up."""
-        instruments = self.instruments_binding(first, day), self.instruments_binding(second, day)
+        instruments = self.list_instruments_binding(first, day), self.list_instruments_binding(second, day)
         if instruments[0] is None or instruments[1] is None:
             return None
         both = instruments[0] & instruments[1]

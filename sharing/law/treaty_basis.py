@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from sharing.law.facts import NONE, FactValue, PartialValue
+from sharing.law.fact_values import NONE, FactValue, PartialValue
 from sharing.model.vocabulary import ConditionModel
 
 if TYPE_CHECKING:

@@ -6,22 +6,17 @@ The same indicator, pack, directory and time always give an equal decision and t
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
 from sharing.model.effects import EXPLAINING_EFFECTS, FORBIDDING_EFFECTS
+from sharing.model.recipient_terms import Condition, RecipientTerms, RuleReference, UndecidedRule, describe_undecided
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import format_time
-from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Outcome, RelevanceKind
-
-EVALUATION_FAILED = "error"
-"""Value of `UndecidedRule.fact` when the evaluation of the rule failed."""
+from sharing.model.vocabulary import ConditionModel, Outcome
 
 _FROM_PERMISSIVE_TO_RESTRICTIVE = tuple(Outcome)
-
-_VALUE_PART = re.compile(r" [+.].*", re.DOTALL)
-"""What derived evidence names of a value: its calling code or top-level domain, as in "E.164 prefix +41"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,144 +26,6 @@ class PackReference:
     state: str
     version: str
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class RuleReference:
-    """A rule that contributed to an outcome.
-
-    Attributes:
-        effect: The effect that it had: RECORD for a rule that its exception lifted, APPROVAL for one whose exception a
-            person decides, otherwise its own.
-    """
-
-    id: str
-    citation: str
-    effect: Effect
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> RuleReference:
-        """Return the rule in a decoded record."""
-        return cls(record["id"], record["citation"], Effect(record["effect"]))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form that scripts rely on."""
-        return {"id": self.id, "citation": self.citation, "effect": str(self.effect)}
-
-
-@dataclass(frozen=True, slots=True)
-class UndecidedRule:
-    """A rule that could not be decided, and the missing fact (or `EVALUATION_FAILED`)."""
-
-    rule: str
-    fact: str
-
-
-def describe_undecided(undecided: Iterable[UndecidedRule]) -> str:
-    """Return why rules could not be decided: the missing facts, and the rules that failed; empty if there are none."""
-    entries = list(undecided)
-    facts = sorted({entry.fact for entry in entries} - {EVALUATION_FAILED})
-    failed = sorted({entry.rule for entry in entries if entry.fact == EVALUATION_FAILED})
-    parts = (("missing", facts), ("evaluation failed", failed))
-    return "; ".join(f"{label}: {', '.join(names)}" for label, names in parts if names)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition that binds the receiving State.
-
-    Attributes:
-        code: The id of the rule that imposes it.
-        exculpatory_exception: Whether what clears an accused may be disclosed in spite of it, after notice to the
-            provider: the treaty basis says so (UNCAC art. 46(5)), and it is a duty of confidentiality or a bar on the
-            use as evidence.
-    """
-
-    code: str
-    kind: ConditionKind
-    text: str
-    exculpatory_exception: bool = False
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Condition:
-        """Return the condition in a decoded record."""
-        return cls(record["code"], ConditionKind(record["kind"]), record["text"], record["exculpatory_exception"])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form that scripts rely on."""
-        return {
-            "code": self.code,
-            "kind": str(self.kind),
-            "text": self.text,
-            "exculpatory_exception": self.exculpatory_exception,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a State is considered.
-
-    Attributes:
-        detail: May be content: it appears only in the draft and the content of a notice, never in a decision, envelope,
-            key or header.
-    """
-
-    kind: RelevanceKind
-    detail: str
-
-    @property
-    def permanent_detail(self) -> str:
-        """The part of the detail that may be kept forever: codes, but no words of an agency and no part of a value."""
-        match self.kind:
-            case RelevanceKind.NEXUS_STATED | RelevanceKind.MATCH:
-                return ""
-            case RelevanceKind.NEXUS_DERIVED:
-                return _VALUE_PART.sub("", self.detail)
-            case RelevanceKind.INTEREST | RelevanceKind.OBLIGATION:
-                return self.detail
-            case _:
-                assert_never(self.kind)
-
-
-def is_named_by_agency(reasons: Iterable[Reason]) -> bool:
-    """Return whether one of the reasons to consider a State is that the agency named it as concerned."""
-    return any(reason.kind is RelevanceKind.NEXUS_STATED for reason in reasons)
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientTerms:
-    """Everything in a decision for a recipient except the recipient and the relevance.
-
-    States with the same legal facts share one instance.
-
-    Attributes:
-        to_authority: Kind of the competent authority that was chosen; None if none is competent or known.
-    """
-
-    outcome: Outcome
-    basis: str | None
-    condition_model: ConditionModel | None
-    rules: tuple[RuleReference, ...]
-    undecided: tuple[UndecidedRule, ...]
-    conditions: tuple[Condition, ...]
-    approver: str | None
-    is_obligatory: bool
-    redacted: tuple[str, ...]
-    to_authority: str | None = None
-
-    @property
-    def failed_rules(self) -> frozenset[str]:
-        """Ids of the rules whose evaluation failed.
-
-        A failed rule counts as undecided: a restriction then withholds the item, and a permission does not permit.
-        """
-        return frozenset(entry.rule for entry in self.undecided if entry.fact == EVALUATION_FAILED)
-
-    @property
-    def effects(self) -> frozenset[str]:
-        """The effects of the rules, plus UNDECIDED if a rule is undecided; NONE if there are no rules."""
-        names = {str(rule.effect) for rule in self.rules} | ({"UNDECIDED"} if self.undecided else set())
-        return frozenset(names) or frozenset({"NONE"})
 
 
 class RecipientDecision(NamedTuple):
@@ -220,6 +77,11 @@ class RecipientDecision(NamedTuple):
     def approver(self) -> str | None:
         """Role of the person who must approve, for HOLD."""
         return self.terms.approver
+
+    @property
+    def approvals(self) -> int | None:
+        """How many officers with that role must approve, for HOLD; None also where a record is read."""
+        return self.terms.approvals
 
     @property
     def is_obligatory(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
+from sharing.model.field_validators import CountryCode, make_enum_validator, make_pattern_validator
 from sharing.model.indicator import Coerced, Instant, RecordModel, ShortText
 from sharing.model.standing_acceptance import ACCEPTANCES_MAX, StandingAcceptance
 from sharing.model.times import to_milliseconds
@@ -41,9 +41,9 @@ class ContactPoint(RecordModel):
 class Competence(RecordModel):
     """What an authority is competent for: offences, and kinds of sending authority. An empty list means all."""
 
-    offences: Annotated[tuple[Annotated[OffenceCode, enum_validator(OffenceCode)], ...], Coerced] = ()
+    offences: Annotated[tuple[Annotated[OffenceCode, make_enum_validator(OffenceCode)], ...], Coerced] = ()
     senders: Annotated[
-        tuple[Annotated[Authority, enum_validator(Authority), AfterValidator(_refuse_unknown_kind)], ...], Coerced
+        tuple[Annotated[Authority, make_enum_validator(Authority), AfterValidator(_refuse_unknown_kind)], ...], Coerced
     ] = Field(alias="from", default=())
 
     def includes(self, codes: Collection[str], sender: str) -> bool:
@@ -57,7 +57,7 @@ class CompetentAuthority(RecordModel):
     """An authority that receives spontaneous information, what it is competent for, and how it is reached."""
 
     name: ShortText
-    kind: Annotated[Authority, enum_validator(Authority)] = Authority.UNKNOWN
+    kind: Annotated[Authority, make_enum_validator(Authority)] = Authority.UNKNOWN
     competence: Competence = Competence()
     contact_points: Annotated[tuple[ContactPoint, ...], Coerced] = ()
 
@@ -71,7 +71,7 @@ def _check_known_types(names: tuple[str, ...]) -> tuple[str, ...]:
 
 InterestId = Annotated[
     str,
-    pattern_validator(
+    make_pattern_validator(
         r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?",
         "must be a code of 1 to 64 lower-case letters, digits, dots and hyphens, such as nl-hosting: other States keep "
         "it permanently in their decisions, so choose one that says nothing about a person or a case",
@@ -84,11 +84,11 @@ class Interest(RecordModel):
     """What a State wants to be notified of. An item matches if it shares a member with each list that is not empty."""
 
     id: InterestId
-    offences: Annotated[tuple[Annotated[OffenceCode, enum_validator(OffenceCode)], ...], Coerced] = ()
+    offences: Annotated[tuple[Annotated[OffenceCode, make_enum_validator(OffenceCode)], ...], Coerced] = ()
     types: Annotated[tuple[str, ...], Coerced, AfterValidator(_check_known_types)] = ()
     nexus: Annotated[tuple[CountryCode, ...], Coerced] = ()
     modus_operandi: Annotated[tuple[ShortText, ...], Coerced] = ()
-    urgency: Annotated[tuple[Annotated[Urgency, enum_validator(Urgency)], ...], Coerced] = ()
+    urgency: Annotated[tuple[Annotated[Urgency, make_enum_validator(Urgency)], ...], Coerced] = ()
 
     @property
     def combinations(self) -> int:

@@ -14,7 +14,7 @@ from sharing.model.validation_errors import suggest_nearest
 from sharing.sentences import get_sentence, say
 
 
-def enum_validator(kind: type[StrEnum], when_null: StrEnum | None = None) -> BeforeValidator:
+def make_enum_validator(kind: type[StrEnum], when_null: StrEnum | None = None) -> BeforeValidator:
     """Return a validator that converts a name to the enum member; an error suggests the nearest name.
 
     Args:
@@ -36,7 +36,7 @@ def enum_validator(kind: type[StrEnum], when_null: StrEnum | None = None) -> Bef
     return BeforeValidator(convert)
 
 
-def pattern_validator(pattern: str, message: str) -> AfterValidator:
+def make_pattern_validator(pattern: str, message: str) -> AfterValidator:
     """Return a validator of text against an ASCII pattern; `message` is the error if the text does not match."""
     compiled = re.compile(pattern, re.ASCII)
 

@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from sharing.errors import InputError
-from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
+from sharing.model.field_validators import CountryCode, make_enum_validator, make_pattern_validator
 from sharing.model.findings import FINDINGS
 from sharing.model.indicator_record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, VERSION_MAX
 from sharing.model.validation_errors import FieldError, suggest_nearest, to_input_error
@@ -99,7 +99,7 @@ T = TypeVar("T")
 
 Coerced = Field(strict=False)  # converts strings and lists: JSON and YAML have neither enums nor tuples
 UniqueTuple = Annotated[tuple[T, ...], Coerced, Field(max_length=LIST_MAX), AfterValidator(_drop_repeats)]
-TristateFact = Annotated[Tristate, enum_validator(Tristate), BeforeValidator(_to_tristate)]
+TristateFact = Annotated[Tristate, make_enum_validator(Tristate), BeforeValidator(_to_tristate)]
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
 ShortText = Annotated[str, Field(min_length=1, max_length=SHORT_TEXT_MAX)]
 Instant = Annotated[
@@ -119,15 +119,15 @@ class Source(RecordModel):
     state: CountryCode
     agency: ShortText
     officer: ShortText | None = None
-    authority: Annotated[Authority, enum_validator(Authority, Authority.UNKNOWN)] = Authority.UNKNOWN
+    authority: Annotated[Authority, make_enum_validator(Authority, Authority.UNKNOWN)] = Authority.UNKNOWN
     case: ShortText | None = None
 
 
 class Offence(RecordModel):
     """The offence. Laws evaluate codes, maximum penalty and organised group; `modus_operandi` serves interests only."""
 
-    codes: UniqueTuple[Annotated[OffenceCode, enum_validator(OffenceCode)]] = ()
-    modifiers: UniqueTuple[Annotated[OffenceModifier, enum_validator(OffenceModifier)]] = ()
+    codes: UniqueTuple[Annotated[OffenceCode, make_enum_validator(OffenceCode)]] = ()
+    modifiers: UniqueTuple[Annotated[OffenceModifier, make_enum_validator(OffenceModifier)]] = ()
     modus_operandi: UniqueTuple[ShortText] = ()
     max_penalty_years: Annotated[float, Field(ge=0, le=100)] | None = None
     organised_group: TristateFact = Tristate.UNKNOWN
@@ -136,10 +136,11 @@ class Offence(RecordModel):
 class Grading(RecordModel):
     """Evaluation of source and information: Europol's 4x4 (both or neither), and separately the Admiralty code."""
 
-    source: Annotated[SourceGrade, enum_validator(SourceGrade)] | None = None
+    source: Annotated[SourceGrade, make_enum_validator(SourceGrade)] | None = None
     information: Annotated[int, Field(ge=1, le=4)] | None = None
     admiralty: (
-        Annotated[str, pattern_validator("[A-F][1-6]", "must be a letter A to F and a digit 1 to 6, such as B2")] | None
+        Annotated[str, make_pattern_validator("[A-F][1-6]", "must be a letter A to F and a digit 1 to 6, such as B2")]
+        | None
     ) = None
 
     @model_validator(mode="after")
@@ -178,35 +179,37 @@ class Indicator(RecordModel):
 
     id: Annotated[str, AfterValidator(_normalise_uuid)]
     version: Annotated[int, Field(ge=1, le=VERSION_MAX)] = 1
-    action: Annotated[Action, enum_validator(Action)] = Action.PUBLISH
+    action: Annotated[Action, make_enum_validator(Action)] = Action.PUBLISH
     reason: ShortText | None = None
     type: Annotated[ShortText, AfterValidator(_check_known_type)]
     value: Annotated[str, Field(min_length=1)]
     summary: Text | None = None
     source: Source
-    form: Annotated[Form, enum_validator(Form, Form.UNKNOWN)] = Form.UNKNOWN
+    form: Annotated[Form, make_enum_validator(Form, Form.UNKNOWN)] = Form.UNKNOWN
     offence: Offence = Offence()
-    collection: Annotated[Collection, enum_validator(Collection, Collection.UNKNOWN)] = Collection.UNKNOWN
+    collection: Annotated[Collection, make_enum_validator(Collection, Collection.UNKNOWN)] = Collection.UNKNOWN
     secrecy_domain: TristateFact = Tristate.UNKNOWN
     personal_data: TristateFact = Tristate.UNKNOWN
     special_category: TristateFact = Tristate.UNKNOWN
-    subject_class: Annotated[SubjectClass, enum_validator(SubjectClass, SubjectClass.UNKNOWN)] = SubjectClass.UNKNOWN
-    assertion: Annotated[Assertion, enum_validator(Assertion, Assertion.UNKNOWN)] = Assertion.UNKNOWN
+    subject_class: Annotated[SubjectClass, make_enum_validator(SubjectClass, SubjectClass.UNKNOWN)] = (
+        SubjectClass.UNKNOWN
+    )
+    assertion: Annotated[Assertion, make_enum_validator(Assertion, Assertion.UNKNOWN)] = Assertion.UNKNOWN
     grading: Grading = Grading()
     origin: Origin = Origin()
-    handling: UniqueTuple[Annotated[Handling, enum_validator(Handling)]] = ()
+    handling: UniqueTuple[Annotated[Handling, make_enum_validator(Handling)]] = ()
     handling_text: Text | None = None
-    tlp: Annotated[Tlp, enum_validator(Tlp)] | None = None
-    pap: Annotated[Pap, enum_validator(Pap)] | None = None
-    purpose: Annotated[Purpose, enum_validator(Purpose, Purpose.UNKNOWN)] = Purpose.UNKNOWN
-    urgency: Annotated[Urgency, enum_validator(Urgency, Urgency.UNKNOWN)] = Urgency.UNKNOWN
+    tlp: Annotated[Tlp, make_enum_validator(Tlp)] | None = None
+    pap: Annotated[Pap, make_enum_validator(Pap)] | None = None
+    purpose: Annotated[Purpose, make_enum_validator(Purpose, Purpose.UNKNOWN)] = Purpose.UNKNOWN
+    urgency: Annotated[Urgency, make_enum_validator(Urgency, Urgency.UNKNOWN)] = Urgency.UNKNOWN
     urgency_reason: ShortText | None = None
     minor: TristateFact = Tristate.UNKNOWN
     exculpatory: TristateFact = Tristate.UNKNOWN
     us_person: TristateFact = Tristate.UNKNOWN
     enables_request: TristateFact = Tristate.UNKNOWN
     live_case_harm: TristateFact = Tristate.UNKNOWN
-    character: UniqueTuple[Annotated[Character, enum_validator(Character)]] | None = None
+    character: UniqueTuple[Annotated[Character, make_enum_validator(Character)]] | None = None
     findings: Annotated[dict[str, TristateFact], AfterValidator(_check_known_findings)] = Field(default_factory=dict)
     nexus: Annotated[tuple[Nexus, ...], Coerced, Field(max_length=NEXUS_MAX)] = ()
     observed_at: Instant | None = None

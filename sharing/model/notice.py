@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.decision import PackReference
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import ConditionModel, NoticeKind
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sharing.model.field_validators import CountryCode, enum_validator, pattern_validator
+from sharing.model.field_validators import CountryCode, make_enum_validator, make_pattern_validator
 from sharing.model.indicator import Coerced, Instant, RecordModel, ShortText
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import OffenceCode, Urgency
@@ -22,7 +22,7 @@ ACCEPTED_MAX: Final = 100
 ACCEPTANCES_MAX: Final = 100
 """How many acceptances an entry contains at most."""
 
-_Hash = Annotated[str, pattern_validator(r"[0-9a-f]{64}", "must be a SHA-256 in 64 hexadecimal digits")]
+_Hash = Annotated[str, make_pattern_validator(r"[0-9a-f]{64}", "must be a SHA-256 in 64 hexadecimal digits")]
 
 
 def hash_condition_text(text: str) -> str:
@@ -71,13 +71,13 @@ class StandingAcceptance(RecordModel):
     from_state: CountryCode
     conditions: Annotated[tuple[AcceptedCondition, ...], Coerced, Field(min_length=1, max_length=ACCEPTED_MAX)]
     offences: Annotated[
-        tuple[Annotated[OffenceCode, enum_validator(OffenceCode)], ...],
+        tuple[Annotated[OffenceCode, make_enum_validator(OffenceCode)], ...],
         Coerced,
         Field(min_length=1),
         AfterValidator(_require_order),
     ]
     urgency: Annotated[
-        tuple[Annotated[Urgency, enum_validator(Urgency), AfterValidator(_refuse_unknown)], ...],
+        tuple[Annotated[Urgency, make_enum_validator(Urgency), AfterValidator(_refuse_unknown)], ...],
         Coerced,
         Field(min_length=1),
         AfterValidator(_require_order),
@@ -87,7 +87,7 @@ class StandingAcceptance(RecordModel):
     officer: ShortText
     signed_at: Instant
     key: _Hash
-    signature: Annotated[str, pattern_validator(r"[0-9a-f]{128}", "must be a signature in 128 hexadecimal digits")]
+    signature: Annotated[str, make_pattern_validator(r"[0-9a-f]{128}", "must be a signature in 128 hexadecimal digits")]
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from sharing.errors import InputError
 from sharing.model.directory import DirectoryEntry
-from sharing.model.field_validators import enum_validator
+from sharing.model.field_validators import make_enum_validator
 from sharing.model.standing_acceptance import StandingAcceptance
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import to_milliseconds
@@ -68,8 +68,8 @@ class AcceptanceContent(StrictModel):
     state: StateCode
     from_state: StateCode
     conditions: tuple[SignedCondition, ...]
-    offences: tuple[Annotated[OffenceCode, enum_validator(OffenceCode)], ...]
-    urgency: tuple[Annotated[Urgency, enum_validator(Urgency)], ...]
+    offences: tuple[Annotated[OffenceCode, make_enum_validator(OffenceCode)], ...]
+    urgency: tuple[Annotated[Urgency, make_enum_validator(Urgency)], ...]
     valid_from: Instant
     valid_until: Instant
     officer: OfficerId

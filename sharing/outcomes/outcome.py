@@ -14,8 +14,9 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from sharing.conversation.revision import Revision
-from sharing.model.decision import PackReference, RuleReference, UndecidedRule, describe_undecided
+from sharing.model.decision import PackReference
 from sharing.model.effects import EXPLAINING_EFFECTS, FORBIDDING_EFFECTS
+from sharing.model.recipient_terms import RuleReference, UndecidedRule, describe_undecided
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.model.vocabulary import Outcome
 

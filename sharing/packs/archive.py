@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sharing.errors import InputError
-from sharing.law.pack_reader import compute_law_digest
+from sharing.law.reading.pack_reader import compute_law_digest
 from sharing.model.countries import normalise_country
 from sharing.model.pack_code import normalise_pack_code
 from sharing.packs.library import (

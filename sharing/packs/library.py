@@ -17,9 +17,9 @@ from pathlib import Path
 from sharing.errors import InputError, PackError
 from sharing.law.cases import CaseFile, parse_cases
 from sharing.law.pack import CommonRules, Pack
-from sharing.law.pack_reader import parse_common_rules, parse_pack
+from sharing.law.reading.pack_reader import parse_common_rules, parse_pack
+from sharing.law.reading.treaty_reader import parse_treaties
 from sharing.law.treaties import TreatyTable
-from sharing.law.treaty_reader import parse_treaties
 from sharing.model.countries import normalise_country
 from sharing.model.pack_code import TEMPLATES, normalise_pack_code
 from sharing.model.validation_errors import suggest_nearest

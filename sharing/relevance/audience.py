@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 
 from sharing.model.bounded_cache import BoundedCache
-from sharing.model.decision import Reason, is_named_by_agency
 from sharing.model.indicator_record import WireRecord
+from sharing.model.relevance_reason import Reason, is_named_by_agency
 from sharing.model.urgency import get_effective_urgency
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import RelevanceKind

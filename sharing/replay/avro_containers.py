@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple, Self
 import fastavro
 from fastavro.write import Writer
 
-from sharing.columnar.indicators import RecordBlock
+from sharing.columnar.splitting import RecordBlock
 from sharing.errors import InfrastructureError, InputError
 from sharing.model.indicator_record import WireRecord
 from sharing.serialization.codec import get_codec

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sharing.columnar.column_batch import ColumnBatch
 from sharing.columnar.groups import ItemGroups
-from sharing.columnar.indicators import ColumnBatch, IndicatorReader
-from sharing.law.rehearse import Rehearsal, VerdictPair
+from sharing.columnar.indicators import IndicatorReader
+from sharing.law.rehearsal import Rehearsal, VerdictPair
 from sharing.relevance.audience import AudienceFinder
 from sharing.relevance.nexus import NexusEvidence
 from sharing.replay.admission import AdmissionStats
-from sharing.replay.recorded_batches import RecordedBatch
+from sharing.replay.recorded_batch import RecordedBatch
 
 
 class BatchReplayer:

@@ -41,7 +41,7 @@ class ActKind(StrEnum):
         RECEIPT_RECORDED: Another State has said that a question has arrived, and was put to its people.
         UNDELIVERED: What was to be sent was not: the other State can get nothing.
         COVER_BEGUN: An answer covers alike Asks that are put later, until a date.
-        COVER_ENDED: It does no more, because an officer has ended it.
+        COVER_ENDED: It no longer does, because an officer has ended it.
         ASK_REPEATED: A question was put to people of another State again, or its withdrawal was sent again.
         ASK_UNCLAIMED: The officer who had claimed an open question has given it up.
     """

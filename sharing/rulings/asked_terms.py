@@ -9,7 +9,8 @@ from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.terms import hash_condition
 from sharing.conversation.vocabulary import AskKind, DeliveryStatus
-from sharing.model.decision import Condition, RecipientDecision, RuleReference
+from sharing.model.decision import RecipientDecision
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.vocabulary import Effect
 from sharing.rulings.ruling import compute_conditions_hash
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from sharing.conversation.asks import Ask
-from sharing.conversation.events import (
+from sharing.conversation.effects import (
     Amend,
     Answered,
     Changed,

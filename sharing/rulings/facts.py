@@ -50,7 +50,7 @@ def _check_value(fact: Fact, value: str) -> None:
     """Refuse a value that the fact cannot have.
 
     Raises:
-        ValueError: It is none. The message has the nearest known word, and never the value.
+        ValueError: The fact cannot have it. The message has the nearest known word, and never the value.
     """
     if fact.kind is FactKind.NUMBER:
         if not _NUMBER.fullmatch(value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sharing.conversation.events import Answered, Effect, Ended, Opened
+from sharing.conversation.effects import Answered, Effect, Ended, Opened
 from sharing.conversation.received_events import ReceivedEffect, Reply
 from sharing.conversation.vocabulary import AskStatus
 from sharing.model.vocabulary import Authority, Urgency

@@ -8,8 +8,7 @@ In the record it is canonical JSON: there is one byte form of it, and the signat
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,12 +16,13 @@ from pydantic import Field, model_validator
 from sharing.conversation.covering import COVER_DAYS_MAX
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.vocabulary import Answer, AskKind
-from sharing.model.decision import Condition
 from sharing.model.indicator_record import UUID_PATTERN
+from sharing.model.recipient_terms import Condition
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority
 from sharing.officers.entry import OfficerId
+from sharing.rulings.answer_parts import needs_text, require_parts
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.vocabulary import OpeningKind, RefusalGround
@@ -37,22 +37,6 @@ TEXT_MAX: Final = 2_000
 
 RULING_DAYS_MAX: Final = 1
 """For how many days a ruling may be written after it was signed: one that was kept back is not written years later."""
-
-_NONE: Final[frozenset[str]] = frozenset()
-
-ANSWER_PARTS: Final[Mapping[Answer, tuple[frozenset[str], frozenset[str]]]] = MappingProxyType(
-    {
-        Answer.REFUSED: (frozenset({"grounds"}), _NONE),
-        Answer.ACCEPTED: (frozenset({"conditions_hash"}), _NONE),
-        Answer.CANNOT_COMPLY: (frozenset({"conditions_hash"}), _NONE),
-        Answer.DECLINED: (_NONE, frozenset({"grounds"})),
-        Answer.PROVIDE_ANYWAY: (frozenset({"text"}), _NONE),
-        Answer.RELAX: (frozenset({"relaxed"}), _NONE),
-        Answer.WITHDRAW: (_NONE, frozenset({"grounds"})),
-        Answer.SUPPLIED: (frozenset({"facts"}), _NONE),
-    }
-)
-"""What an answer needs, and what it may have. Any answer may have text and the hash of the conditions."""
 
 _Uuid = Annotated[str, Field(pattern=f"^{UUID_PATTERN}$")]
 _Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -142,15 +126,9 @@ class Answering(StrictModel):
 
     def _check_parts(self) -> None:
         """Refuse an answer without what it needs, or with what does not belong to it."""
-        needed, allowed = ANSWER_PARTS.get(self.answer, (frozenset(), frozenset()))
         present = {name for name in ("grounds", "facts") if getattr(self, name)}
         present |= {name for name in ("relaxed", "conditions_hash") if getattr(self, name) is not None}
-        missing = sorted(needed - present - {"text"})
-        surplus = sorted(present - needed - allowed - {"conditions_hash"})
-        if missing:
-            raise ValueError(f"the answer {self.answer} needs {', '.join(missing)}")
-        if surplus:
-            raise ValueError(f"the answer {self.answer} has no {', '.join(surplus)}")
+        require_parts(self.answer, present)
 
 
 class Claiming(StrictModel):
@@ -258,7 +236,7 @@ class Ruling(StrictModel):
             raise ValueError("provider: an officer corrects, withdraws and recalls items of the own State only")
         if not isinstance(act, Answering):
             return self
-        if "text" in ANSWER_PARTS.get(act.answer, (frozenset(),))[0] and not text:
+        if needs_text(act.answer) and not text:
             raise ValueError(f"text: the answer {act.answer} needs its grounds in words")
         covered = act.covers_until
         if covered is not None and not self.signed_at < covered <= self.signed_at + COVER_DAYS_MAX * DAY_MS:

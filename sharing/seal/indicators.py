@@ -168,21 +168,25 @@ class IndicatorOpener:
         opened: list[bytes | None] = []
         refused: dict[int, SealError] = {}
         data_key: _OpenedDataKey | None = None
+        accepts_unsealed, header = self._accepts_unsealed, self._header
         for position, (value, key) in enumerate(zip(values, keys, strict=True)):
             content = None
             if value is not None:
+                if accepts_unsealed and not value.startswith(header):
+                    opened.append(value)
+                    continue
                 try:
                     # Most records follow one of the same publisher.
                     if data_key is None or not value.startswith(data_key.head):
                         data_key = self._find_data_key(value, opening_keys)
-                    content = value if data_key is None else data_key.open_indicator(value, key or b"")
+                    content = data_key.open_indicator(value, key or b"")
                 except SealError as error:
                     refused[position] = error
             opened.append(content)
         return opened, refused
 
-    def _find_data_key(self, value: bytes, opening_keys: Mapping[str, OpeningKey]) -> _OpenedDataKey | None:
-        """Return the data key of a record; None if it is not sealed and accepted so.
+    def _find_data_key(self, value: bytes, opening_keys: Mapping[str, OpeningKey]) -> _OpenedDataKey:
+        """Return the data key of a record.
 
         Raises:
             SealError: The record is refused.
@@ -191,8 +195,6 @@ class IndicatorOpener:
         if known is not None and value.startswith(known.head):
             return known
         if not value.startswith(self._header):
-            if self._accepts_unsealed:
-                return None
             raise SealError(
                 SealFault.UNSEALED,
                 "the indicator is not sealed to this gate; publish it again with SHARING_TRUST_FILE set",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from sharing.model.times import format_time
 from sharing.serialization.codec import get_codec
-from sharing.topology.topics import TopicKind, TopicScope
+from sharing.topology.topic_kinds import TopicKind, TopicScope
 
 Header = tuple[str, str | bytes | None]
 Headers = Mapping[str, str | bytes | None] | Iterable[Header] | None

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, cast
 
 import fastavro
 
-from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.decision import PackReference
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.vocabulary import ConditionModel, NoticeKind
 from sharing.serialization.codec import Codec, get_codec, get_split_codecs
 

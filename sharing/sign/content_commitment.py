@@ -1,7 +1,7 @@
 """Salted commitments to content: what a decision was about can be shown, and cannot be guessed.
 
-A commitment is the SHA-256 of a salt of 32 bytes and the content. Values are enumerable, so a plain hash would tell who
-guesses right; nobody can guess the salt. Anyone with salt and content can compute the commitment again.
+A commitment is the SHA-256 of a salt of 32 bytes and the content. Values are enumerable, so a plain hash would confirm
+a right guess; nobody can guess the salt. Anyone with salt and content can compute the commitment again.
 
 Salts are derived, never stored: those of a block from a secret and the random bytes in the head of the block, that of
 an item whose copy is kept from the key of that copy. SHAKE256 (FIPS 202) and HKDF (RFC 5869) are one-way, so a salt

@@ -19,7 +19,7 @@ from structlog.stdlib import ProcessorFormatter
 
 from sharing.errors import SharingError
 from sharing.kafka.clients import LIBRDKAFKA_LOGGER
-from sharing.telemetry import metrics
+from sharing.telemetry import worker_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,7 +128,7 @@ def _count_and_sanitise(record: logging.LogRecord) -> bool:
     if isinstance(record.args, tuple):
         record.args = tuple(map(_hide_exception_text, record.args))
     if record.levelno >= logging.WARNING:
-        metrics.LOG_RECORDS.labels(record.levelname.lower()).inc()
+        worker_metrics.LOG_RECORDS.labels(record.levelname.lower()).inc()
     return True
 
 

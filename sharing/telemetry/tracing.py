@@ -27,7 +27,7 @@ EXPORT_SECONDS_MAX = 5
 _TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(0[01])")
 
 
-def new_traceparent() -> str:
+def make_traceparent() -> str:
     """Return the trace context for a new record: that of the current OpenTelemetry span, or a random one."""
     trace = sys.modules.get("opentelemetry.trace")  # an extra; a program that has not loaded it is in no span
     if trace is not None:

@@ -30,7 +30,8 @@ from sharing.serialization.notice_decoder import decode_notice
 from sharing.testing.samples import smoke_test_directory, smoke_test_packs
 from sharing.testing.topic_reader import TopicReader
 from sharing.topology.acls import OPERATOR, Principal
-from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, QUARANTINE, URGENT, Role
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, QUARANTINE, URGENT
 
 PROVIDER, RECEIVER = "XA", "XB"
 AGENCY = "smoke-test"

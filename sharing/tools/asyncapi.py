@@ -18,19 +18,10 @@ from sharing.serialization.cloud_events import CONTENT_TYPE, TRACEPARENT, EventH
 from sharing.serialization.codec import RECORD_BYTES_MAX, SCHEMA_NAMES, read_schema_text
 from sharing.tools.script import parse_paths, run_script
 from sharing.topology.acls import Principal
+from sharing.topology.name_patterns import AGENCY_PATTERN
 from sharing.topology.partners import Partners
-from sharing.topology.topics import (
-    AGENCY_PATTERN,
-    INDICATORS,
-    NOTICES,
-    OFFERS,
-    REPLIES,
-    TOPIC_KINDS,
-    URGENT,
-    Role,
-    TopicKind,
-    TopicScope,
-)
+from sharing.topology.topic_kinds import Role, TopicKind, TopicScope
+from sharing.topology.topics import INDICATORS, NOTICES, OFFERS, REPLIES, TOPIC_KINDS, URGENT
 from sharing.yaml_dump import to_yaml
 
 SPECIFICATION = "3.1.0"

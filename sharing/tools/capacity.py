@@ -22,7 +22,8 @@ from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
 from sharing.tools.script import insert_between, parse_paths, run_script
-from sharing.topology.topics import FOREVER, TOPIC_KINDS, TopicScope
+from sharing.topology.topic_kinds import FOREVER, TopicScope
+from sharing.topology.topics import TOPIC_KINDS
 
 BEGIN, END = "<!-- begin: made by `make capacity` -->", "<!-- end -->"
 SECONDS_PER_DAY = 86_400

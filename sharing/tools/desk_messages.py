@@ -27,13 +27,16 @@ DESK: Final = Path(sharing.desk.__file__).parent
 SHELL: Final = "layout"
 """The file of the messages that belong to no package of pages."""
 
-SAID: Final = "said"
-"""The file of the sentences that other packages of the project say: `sharing.sentences`."""
+SENTENCES: Final = "said"
+"""The file of the sentences that other packages of the project make: `sharing.sentences`."""
 
-SAYING: Final = ("console", "model", "rulings")
-"""Those packages, as far as an officer can meet their sentences at the desk."""
+SENTENCE_PACKAGES: Final = ("console", "model", "rulings")
+"""Those packages: the desk shows their sentences."""
 
 PAGES: Final = frozenset({"asks", "rulings", "items", "intake", "followups", "supervision", "enrolment"})
+
+FILES: Final = PAGES | {SHELL, SENTENCES}
+"""Every file of messages of a language."""
 
 _METHODS: Final = [
     ("**.py", "python"),
@@ -59,7 +62,7 @@ class MessagePlace(NamedTuple):
     """Where a message is.
 
     Attributes:
-        file: The file, seen from the folder of the desk.
+        file: The file, relative to the folder of the desk.
         line: The line, from 1.
     """
 
@@ -71,25 +74,25 @@ class MessagePlace(NamedTuple):
         """The package of pages that it belongs to, or the shell."""
         parts = Path(self.file).parts
         if parts[0] == "..":
-            return SAID
+            return SENTENCES
         name = parts[1] if parts[0] == "templates" else parts[0]
         return name if name in PAGES else SHELL
 
 
 def find_messages() -> dict[MessageId, list[MessagePlace]]:
-    """Return every message of the desk's code and templates, and each sentence that others say, with its places."""
+    """Return the messages of the desk's code and templates, and the sentences of other packages, with their places."""
     found: dict[MessageId, list[MessagePlace]] = {}
     for file, line, message, _comments, _context in extract_from_dir(
         DESK, _METHODS, options_map={"templates/**": {"trimmed": "true", "silent": "false"}}, keywords=_KEYWORDS
     ):
         key: MessageId = (str(message[0]), str(message[1])) if isinstance(message, (tuple, list)) else str(message)
         found.setdefault(key, []).append(MessagePlace(file, line))
-    for package in SAYING:
-        for file, line, said, _comments, _context in extract_from_dir(
+    for package in SENTENCE_PACKAGES:
+        for file, line, sentence, _comments, _context in extract_from_dir(
             DESK.parent / package, [("**.py", "python")], keywords={"say": None}
         ):
-            if _has_words(str(said)):
-                found.setdefault(str(said), []).append(MessagePlace(f"../{package}/{file}", line))
+            if _has_words(str(sentence)):
+                found.setdefault(str(sentence), []).append(MessagePlace(f"../{package}/{file}", line))
     return found
 
 
@@ -114,7 +117,7 @@ def add_missing(language: str, package: str) -> int:
 
     Args:
         language: The language.
-        package: A package of pages, `layout` for the shell, or `said` for what others say.
+        package: A package of pages, `layout` for the shell, or `said` for the sentences of other packages.
     """
     path = DESK / "messages" / language / f"{package}.po"
     catalogue = _read(path, language)
@@ -134,7 +137,7 @@ def add_missing(language: str, package: str) -> int:
 def _choose_package(places: list[MessagePlace]) -> str:
     """Return the package in whose file a message of several is: so it is translated once."""
     packages = {place.package for place in places}
-    return next((name for name in (SHELL, SAID) if name in packages), min(packages))
+    return next((name for name in (SHELL, SENTENCES) if name in packages), min(packages))
 
 
 def _read(path: Path, language: str) -> Catalog:
@@ -161,10 +164,8 @@ def main(arguments: list[str]) -> int:
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return int(bool(lines))
     for package in arguments:
-        if package not in PAGES | {SHELL, SAID}:
-            sys.stderr.write(
-                f"error: {package} is no package of pages; use one of {', '.join(sorted(PAGES | {SHELL, SAID}))}\n"
-            )
+        if package not in FILES:
+            sys.stderr.write(f"error: {package} is not a package of pages; use one of {', '.join(sorted(FILES))}\n")
             return 2
         for language in languages:
             sys.stdout.write(f"{language}/{package}.po: {add_missing(language, package)} added\n")

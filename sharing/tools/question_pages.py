@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
-from sharing.law.questions import Question, describe_answers, find_typical_questions
+from sharing.law.questions import find_typical_questions
+from sharing.law.questions.questionnaire import Question, describe_answers
 from sharing.law.treaties import TreatyTable
 from sharing.model.countries import country_name
 from sharing.packs.library import find_law_by_code, list_shipped_pack_codes

@@ -14,7 +14,8 @@ from enum import StrEnum
 from sharing.model.countries import STATES
 from sharing.topology.group_names import make_load_prefix
 from sharing.topology.partners import Partners
-from sharing.topology.topics import CLOCK, INDICATORS, TOPIC_KINDS, Role, TopicKind, TopicScope
+from sharing.topology.topic_kinds import Role, TopicKind, TopicScope
+from sharing.topology.topics import CLOCK, INDICATORS, TOPIC_KINDS
 
 
 class AclResource(StrEnum):
@@ -168,7 +169,7 @@ def list_principals(partners: Partners) -> tuple[Principal, ...]:
 
 def list_acl_rules(partners: Partners) -> tuple[AclRule, ...]:
     """Return the ACL rules of all principals, sorted."""
-    return tuple(sorted(rule for principal in list_principals(partners) for rule in acl_rules_for(principal)))
+    return tuple(sorted(rule for principal in list_principals(partners) for rule in make_acl_rules(principal)))
 
 
 def list_acl_entries(partners: Partners) -> frozenset[AclEntry]:
@@ -196,7 +197,7 @@ def allowed_operations(principal: Principal, topic: str) -> frozenset[Operation]
     """Return the operations that a principal may perform on a topic. As on a broker, a denial wins."""
     allowed: set[Operation] = set()
     denied: set[Operation] = set()
-    for rule in acl_rules_for(principal):
+    for rule in make_acl_rules(principal):
         if rule.resource is AclResource.TOPIC and covers_resource(rule, topic):
             (allowed if rule.allow else denied).update(rule.operations)
     return frozenset(allowed - denied)
@@ -220,14 +221,14 @@ def parse_principal(name: str) -> Principal | None:
     return principal if is_known and principal.name == name else None
 
 
-def acl_rules_for(principal: Principal) -> tuple[AclRule, ...]:
+def make_acl_rules(principal: Principal) -> tuple[AclRule, ...]:
     """Return the ACL rules of one principal."""
     if principal.role is Role.OPERATOR:
-        return tuple(_operator_rules())
-    return (*_topic_rules(principal), *_group_rules(principal))
+        return tuple(_iter_operator_rules())
+    return (*_iter_topic_rules(principal), *_iter_group_rules(principal))
 
 
-def _topic_rules(principal: Principal) -> Iterator[AclRule]:
+def _iter_topic_rules(principal: Principal) -> Iterator[AclRule]:
     granted: dict[tuple[AclPattern, str], list[Operation]] = {}
     for kind in TOPIC_KINDS:
         for operation, roles in ((Operation.READ, kind.readers), (Operation.WRITE, kind.writers)):
@@ -246,7 +247,7 @@ def _match_topics(kind: TopicKind, principal: Principal, operation: Operation) -
     """Return pattern and name of a kind's topics: those of the State, or of all States for a gate's writes."""
     if kind.scope is TopicScope.SHARED:
         return AclPattern.LITERAL, kind.topic()
-    if kind.scope.is_of_one_writer and operation is Operation.READ:
+    if kind.scope.has_one_writer and operation is Operation.READ:
         return AclPattern.PREFIX, f"{kind.scope}."
     if kind.scope is TopicScope.EXCHANGE and operation is Operation.WRITE:
         return AclPattern.PREFIX, f"{TopicScope.EXCHANGE}."
@@ -257,7 +258,7 @@ def _match_topics(kind: TopicKind, principal: Principal, operation: Operation) -
     return AclPattern.LITERAL, kind.topic(principal.state)
 
 
-def _group_rules(principal: Principal) -> Iterator[AclRule]:
+def _iter_group_rules(principal: Principal) -> Iterator[AclRule]:
     prefix = principal.group_prefix
     if prefix is not None:
         yield AclRule(principal, AclResource.GROUP, AclPattern.PREFIX, prefix, (Operation.READ, Operation.DESCRIBE))
@@ -266,7 +267,7 @@ def _group_rules(principal: Principal) -> Iterator[AclRule]:
         yield AclRule(principal, AclResource.TRANSACTIONAL_ID, AclPattern.PREFIX, prefix, operations)
 
 
-def _operator_rules() -> Iterator[AclRule]:
+def _iter_operator_rules() -> Iterator[AclRule]:
     """Yield the rules for administration. They permit reading what is public among States, and no other records."""
     config = (Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
     manage = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE, *config)

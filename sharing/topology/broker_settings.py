@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sharing.topology.topics import FOREVER, TOPIC_KINDS
+from sharing.topology.topic_kinds import FOREVER
+from sharing.topology.topics import TOPIC_KINDS
 
 TRANSACTION_TIMEOUT_MS = 30_000
 """How long a gate's transaction may stay open, unless a setting says otherwise, in milliseconds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharing.topology.topics import TopicScope
+from sharing.topology.topic_kinds import TopicScope
 
 
 def make_load_prefix(state: str, agency: str = "") -> str:

@@ -22,7 +22,8 @@ from pydantic import Field
 from sharing.model.field_validators import CountryCode
 from sharing.model.strict_model import StrictModel
 from sharing.text_file import read_text_file
-from sharing.topology.topics import AGENCY_PATTERN, Topic, list_topics
+from sharing.topology.name_patterns import AGENCY_PATTERN
+from sharing.topology.topics import Topic, list_topics
 from sharing.topology.witnesses import WitnessPlan, choose_witnesses
 from sharing.yaml_source import read_yaml, validate_document
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sharing.topology.acls import AclEntry, AclPattern, AclResource, AclRule, Principal, acl_rules_for, list_principals
+from sharing.topology.acls import AclEntry, AclPattern, AclResource, AclRule, Principal, list_principals, make_acl_rules
 from sharing.topology.partners import Partners, Quotas
 
 API_VERSION = "kafka.strimzi.io/v1"
@@ -32,7 +32,9 @@ def make_kafka_topics(partners: Partners, cluster: str) -> Iterator[Manifest]:
         yield {
             "apiVersion": API_VERSION,
             "kind": "KafkaTopic",
-            "metadata": _metadata(topic.name.replace("_", "-"), cluster),  # Kubernetes allows no underscore in names
+            "metadata": _make_metadata(
+                topic.name.replace("_", "-"), cluster
+            ),  # Kubernetes allows no underscore in names
             "spec": {
                 "topicName": topic.name,
                 "partitions": topic.partitions,
@@ -52,7 +54,7 @@ def make_kafka_users(partners: Partners, cluster: str) -> Iterator[Manifest]:
     for principal in list_principals(partners):
         spec: Manifest = {
             "authentication": {"type": "tls-external"},
-            "authorization": {"type": "simple", "acls": [_make_acl(rule) for rule in acl_rules_for(principal)]},
+            "authorization": {"type": "simple", "acls": [_make_acl(rule) for rule in make_acl_rules(principal)]},
             "quotas": {
                 "producerByteRate": partners.quotas.produce_bytes,
                 "consumerByteRate": partners.quotas.fetch_bytes,
@@ -62,7 +64,7 @@ def make_kafka_users(partners: Partners, cluster: str) -> Iterator[Manifest]:
         yield {
             "apiVersion": API_VERSION,
             "kind": "KafkaUser",
-            "metadata": _metadata(principal.name, cluster),
+            "metadata": _make_metadata(principal.name, cluster),
             "spec": spec,
         }
 
@@ -75,10 +77,10 @@ def render_manifests(manifests: Iterable[Mapping[str, Any]]) -> str:
 def format_quota_commands(partners: Partners) -> Iterator[str]:
     """Yield the arguments of `kafka-configs.sh` that set each principal's quotas."""
     for principal in list_principals(partners):
-        yield quota_command(principal.name, partners.quotas)
+        yield make_quota_command(principal.name, partners.quotas)
 
 
-def quota_command(name: str, quotas: Quotas) -> str:
+def make_quota_command(name: str, quotas: Quotas) -> str:
     """Return the arguments of `kafka-configs.sh` that set the quotas of one principal."""
     values = ",".join(f"{key}={value}" for key, value in quotas.config().items())
     return f"--alter --add-config {values} --entity-type users --entity-name {name}"
@@ -87,16 +89,16 @@ def quota_command(name: str, quotas: Quotas) -> str:
 def format_acl_commands(partners: Partners) -> Iterator[str]:
     """Yield the arguments of `kafka-acls.sh` that create the ACL rules of each principal."""
     for principal in list_principals(partners):
-        for rule in acl_rules_for(principal):
+        for rule in make_acl_rules(principal):
             yield _format_add_command(principal, rule)
 
 
-def addition_command(rule: AclRule) -> str:
+def make_addition_command(rule: AclRule) -> str:
     """Return the arguments of `kafka-acls.sh` that create one ACL rule."""
     return _format_add_command(rule.principal, rule)
 
 
-def removal_command(entry: AclEntry) -> str:
+def make_removal_command(entry: AclEntry) -> str:
     """Return the arguments of `kafka-acls.sh` that remove one ACL entry."""
     principal, _, host = entry.principal.partition(" from ")
     permission = "allow" if entry.allow else "deny"
@@ -134,5 +136,5 @@ def _make_acl(rule: AclRule) -> Manifest:
     }
 
 
-def _metadata(name: str, cluster: str) -> Manifest:
+def _make_metadata(name: str, cluster: str) -> Manifest:
     return {"name": name, "labels": {CLUSTER_LABEL: cluster}}

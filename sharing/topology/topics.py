@@ -9,147 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
 from sharing.model.times import DAY_MS, HOUR_MS
-
-FOREVER = -1
+from sharing.topology.name_patterns import AGENCY_PATTERN
+from sharing.topology.topic_kinds import (
+    ALL_ROLES,
+    CHECKPOINT_BATCH_BYTES_MAX,
+    DIRECTORY_BATCH_BYTES_MAX,
+    FOREIGN_BATCH_BYTES_MAX,
+    FOREVER,
+    USES_BATCH_BYTES_MAX,
+    Role,
+    TopicKind,
+    TopicScope,
+)
 
 EXCHANGE_RETENTION_MS = 30 * DAY_MS
 """How long what States send to each other stays on the topics between them. A State opens it at once, and seal keys end
 with it; a message that is older is a replay."""
-
-COMPACTION_LAG_MAX_MS = DAY_MS
-"""How long a record may stay after its tombstone, on a topic whose records are deleted one by one."""
-
-FOREIGN_BATCH_BYTES_MAX = 280_000
-"""For topics that agencies or other States write to: one record of `RECORD_BYTES_MAX`, padded, sealed, with headers.
-
-A broker limits compressed bytes, and gzip inflates up to a thousandfold. So this also bounds the memory that a batch
-takes which is written to exhaust its readers: 290 MB, and once more while librdkafka's copy becomes Python's.
-"""
-
-DIRECTORY_BATCH_BYTES_MAX = 120_000
-"""One directory entry, with headers. Every client of every State reads these topics, and gzip inflates a batch up to a
-thousandfold."""
-
-USES_BATCH_BYTES_MAX = 280_000
-"""Many programs write to this topic, and only supervisors read it."""
-
-CHECKPOINT_BATCH_BYTES_MAX = 120_000
-"""A checkpoint with its cosignatures, or a few: every State reads these topics, and gzip inflates a batch."""
-
-OUTPUT_BATCH_BYTES_MAX = 1_000_000
-"""For topics that only the State's own gate writes to."""
-
-AGENCY_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
-"""Pattern of an agency's id, which is part of topic names, principals and CNs of certificates."""
-
-READER_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-"""Pattern of the name that a reader gives itself in the record of uses."""
-
-PURPOSE_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
-"""Pattern of the code that says there why content was opened. The record is not sealed."""
-
-
-class TopicScope(StrEnum):
-    """To whom the topics of a kind belong.
-
-    Attributes:
-        NATIONAL: One topic for each State, used inside that State.
-        EXCHANGE: One topic for each State, to which the gates of the other States write.
-        DIRECTORY: One topic for each State, to which only that State writes and which all States read. Not under
-            `exchange.`, the prefix that every gate may write to.
-        CHECKPOINTS: One topic for each State, to which only its gate writes and which all States read.
-        SHARED: One topic for all States.
-    """
-
-    NATIONAL = "national"
-    EXCHANGE = "exchange"
-    DIRECTORY = "directory"
-    CHECKPOINTS = "checkpoints"
-    SHARED = "shared"
-
-    @property
-    def is_of_one_writer(self) -> bool:
-        """Whether a State writes its own topic and everyone reads those of all: the name ends with the State's code."""
-        return self in {TopicScope.DIRECTORY, TopicScope.CHECKPOINTS}
-
-
-class Role(StrEnum):
-    """The role of a client that connects (see `sharing.topology.acls`)."""
-
-    AGENCY = "agency"
-    GATE = "gate"
-    CONSOLE = "console"
-    PARTNER = "partner"
-    OPERATOR = "operator"
-
-
-ALL_ROLES = frozenset(Role)
-
-
-@dataclass(frozen=True, slots=True)
-class TopicKind:
-    """One line of the table.
-
-    Attributes:
-        name: Last part of the topic's name.
-        scope: To whom the topics belong.
-        schema: Name of the Avro schema of its records; "" if they are empty.
-        key: What the record key contains, in words.
-        writer_text: The writers, in words.
-        reader_text: The readers, in words.
-        writers: Roles that may write: those of the State itself, and for exchange topics those of every State.
-        readers: Roles that may read.
-        retention_ms: How long records are kept, in milliseconds; FOREVER for the audit log.
-        compacted: Whether only the last record of each key is kept, so that a tombstone deletes a record.
-        erases: Whether a record is gone within a day after its tombstone, although others are kept forever.
-        single_partition: Whether the topic has one partition, whatever the number of the other topics.
-        by_agency: Whether each agency has a separate topic, in States that list agencies.
-        max_message_bytes: Size limit of a record batch as it is stored, compressed, in bytes.
-    """
-
-    name: str
-    scope: TopicScope
-    schema: str
-    key: str
-    writer_text: str
-    reader_text: str
-    writers: frozenset[Role]
-    readers: frozenset[Role]
-    retention_ms: int
-    compacted: bool = False
-    erases: bool = False
-    single_partition: bool = False
-    by_agency: bool = False
-    max_message_bytes: int = OUTPUT_BATCH_BYTES_MAX
-
-    def topic(self, state: str = "", agency: str = "") -> str:
-        """Return the name of the topic of a State or of one of its agencies: `national.ch.indicators.fedpol`."""
-        if self.scope is TopicScope.SHARED:
-            return f"exchange.{self.name}"
-        if self.scope.is_of_one_writer:
-            return f"{self.scope}.{state.lower()}"
-        return ".".join((self.scope, state.lower(), self.name, *([agency] if agency else [])))
-
-    def config(self) -> dict[str, str]:
-        """Return the topic's configuration, by Kafka's configuration keys.
-
-        Records have the broker's time: retention by a writer's clock would delete, unread, what a slow clock stamped.
-        """
-        policies = ["compact"] * self.compacted + ["delete"] * (not self.compacted or self.retention_ms != FOREVER)
-        config = {
-            "cleanup.policy": ",".join(policies),
-            "retention.ms": str(self.retention_ms),
-            "message.timestamp.type": "LogAppendTime",
-            "max.message.bytes": str(self.max_message_bytes),
-        }
-        if len(policies) > 1 or self.erases:
-            config["max.compaction.lag.ms"] = str(COMPACTION_LAG_MAX_MS)
-        return config
-
 
 _GATE = frozenset({Role.GATE})
 _OFFICERS = frozenset({Role.CONSOLE})
@@ -285,7 +163,7 @@ TOPIC_KINDS = (
 
 
 def find_topic_kind(name: str) -> TopicKind | None:
-    """Return the line of the table that a topic belongs to, or None if it is no topic of a bus."""
+    """Return the line of the table that a topic belongs to, or None if it is not a topic of the bus."""
     parts = name.split(".")
     for kind in TOPIC_KINDS:
         state = parts[1] if len(parts) > 1 and kind.scope is not TopicScope.SHARED else ""

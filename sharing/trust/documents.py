@@ -135,9 +135,9 @@ def fold_keys(payload: bytes) -> bytes:
     if not isinstance(keys, list):
         return payload
     gates = [(place, key) for place, key in enumerate(keys) if _is_gate_key(key)]
-    content["gate_keys"] = [_hash_canonical(key) for _, key in gates]
+    content["gate_keys"] = [hash_canonical(key) for _, key in gates]
     content["gate_places"] = [place for place, _ in gates]
-    content["other_keys"] = _hash_canonical([key for key in keys if not _is_gate_key(key)])
+    content["other_keys"] = hash_canonical([key for key in keys if not _is_gate_key(key)])
     return encode_canonical(content)
 
 
@@ -145,7 +145,8 @@ def _is_gate_key(key: Any) -> bool:
     return isinstance(key, dict) and key.get("role") == "gate"
 
 
-def _hash_canonical(value: Any) -> str:
+def hash_canonical(value: Any) -> str:
+    """Return the SHA-256 of the canonical form of a value, in hexadecimal digits."""
     return hashlib.sha256(encode_canonical(value)).hexdigest()
 
 

@@ -2,25 +2,37 @@
 
 Root keys do not sign the list of keys itself, but its *folded* form: a SHA-256 of each gate key, its place in the list,
 and one SHA-256 over all other keys. So a proof that needs one gate key shows that one, and none that it does not need,
-although every key is signed: whoever has the whole statement computes the same.
+although every key is signed: anyone who has the whole statement can compute the same.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from sharing.model.strict_model import StrictModel
 from sharing.trust.canonical import decode_canonical, encode_canonical
-from sharing.trust.documents import Instant, Signature, SignedDocument, compute_digest, fold_keys, read_document
+from sharing.trust.documents import (
+    SIGNATURES_MAX,
+    Instant,
+    Signature,
+    SignedDocument,
+    compute_digest,
+    fold_keys,
+    hash_canonical,
+    read_document,
+)
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import (
+    KEYS_MAX,
+    REVOCATIONS_MAX,
     KeyStatement,
     OnlineKey,
     Revocation,
+    RootVersion,
+    StatementVersion,
     TrustedKeys,
     check_validity,
     require_current_statement,
@@ -30,6 +42,7 @@ from sharing.trust.root import TrustedRoot, require_current_root, require_root_s
 from sharing.trust.signatures import ObjectKind
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Place = Annotated[int, Field(ge=0, lt=KEYS_MAX)]
 
 
 class PartialStatement(StrictModel):
@@ -47,15 +60,15 @@ class PartialStatement(StrictModel):
         signatures: Signatures of root keys.
     """
 
-    root_version: int
-    version: int
+    root_version: RootVersion
+    version: StatementVersion
     issued_at: Instant
     expires_at: Instant
-    revocations: tuple[Revocation, ...]
-    gate_keys: tuple[OnlineKey | Digest, ...]
-    gate_places: tuple[int, ...]
+    revocations: Annotated[tuple[Revocation, ...], Field(max_length=REVOCATIONS_MAX)]
+    gate_keys: Annotated[tuple[OnlineKey | Digest, ...], Field(max_length=KEYS_MAX)]
+    gate_places: Annotated[tuple[Place, ...], Field(max_length=KEYS_MAX)]
     other_keys: Digest
-    signatures: tuple[Signature, ...]
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=SIGNATURES_MAX)]
 
     @property
     def shown(self) -> tuple[OnlineKey, ...]:
@@ -70,8 +83,8 @@ class PartialStatement(StrictModel):
 
 
 def digest_key(key: OnlineKey) -> str:
-    """Return the SHA-256 of a key, as it stands in the folded form of its statement."""
-    return hashlib.sha256(encode_canonical(key.model_dump(mode="json"))).hexdigest()
+    """Return the SHA-256 of a key, as it is in the folded form of its statement."""
+    return hash_canonical(key.model_dump(mode="json"))
 
 
 def hide_keys(data: bytes, shown: Collection[str], signers: Collection[str], threshold: int) -> PartialStatement:
@@ -84,7 +97,7 @@ def hide_keys(data: bytes, shown: Collection[str], signers: Collection[str], thr
         threshold: How many are needed.
 
     Raises:
-        TrustError: It is no key statement.
+        TrustError: It is not a key statement.
     """
     document, statement = read_document(data, ObjectKind.KEYS, KeyStatement)
     folded: Mapping[str, Any] = decode_canonical(fold_keys(document.payload))
@@ -107,7 +120,8 @@ def accept_partial_statement(root: TrustedRoot, partial: PartialStatement, *, no
         now: For when, in UTC milliseconds.
 
     Raises:
-        TrustError: Root or statement are not valid then, or too few root keys have signed the statement.
+        TrustError: Root or statement are not valid then, too few root keys have signed the statement, or they have
+            signed what no statement can say.
     """
     require_current_root(root, now)
     state, folded = root.state, partial.fold(root.state)
@@ -117,10 +131,13 @@ def accept_partial_statement(root: TrustedRoot, partial: PartialStatement, *, no
     if any(key.role is not KeyRole.GATE for key in partial.shown):
         raise TrustError(TrustFault.WRONG_PURPOSE, f"{name} shows a key for another purpose as a gate key")
     require_root_signatures(SignedDocument(ObjectKind.KEYS, folded, partial.signatures), root.metadata, name)
-    statement = KeyStatement(
-        state=state, root_version=partial.root_version, version=partial.version, issued_at=partial.issued_at,
-        expires_at=partial.expires_at, keys=partial.shown, revocations=partial.revocations,
-    )  # fmt: skip
+    try:
+        statement = KeyStatement(
+            state=state, root_version=partial.root_version, version=partial.version, issued_at=partial.issued_at,
+            expires_at=partial.expires_at, keys=partial.shown, revocations=partial.revocations,
+        )  # fmt: skip
+    except ValidationError:
+        raise TrustError(TrustFault.MALFORMED, f"{name} says what no key statement can say") from None
     keys = TrustedKeys(statement, compute_digest(ObjectKind.KEYS, state, folded), root)
     check_validity(keys, name)
     require_current_statement(keys, now)

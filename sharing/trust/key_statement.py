@@ -46,6 +46,10 @@ AHEAD_DAYS_MAX = 30
 _ONLINE_DAYS_LIMIT = 366
 
 
+RootVersion = Annotated[int, Field(ge=1, le=1_000_000)]
+StatementVersion = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
 class OnlineKey(PublishedKey):
     """A key that a State uses every day, for one role.
 
@@ -106,8 +110,8 @@ class KeyStatement(StrictModel):
     kind: Literal["keys"] = "keys"
     format: Literal[1] = 1
     state: StateCode
-    root_version: Annotated[int, Field(ge=1, le=1_000_000)]
-    version: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    root_version: RootVersion
+    version: StatementVersion
     issued_at: Instant
     expires_at: Instant
     keys: Annotated[tuple[OnlineKey, ...], Field(max_length=KEYS_MAX)]

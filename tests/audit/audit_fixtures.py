@@ -11,13 +11,14 @@ from cryptography.x509 import Certificate
 
 from sharing.audit.block import SCHEMA, Commit, LogPlace, add_blocks, read_block, read_entry_id
 from sharing.audit.checkpoint import Checkpoint, read_checkpoint
-from sharing.audit.checkpoint_chain import CheckpointChain, CheckpointPolicy, KnownCheckpoint
+from sharing.audit.checkpoint_chain import CheckpointChain
 from sharing.audit.checkpoint_record import (
     CheckpointRecord,
     EarlierCheckpoint,
     make_checkpoint_record,
     read_checkpoint_record,
 )
+from sharing.audit.checkpoint_verifier import CheckpointPolicy, KnownCheckpoint
 from sharing.audit.compact_range import CompactRange
 from sharing.audit.findings import AuditFinding
 from sharing.audit.log_head import EMPTY_LOG, LogHead
@@ -25,7 +26,8 @@ from sharing.audit.origins import format_origin
 from sharing.audit.proofs import compute_inclusion_proof
 from sharing.audit.verification import LogReport, LogVerifier
 from sharing.audit.witnessing import WitnessedLog, observe_checkpoint
-from sharing.interop.entry_proofs import EntryProof, find_signers
+from sharing.interop.entry_proof_file import EntryProof
+from sharing.interop.entry_proofs import find_signers
 from sharing.interop.message_proofs import KeyDocuments
 from sharing.interop.proved_keys import ProvedKeys, prove_keys
 from sharing.model.indicator import Indicator
@@ -88,7 +90,7 @@ def commit_to(entries: Sequence[bytes], item_salts: Mapping[int, bytes] = Mappin
 
 
 def repeat_commitments(commitments: bytes) -> Commit:
-    """Return what commits as it is said."""
+    """Return what commits with the given commitments, whatever the entries are about."""
     return lambda _place, start, stop: (NONCE, [commitments[32 * each : 32 * each + 32] for each in range(start, stop)])
 
 
@@ -132,7 +134,7 @@ class World:
         blocks: The records of the log: offset and value.
         records: The records of its checkpoints: offset and value.
         now: The clock, in UTC milliseconds.
-        stamp_roots: The roots of the time-stamping services that are believed when it is verified.
+        stamp_roots: The roots of the time-stamping services that are trusted when it is verified.
         item_salts: The salts that belong to the keys of drafts, by the number of the item.
     """
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from sharing.audit.block import LogPlace
-from sharing.audit.checkpoint_record import read_checkpoint_record
+from sharing.audit.checkpoint_record import CheckpointRecord, read_checkpoint_record
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.model.times import HOUR_MS
@@ -16,7 +16,7 @@ from sharing.model.vocabulary import AuditLogName
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS
 from sharing.trust.public_keys import KeyRole
-from tests.audit.audit_fixtures import World, fill_world
+from tests.audit.audit_fixtures import World, fill_world, stamp_checkpoints
 from tests.kafka.keyed_states import KeyedState, make_signed_entry, read_now
 from tests.kafka.topic_io import write_records
 
@@ -49,6 +49,15 @@ class AuditedBus:
         origin = read_checkpoint_record(world.records[0][1]).checkpoint.origin.encode()
         records = [value for _, value in world.records]
         write_records(self.broker, CHECKPOINTS.topic("CH"), records, key=origin, partition=partition)
+
+    def stamp(self, world: World) -> CheckpointRecord:
+        """Let a service stamp the newest cosigned checkpoint of a log; write its newest record again, and return it."""
+        stamped = replace(world, records=list(world.records))
+        stamp_checkpoints(stamped)
+        record = read_checkpoint_record(stamped.records[-1][1])
+        key, partition = record.checkpoint.origin.encode(), world.place.partition
+        write_records(self.broker, CHECKPOINTS.topic("CH"), [record.encode()], key=key, partition=partition)
+        return record
 
 
 def prepare_audited_bus(

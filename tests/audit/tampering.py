@@ -271,7 +271,7 @@ def alter_time_stamp(rng: random.Random, world: World) -> int:
 
 @cache
 def get_foreign_service() -> ClockTsa:
-    """Return a time-stamping service that nobody believes."""
+    """Return a time-stamping service that nobody trusts."""
     return ClockTsa()
 
 

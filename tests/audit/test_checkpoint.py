@@ -214,5 +214,8 @@ def test_no_state_is_its_own_witness() -> None:
 
 def test_when_enough_have_cosigned() -> None:
     key = next(each for each in TRUSTED["DE"].statement.keys if each.role == "gate")
-    cosignatures = [VerifiedCosignature(state, at, key) for state, at in (("DE", 3), ("FR", 1), ("US", 2))]
+    cosignatures = [
+        VerifiedCosignature(state, at, key, CHECKPOINT.note.signatures[0])
+        for state, at in (("DE", 3), ("FR", 1), ("US", 2))
+    ]
     assert [find_witnessed_at(cosignatures, required) for required in range(5)] == [None, 1, 2, 3, None]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from sharing.audit.checkpoint_chain import CheckpointChain, CheckpointPolicy, KnownCheckpoint
+import pytest
+
+from sharing.audit import checkpoint_verifier
+from sharing.audit.checkpoint import Checkpoint
+from sharing.audit.checkpoint_chain import CheckpointChain
 from sharing.audit.checkpoint_record import EarlierCheckpoint, read_checkpoint_record
+from sharing.audit.checkpoint_verifier import CheckpointPolicy, KnownCheckpoint
 from sharing.audit.findings import AuditFault, AuditFinding
 from sharing.audit.signed_note import NoteSignature
-from tests.audit.audit_fixtures import PLACE, TRUSTED, World, make_world
+from sharing.audit.time_stamp import verify_checkpoint_stamp
+from tests.audit.audit_fixtures import PLACE, TRUSTED, World, make_world, stamp_checkpoints
 
 Found = list[tuple[AuditFault, int | None, int | None]]
 
@@ -100,6 +107,45 @@ def test_only_as_many_signatures_as_needed_are_looked_at() -> None:
         assert covering is not None
         assert (covering.checkpoint.size, covering.witnessed_at is not None) == (size, True)
     assert chain.find_covering(12) is None
+
+
+def test_where_too_few_have_cosigned_the_one_that_most_have_cosigned_covers() -> None:
+    world = make_world()
+    _, _, chain = read(world, list_values(world), required=3)
+    covering = chain.find_covering(4)
+    assert covering is not None
+    assert (covering.checkpoint.size, covering.witnessed_at) == (12, None)
+    assert sorted(covering.cosigned_by) == ["DE", "FR"]  # the newest one of this size has no cosignature yet
+
+
+def test_only_the_newest_time_stamp_that_counts_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    stamp_checkpoints(world)
+    sizes: list[int] = []
+
+    def count(response: bytes, checkpoint: Checkpoint, *given: Any) -> int:
+        sizes.append(checkpoint.size)
+        return verify_checkpoint_stamp(response, checkpoint, *given)
+
+    def read_stamps(values: list[bytes]) -> tuple[list[int], list[AuditFault]]:
+        sizes.clear()
+        policy = CheckpointPolicy(
+            TRUSTED["CH"], {}, world.now + 2_000, stamp_roots=world.stamp_roots, newest_stamp_only=True
+        )
+        chain = CheckpointChain(PLACE, policy)
+        for offset, value in enumerate(values):
+            chain.receive(offset, value)
+        stamped = [each.checkpoint.size for each in chain.finish() if each.stamped_at is not None]
+        return stamped, [each.fault for each in chain.findings if each.fault is not AuditFault.COSIGNATURE_INVALID]
+
+    monkeypatch.setattr(checkpoint_verifier, "verify_checkpoint_stamp", count)
+    *before, last = list_values(world)
+    assert read_stamps([*before, last]) == ([12], [])
+    assert sizes == [12]
+    record = read_checkpoint_record(last)
+    wrong = replace(record, earlier=tuple(replace(each, time_stamp=b"none") for each in record.earlier))
+    assert read_stamps([*before, wrong.encode()]) == ([9], [AuditFault.TIME_STAMP_INVALID])
+    assert sizes == [12, 9]
 
 
 def test_without_witnesses_the_newest_covers() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from sharing.audit.block import LogPlace, add_blocks, read_block
 from sharing.audit.checkpoint import sign_checkpoint
-from sharing.audit.checkpoint_chain import CheckpointChain, CheckpointPolicy
+from sharing.audit.checkpoint_chain import CheckpointChain
 from sharing.audit.checkpoint_record import CheckpointRecord, read_checkpoint_record
+from sharing.audit.checkpoint_verifier import CheckpointPolicy
 from sharing.audit.compact_range import CompactRange
 from sharing.audit.findings import AuditFault
 from sharing.audit.log_head import EMPTY_LOG
@@ -119,7 +120,7 @@ def test_a_topic_made_again_begins_with_the_old_head() -> None:
     assert (report.records, report.witnessed) == (6, 6)
 
 
-def test_a_topic_made_again_and_a_log_that_begins_anew() -> None:
+def test_a_topic_made_again_and_a_log_that_begins_again() -> None:
     world = make_world()
     fresh = make_world(batches=5, entries=2)
     world.blocks = fresh.blocks
@@ -235,7 +236,7 @@ def test_a_log_is_time_stamped_until_a_block() -> None:
     assert report.findings == ()
     assert report.stamped_blocks == third.size == 9
     assert (report.stamped_since, report.stamped_at) == (first.signed_at + 2_000, third.signed_at + 2_000)
-    world.stamp_roots = ()  # who believes no service looks at no time stamp
+    world.stamp_roots = ()  # without a trusted service, no time stamp is checked
     assert world.verify().stamped_at is None
 
 
@@ -259,7 +260,7 @@ def test_a_time_stamp_of_another_checkpoint_or_service_or_an_old_one_is_named() 
         assert (finding.fault, finding.offset, finding.in_checkpoints) == (AuditFault.TIME_STAMP_INVALID, 1, True)
         assert says in finding.sentence
         assert report.stamped_blocks == 12, "the others count"
-    # A second time stamp that is none is found as well, although the first one counts.
+    # A second one that is not a time stamp is found as well, although the first one counts.
     world = make_world()
     stamp_checkpoints(world)
     record = read_checkpoint_record(world.records[-1][1])
@@ -270,7 +271,7 @@ def test_a_time_stamp_of_another_checkpoint_or_service_or_an_old_one_is_named() 
     ]
 
 
-def test_the_state_and_all_its_witnesses_write_history_anew_and_its_time_stamps_are_late() -> None:
+def test_the_state_and_all_its_witnesses_rewrite_history_and_its_time_stamps_are_late() -> None:
     """They sign everything after the first checkpoint again, under the old times; the service does not date back."""
     world = make_world()
     stamp_checkpoints(world, 0)
@@ -292,7 +293,7 @@ def test_blocks_without_a_time_stamp_are_named_once_a_log_has_had_some() -> None
     part = LogVerifier(PLACE, world.read_checkpoints(later=4 * DAY_MS)[0], to_end=False)
     for offset, value in world.blocks[:8]:
         part.receive(offset, value)
-    assert part.finish(world.now + 4 * DAY_MS).findings == (), "what comes behind a part may be stamped"
+    assert part.finish(world.now + 4 * DAY_MS).findings == (), "what comes after a part may be stamped"
     never = make_world()
     never.stamp_roots = [get_service().root]
     assert never.verify(later=4 * DAY_MS).findings == ()

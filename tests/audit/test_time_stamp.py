@@ -17,7 +17,8 @@ from sharing.audit.time_stamp import make_query, read_roots, verify_time_stamp
 from sharing.cli.audit.entry_words import list_not_proved, list_proved
 from sharing.cli.audit.time_stamps import fetch_time_stamp
 from sharing.errors import InfrastructureError, InputError, SettingsError
-from sharing.interop.entry_proofs import check_entry_proof, read_entry_proof
+from sharing.interop.entry_proof_file import read_entry_proof
+from sharing.interop.entry_proofs import check_entry_proof
 from sharing.interop.time_stamp_roots import read_time_stamp_roots
 from sharing.model.times import MINUTE_MS
 from sharing.settings import load_settings
@@ -112,8 +113,11 @@ def test_roots_are_read_from_a_file(service: LocalTsa, tmp_path: Path, monkeypat
     assert len(read_time_stamp_roots(load_settings(), service.root_file)) == 1
     monkeypatch.setenv("SHARING_TIME_STAMP_ROOTS", str(service.root_file))
     assert len(read_time_stamp_roots(load_settings())) == 1
-    for name, reason in (("missing", "cannot be read"), ("junk", "certificates in PEM form")):
-        (tmp_path / "junk").write_text("junk")
+    (tmp_path / "junk").write_text("junk")
+    for name, reason in (
+        ("missing", "missing: cannot be read"), ("junk", "junk is not a file with certificates in PEM form"),
+        ("/dev/zero", "zero: has more than"), (tmp_path, "cannot be read: Is a directory"),
+    ):  # fmt: skip
         with pytest.raises(InputError, match=reason):
             read_time_stamp_roots(load_settings(), tmp_path / name)
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sharing.audit.block import LogPlace
-from sharing.audit.checkpoint_chain import CheckpointChain, CheckpointPolicy
+from sharing.audit.checkpoint_chain import CheckpointChain
+from sharing.audit.checkpoint_verifier import CheckpointPolicy
 from sharing.audit.findings import AuditFault
 from sharing.audit.verification import LogReport, LogVerifier
 from sharing.model.times import HOUR_MS

@@ -20,7 +20,8 @@ from sharing.audit.compact_range import CompactRange
 from sharing.audit.cosignature import WITNESSES_DEFAULT
 from sharing.audit.log_head import EMPTY_LOG
 from sharing.audit.proofs import compute_inclusion_proof
-from sharing.interop.entry_proofs import EntryProof, check_entry_proof, read_entry_proof
+from sharing.interop.entry_proof_file import EntryProof, read_entry_proof
+from sharing.interop.entry_proofs import check_entry_proof
 from sharing.kafka.audit_index import _ENTRY_BYTES, _ROW_BYTES, FOLDER_NAME, LogIndex, _hash_id
 from sharing.serialization.codec import get_codec
 from sharing.sign.merkle_tree import hash_leaf

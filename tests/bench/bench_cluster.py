@@ -27,7 +27,8 @@ from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.broker import admin
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import FOREIGN_BATCH_BYTES_MAX, list_topics
+from sharing.topology.topic_kinds import FOREIGN_BATCH_BYTES_MAX
+from sharing.topology.topics import list_topics
 from tests.bench.names import PARTITIONS, STATE, STATES
 
 SESSION_S = 6

@@ -18,12 +18,13 @@ import cedarpy
 
 from sharing.law.authorities import list_sole_authorities
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
-from sharing.law.facts import FACTS, FactKind, FactScope, FactValue, PartialValue
+from sharing.law.fact_values import FactValue, PartialValue
+from sharing.law.facts import FACTS, FactKind, FactScope
 from sharing.law.filter import DisclosureFilter
 from sharing.model.countries import COUNTRIES
-from sharing.model.decision import Reason
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.model.indicator_record import WireRecord
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_utc_day
 from sharing.model.vocabulary import Effect, OffenceCode, Outcome, RelevanceKind
 from sharing.packs.library import find_law

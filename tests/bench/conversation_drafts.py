@@ -25,7 +25,8 @@ from typing import Any, Final
 from pydantic import SecretBytes
 
 from processors.conversation import batch_driver, conversation_processor
-from processors.conversation.batch_driver import BatchDriver, BatchWork, DriverResult
+from processors.conversation.batch_driver import BatchDriver
+from processors.conversation.batch_work import BatchWork, DriverResult
 from processors.conversation.conversation_processor import ConversationProcessor
 from processors.conversation.conversation_result import ConversationOutcome
 from processors.conversation.escalation_outbox import EscalationOutbox
@@ -48,7 +49,8 @@ from sharing.model.vocabulary import Outcome
 from sharing.packs.library import Law, find_law
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.serialization.codec import get_codec
-from sharing.topology.topics import DRAFTS, TopicScope
+from sharing.topology.topic_kinds import TopicScope
+from sharing.topology.topics import DRAFTS
 from sharing.trust.public_keys import KeyId
 from tests.bench.conversation_state import RecordedChangelog, open_store
 from tests.bench.figures import describe_machine, print_line

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from sharing.topology.topic_kinds import TopicScope
 from sharing.topology.topics import (
     CHECKPOINTS,
     DECISIONS,
     GATE_STATE,
     INDICATORS,
     OUTCOMES,
-    TopicScope,
     list_output_kinds,
     list_topics,
 )

@@ -12,7 +12,7 @@ from sharing.kafka.clients import client_properties, make_consumer
 from sharing.kafka.group_queries import open_group, query_committed
 
 POLL_S = 0.02
-LEADERS_S = 10.0
+LEADERS_S = 120.0
 WARM_SHARE = 0.2
 """Share of the records before the clock starts: processes start, join, compile, and fill their caches."""
 
@@ -97,16 +97,16 @@ class GroupObserver(Observer):
     """
 
     def __init__(self, bootstrap: str, group: str, topic: str) -> None:
-        self._asking = open_group(bootstrap, group)
-        partitions = self._asking.list_topics(topic, timeout=10).topics[topic].partitions
+        self._consumer = open_group(bootstrap, group)
+        partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
         self._places = [TopicPartition(topic, number) for number in partitions]
         self._base = 0
         self._base = self._count_when_ready()
 
     def count_records(self) -> int:
         """Return by how much the committed offsets have grown since the observer was created."""
-        return sum(query_committed(self._asking, self._places, 10).values()) - self._base
+        return sum(query_committed(self._consumer, self._places, 10).values()) - self._base
 
     def close(self) -> None:
         """Disconnect from the broker."""
-        self._asking.close()
+        self._consumer.close()

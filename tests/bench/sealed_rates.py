@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from sharing.seal.opening import MessageOpener
 from sharing.seal.own_records import open_own_record
-from sharing.topology.topics import DRAFTS, TopicScope
+from sharing.topology.topic_kinds import TopicScope
+from sharing.topology.topics import DRAFTS
 from tests.bench.bench_cluster import BenchCluster
 from tests.bench.engines import EngineRun, Engines
 from tests.bench.names import GATE_GROUP, SOURCE_TOPIC, STATE, STATES, list_output_topics

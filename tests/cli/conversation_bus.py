@@ -17,21 +17,15 @@ from typing import Any
 import pytest
 
 from sharing.conversation.asks import Officer
-from sharing.conversation.events import Effect
+from sharing.conversation.effects import Effect
 from sharing.conversation.received_events import ReceivedEffect
 from sharing.conversation.terms import Terms, hash_condition
 from sharing.conversation_state.entries import KeptConversation, encode_conversation, encode_received
 from sharing.conversation_state.item_keys import make_own_key, make_received_key
 from sharing.ids import make_item_id, make_quarantine_id
 from sharing.keystore.private_key_file import read_key_header
-from sharing.model.decision import (
-    Condition,
-    Decision,
-    PackReference,
-    RecipientDecision,
-    RecipientTerms,
-    RuleReference,
-)
+from sharing.model.decision import Decision, PackReference, RecipientDecision
+from sharing.model.recipient_terms import Condition, RecipientTerms, RuleReference
 from sharing.model.times import from_milliseconds
 from sharing.model.vocabulary import AuditLogName, Authority, ConditionKind, Outcome
 from sharing.model.vocabulary import Effect as RuleEffect

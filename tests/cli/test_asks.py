@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sharing.cli.shared.console import out
 from sharing.conversation.events import Claimed, PassedOn
 from sharing.conversation.received_events import OfferReceived
 from sharing.conversation.revision import Revision
@@ -356,6 +357,13 @@ def test_the_register_is_verified_where_its_keys_are_known(
     code, text = rule(ask.id, "o-17")
     assert (code, "officer o-17 was revoked at" in text) == (2, True), text
     assert len(read_records(ch.broker, RULINGS.topic("CH"), 2)) == 2
+
+
+def test_watching_ends_when_nobody_reads_it_any_more(ch: ConversationBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    item, _ = ch.publish(1, held("DE"))
+    monkeypatch.setattr(out, "is_closed", True)
+    assert ch.run("asks", "list", "--watch").code == 0
+    assert ch.run("items", "show", item, "--watch").code == 0
 
 
 def test_a_watched_list_shows_what_changes(ch: ConversationBus, monkeypatch: pytest.MonkeyPatch) -> None:

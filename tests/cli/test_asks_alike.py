@@ -10,13 +10,13 @@ import pytest
 
 from sharing.conversation.asks import Publisher
 from sharing.conversation.vocabulary import Answer, AskKind
-from sharing.model.decision import RuleReference
+from sharing.model.recipient_terms import RuleReference
 from sharing.model.vocabulary import Effect
 from sharing.rulings.ruling import Answering
 from tests.cli import conversation_bus
 from tests.cli.conftest import Call
 from tests.cli.conversation_bus import CONDITIONS, ConversationBus, open_conversation_bus
-from tests.conversation.people import AUTHOR, JUDGE, held, offered
+from tests.conversation.people import AUTHOR, JUDGE, held, offered, withheld
 
 OTHER_RULE = RuleReference("ch.other", "IMAC art. 1a", Effect.APPROVAL)
 
@@ -81,6 +81,24 @@ def test_all_alike_asks_are_answered_and_the_others_named_with_the_reason(
     assert all(isinstance(act, Answering) and len(act.asks) <= 2 for act in acts)
     left = {each["id"] for each in ch.run("asks", "list", "--json", "--no-law").json_lines}
     assert left == {barred.id, other_rule, unlike.id}
+
+
+def test_a_fact_that_a_feed_lacks_is_listed_once_and_supplied_for_all_its_items(ch: ConversationBus) -> None:
+    fact, other = "findings.serious_offence", "findings.dual_criminality"
+    asks = [
+        ch.publish(number, withheld("DE", fact), partition=number % 2)[1].find_ask(AskKind.SUPPLY_FACT).id
+        for number in (1, 2, 3, 4)
+    ]
+    (unlike,) = [ch.publish(5, withheld("DE", fact, other))[1].find_ask(AskKind.SUPPLY_FACT).id]
+    shown = ch.run("asks", "list").out
+    assert (shown.count("supply the facts"), "(4 alike)" in shown) == (2, True), shown
+    with ch.working():
+        supplied = ch.rule(
+            "asks", "answer", asks[0], "SUPPLIED", "--fact", f"{fact}=YES", "--alike", "--json", wait="30"
+        )
+    outcome = supplied.json_document
+    assert (supplied.code, set(outcome["answered"]), outcome["not_answered"]) == (0, set(asks), []), supplied
+    assert [each["id"] for each in ch.run("asks", "list", "--json", "--no-law").json_lines] == [unlike]
 
 
 def test_without_a_worker_the_alike_asks_wait_and_that_is_said(ch: ConversationBus) -> None:

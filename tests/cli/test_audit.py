@@ -156,6 +156,11 @@ def test_a_notice_is_proved_to_somebody_without_a_broker_and_without_keys(
     assert document["root"].replace(" ", "") == exchange.ch.pin.fingerprint
     shown = call("audit", "check-proof", exchange.proof, "--trust-file", exchange.trust_file)
     assert f"CH signed this notice to DE: {exchange.ids[0]}" in shown.out
+    assert "It proves:" in shown.out
+    assert "CH signed this notice to DE with the gate key" in document["proves"][0]
+    assert "DE states that it had this message" in document["proves"][1]
+    assert "It does not prove:" in shown.out
+    assert any("signed even if it is then aborted" in each for each in document["does_not_prove"])
     assert VALUE in shown.out
 
 
@@ -271,6 +276,19 @@ def test_without_the_pinned_roots_nothing_is_proved(
 
 def test_a_proof_holds_after_the_keys_have_ended(exchange: Exchange) -> None:
     assert check(exchange, exchange.data, now=read_now() + 400 * DAY).envelope.id == exchange.ids[0]
+
+
+def test_a_content_is_compared_with_decisions_only(call: Call, exchange: Exchange, tmp_path: Path) -> None:
+    content = tmp_path / "item.avro"
+    content.write_bytes(get_codec("indicator").header)
+    refused = call("audit", "check-proof", exchange.proof, "--content", content)
+    assert (refused.code, refused.out) == (2, "")
+    assert "is a proof of a message, which shows its content" in refused.error
+    junk = tmp_path / "junk"
+    junk.write_bytes(b"junk")
+    refused = call("audit", "check-proof", junk, "--content", content)
+    assert (refused.code, refused.out) == (1, "")
+    assert "is not a file that `sharing audit prove` has written" in refused.error
 
 
 @pytest.mark.parametrize(

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from copy import copy
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sharing.audit.checkpoint_record import read_checkpoint_record
+from sharing.audit.block import LogPlace
+from sharing.audit.checkpoint_record import EarlierCheckpoint, read_checkpoint_record
+from sharing.audit.signed_note import NoteSignature
 from sharing.kafka.audit_index import LogIndex
 from sharing.kafka.audit_reader import AuditSource
 from sharing.kafka.key_partition import find_partition
 from sharing.kafka.topic_range import TopicRange
+from sharing.keystore.pin_file import make_pinned_root, write_pins
+from sharing.model.countries import STATES as STATE_CODES
 from sharing.model.times import format_time
+from sharing.model.vocabulary import AuditLogName
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS, DIRECTORY
-from tests.audit.audit_fixtures import World, make_id, stamp_checkpoints
+from tests.audit.audit_fixtures import World, make_id
 from tests.audit.audited_bus import STATES, AuditedBus, prepare_audited_bus
 from tests.audit.clock_tsa import ClockTsa, get_service
 from tests.audit.local_tsa import LocalTsa
 from tests.cli.conftest import Call
 from tests.kafka.topic_io import write_records
+from tests.trust.trust_fixtures import NOW
 
 BATCHES, ENTRIES = 6, 4
 ITEM = make_id(0)
@@ -32,19 +39,29 @@ PARTITION = find_partition(ITEM.encode(), 2)
 """All items of a partition are in its log; the tests look for the one whose id leads there."""
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditedBus]:
+@contextmanager
+def open_bus(folder: Path) -> Iterator[AuditedBus]:
     with EmbeddedBroker() as broker:
         broker.create_topics([kind.topic("CH") for kind in (DECISIONS, ACTS, CHECKPOINTS)], 2)
         broker.create_topics([DIRECTORY.topic(state) for state in STATES], 1)
-        yield prepare_audited_bus(broker, tmp_path_factory.mktemp("log"), PARTITION, BATCHES, ENTRIES)
+        yield prepare_audited_bus(broker, folder, PARTITION, BATCHES, ENTRIES)
+
+
+def configure(bus: AuditedBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARING_BOOTSTRAP", bus.broker.bootstrap)
+    monkeypatch.setenv("SHARING_TRUST_FILE", str(bus.trust_file))
+    monkeypatch.setenv("SHARING_STATE", "CH")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditedBus]:
+    with open_bus(tmp_path_factory.mktemp("log")) as bus:
+        yield bus
 
 
 @pytest.fixture
 def bus(prepared: AuditedBus, monkeypatch: pytest.MonkeyPatch) -> AuditedBus:
-    monkeypatch.setenv("SHARING_BOOTSTRAP", prepared.broker.bootstrap)
-    monkeypatch.setenv("SHARING_TRUST_FILE", str(prepared.trust_file))
-    monkeypatch.setenv("SHARING_STATE", "CH")
+    configure(prepared, monkeypatch)
     return prepared
 
 
@@ -65,6 +82,8 @@ def test_an_untouched_log_is_verified_and_witnessed(call: Call, bus: AuditedBus)
 
 
 def test_a_part_of_it(call: Call, bus: AuditedBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = call("audit", "verify", "--partition", str(1 - PARTITION))
+    assert (empty.code, empty.out.strip()) == (0, "0 records, 0 witnessed: there is nothing to verify")
     other = call("audit", "verify", "--partition", str(1 - PARTITION), "--json")
     assert (other.code, other.json_document["records"]) == (0, 0)
     opened = []
@@ -80,6 +99,12 @@ def test_a_part_of_it(call: Call, bus: AuditedBus, monkeypatch: pytest.MonkeyPat
     assert (DECISIONS.topic("CH"), (1_772_366_400_000, 1_772_370_000_000)) in opened
     assert call("audit", "verify", "--since", times[1], "--until", times[0]).error.startswith("--since must be earlier")
     assert call("audit", "verify", "--since", "yesterday").code == 2
+
+
+def test_a_partition_that_does_not_exist_is_not_called_complete(call: Call, bus: AuditedBus) -> None:
+    result = call("audit", "verify", "--partition", "7")
+    assert (result.code, result.out) == (2, "")
+    assert "has no partition 7: it has 2, from 0 on" in result.error
 
 
 def test_without_pins_nothing_is_witnessed(
@@ -118,6 +143,13 @@ def test_a_checkpoint_that_was_seen_elsewhere(call: Call, bus: AuditedBus, tmp_p
     assert "was last sure in full with 3 blocks" in shown.out
     forked.write_bytes(b"nothing")
     assert call("audit", "verify", "--checkpoint", forked).code == 2
+    foreign = World(LogPlace("DE", AuditLogName.DECISIONS, PARTITION))
+    foreign.add_batch(1)
+    forked.write_bytes(foreign.make_checkpoint().checkpoint.note.to_bytes())
+    for options in ((forked,), (good, "--partition", "0" if PARTITION else "1")):
+        result = call("audit", "verify", "--checkpoint", *options)
+        assert (result.code, result.out) == (2, "")
+        assert "a log that is not verified here" in result.error
     assert "cannot be read" in call("audit", "verify", "--checkpoint", tmp_path / "missing").error
 
 
@@ -146,7 +178,16 @@ def test_a_decision_is_proved_and_checked_on_a_machine_with_nothing_else(
     assert call("audit", "check-proof", altered, "--trust-file", bus.trust_file).code == 1
     strict = call("audit", "check-proof", proof, "--trust-file", bus.trust_file, "--witnesses", "3")
     assert strict.code == 1
-    assert "Not enough other States have cosigned" in strict.out
+    assert "not witnessed" in strict.out
+    assert "only DE and FR cosigned. CH could have shown others another history" in strict.out
+    lost = call("audit", "check-proof", proof, "--trust-file", tmp_path / "lost.yaml")
+    assert (lost.code, lost.out) == (2, "")
+    assert "lost.yaml cannot be read" in lost.error
+    only_own = tmp_path / "own.yaml"
+    write_pins(only_own, {"CH": make_pinned_root(bus.states["CH"].pin, NOW)})
+    alone = call("audit", "check-proof", proof, "--trust-file", only_own, "--json")
+    assert alone.code == 1
+    assert alone.json_document["does_not_prove"][0].startswith("That another State has seen it: no cosignature counts")
     folder = tmp_path / "signatures"
     commands = call("audit", "check-proof", proof, "--trust-file", bus.trust_file, "--openssl", folder, "--json")
     digests = [each for each in commands.json_document["openssl"] if each.startswith("openssl dgst")]
@@ -160,6 +201,11 @@ def test_an_act_and_what_is_not_there(call: Call, bus: AuditedBus, tmp_path: Pat
     assert "act about 018f3c1e-7b1a-7c3d-8e2f-000000000000, witnessed at" in made.out
     missing = call("audit", "prove", "item-x", "--of", "act", "--output", tmp_path / "x")
     assert (missing.code, missing.error) == (2, "CH has no entry about 'item-x' in its log of acts")
+    neither = call("audit", "prove", "item-x", "--output", tmp_path / "x")
+    assert neither.code == 2
+    assert neither.error.startswith(
+        "CH has no entry about 'item-x' in its log of decisions, and no message is proved: SHARING_KEY_FOLDER"
+    )
     second = call("audit", "prove", ITEM, "--which", "2", "--output", tmp_path / "x")
     assert "there are 1 entries" in second.error
     assert call("audit", "prove", ITEM, "--which", "1", "--output", tmp_path / "y").code == 0
@@ -210,16 +256,12 @@ def test_a_proof_gets_a_time_stamp_where_a_service_is_configured(
 def test_time_stamps_in_the_topic_are_verified_and_go_into_proofs(
     call: Call, bus: AuditedBus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    world, service, roots = copy(bus.acts), get_service(), tmp_path / "roots.pem"
-    roots.write_bytes(service.root.public_bytes(Encoding.PEM))
-    world.records = list(world.records)
-    stamp_checkpoints(world)
-    newest = read_checkpoint_record(world.records[-1][1])
-    write_records(
-        bus.broker, CHECKPOINTS.topic("CH"), [newest.encode()], key=newest.checkpoint.origin.encode(),
-        partition=PARTITION,
-    )  # fmt: skip
-    (stamped,) = (each.checkpoint for each in newest.earlier)
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(get_service().root.public_bytes(Encoding.PEM))
+    (stamped,) = (each.checkpoint for each in bus.stamp(bus.acts).earlier)
+    unnamed = call("audit", "verify")
+    assert unnamed.code == 0, unnamed
+    assert "checkpoints with time stamps that are not verified: 1;" in unnamed.err
     at = format_time((stamped.signed_at + 2_000) // 1_000 * 1_000)
     shown = call("audit", "verify", "--time-stamp-roots", roots)
     assert shown.code == 0, shown
@@ -239,3 +281,50 @@ def test_time_stamps_in_the_topic_are_verified_and_go_into_proofs(
     refused = call("audit", "verify", "--json")
     assert refused.code == 1
     assert {finding["kind"] for finding in refused.json_document["findings"]} == {"TIME_STAMP_INVALID"}
+
+
+def test_false_signatures_in_the_topic_do_not_stop_a_proof(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with open_bus(tmp_path / "bus") as bus:
+        configure(bus, monkeypatch)
+        record = read_checkpoint_record(bus.decisions.records[1][1])
+        (cosigned,) = (each.checkpoint for each in record.earlier)
+        own, *_ = cosigned.note.signatures
+        names = [f"{state.lower()}.sharing/witness" for state in sorted(STATE_CODES)[:40] if state != "CH"]
+        false = [replace(each, value=bytes(len(each.value))) for each in cosigned.note.signatures[1:]] + [
+            NoteSignature(name, b"none", bytes(72)) for name in names
+        ]
+        for start in range(0, len(false), 20):
+            note = replace(cosigned.note, signatures=(own, *false[start : start + 20]))
+            made = replace(record, earlier=(EarlierCheckpoint(replace(cosigned, note=note)),))
+            key = cosigned.origin.encode()
+            write_records(bus.broker, CHECKPOINTS.topic("CH"), [made.encode()], key=key, partition=PARTITION)
+        assert call("audit", "verify").code == 1
+        proof = tmp_path / "proof"
+        result = call("audit", "prove", ITEM, "--output", proof)
+        assert result.code == 0, result
+        checked = call("audit", "check-proof", proof, "--json")
+        assert (checked.code, sorted(checked.json_document["cosigned_by"])) == (0, ["DE", "FR"])
+        assert checked.json_document["not_counted"] == {}
+
+
+def test_what_is_before_the_place_where_a_log_is_broken_is_still_proved(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with open_bus(tmp_path / "bus") as bus:
+        configure(bus, monkeypatch)
+        again = [bus.decisions.blocks[0][1]]
+        write_records(bus.broker, DECISIONS.topic("CH"), again, partition=PARTITION)
+        assert call("audit", "verify", "--json").json_document["findings"][0]["kind"] == "REPEATED"
+        proof = tmp_path / "proof"
+        made = call("audit", "prove", ITEM, "--output", proof)
+        assert made.code == 0, made
+        assert "the log is not in order there" in made.err
+        assert "what comes after it was not searched" in made.err
+        assert call("audit", "check-proof", proof).code == 0
+        for options in (("item-x",), (ITEM, "--which", "2")):
+            refused = call("audit", "prove", *options, "--of", "decision", "--output", tmp_path / "x")
+            assert (refused.code, refused.out) == (3, "")
+            assert "the log is not in order there" in refused.error
+        assert not (tmp_path / "x").exists()

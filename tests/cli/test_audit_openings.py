@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretBytes
 
 from sharing.audit.origins import format_origin
-from sharing.interop.entry_proofs import read_entry_proof
+from sharing.interop.entry_proof_file import read_entry_proof
 from sharing.model.indicator import Indicator
 from sharing.seal.day_secret import SECRET_KEY_PREFIX, wrap_day_secret
 from sharing.seal.own_records import OwnRecordSealer

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretBytes
 
+from processors.audit.witness_state import OwnCheckpoints
 from processors.exactly_once.state_entries import encode_entry
 from sharing.audit.block import LogPlace
 from sharing.audit.checkpoint import sign_checkpoint
@@ -238,3 +239,25 @@ def test_what_was_seen_of_other_logs_is_listed_and_a_fork_is_an_error(ch: Conver
     assert forked.code == 1
     assert [note.encode() for note in forked.json_lines[0]["evidence"]] == notes
     assert "FORKED" in ch.run("audit", "witnessed").out
+
+
+def test_of_own_logs_it_is_listed_how_far_they_are_time_stamped(ch: ConversationBus) -> None:
+    topic = CONVERSATIONS.topic("CH")
+    signed = {
+        (state, partition): sign_checkpoint(
+            LogPlace(state, AuditLogName.ACTS, partition), 7, bytes(32), now_ms(), make_signer("gate")
+        ).note
+        for state, partition in (("CH", 0), ("CH", 1), ("DE", 1))
+    }
+    for (state, partition), note in signed.items():
+        seen = encode_entry("witnessed_log", WitnessedLog((note.to_bytes(),), 3).to_fields())
+        key = f"audit/seen/{state.lower()}.sharing/acts/{partition}".encode()
+        ch.write(topic, [seen], key=key, partition=partition)
+    written_at = 1_772_366_400_000
+    own = OwnCheckpoints().add_checkpoint(b"", signed["CH", 0], 1).add_time_stamp(signed["CH", 0].text, written_at)
+    ch.write(topic, [encode_entry("own_checkpoints", own.to_fields())], key=b"audit/own/acts", partition=0)
+    first, second, foreign = ch.run("audit", "witnessed", "--json").json_lines
+    assert (first["stamped_blocks"], first["stamp_written_at"]) == (7, "2026-03-01T12:00:00.000Z")
+    assert (second["stamped_blocks"], second["stamp_written_at"], foreign["stamped_blocks"]) == (None, None, None)
+    shown = ch.run("audit", "witnessed").out.splitlines()
+    assert [line.split("\t")[4] for line in shown[1:]] == ["until block 7, 2026-03-01T12:00:00.000Z", "never", "-"]

@@ -238,6 +238,16 @@ def test_a_pack_out_of_date(
     assert finding["remedy"].startswith(remedy)
 
 
+def test_the_age_of_a_pack_that_the_state_does_not_apply_is_not_its_concern(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert get_finding(call("doctor", "--json"), "pack nl.yaml")["warning"]
+    monkeypatch.setenv("SHARING_STATE", "CH")
+    assert not get_finding(call("doctor", "--json"), "pack nl.yaml")["warning"]
+    monkeypatch.setenv("SHARING_STATE", "NL")
+    assert get_finding(call("doctor", "--json"), "pack nl.yaml")["warning"]
+
+
 @pytest.mark.parametrize(
     ("text", "detail"),
     [

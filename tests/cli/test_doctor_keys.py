@@ -56,6 +56,15 @@ def test_in_plain_mode_there_is_nothing_to_examine(empty_folder: Path) -> None:
     assert examine("pins") == examine("memory") == examine("private keys") == []
 
 
+def test_the_key_folder_of_another_state(ch: KeyCeremony, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARING_STATE", "DE")
+    ok, _, sentence = get_finding("keys")
+    assert (ok, "is the key folder of CH, and SHARING_STATE is DE; correct" in sentence) == (False, True)
+    assert examine("private keys") == []
+    monkeypatch.setenv("SHARING_STATE", "CH")
+    assert get_finding("keys")[0]
+
+
 def test_a_healthy_worker(call: Call, ch: KeyCeremony) -> None:
     expected = {
         "keys": "CH: root until ",
@@ -173,7 +182,8 @@ def test_a_damaged_folder_or_trust_file(ch: KeyCeremony) -> None:
     trust.write_text(text.replace("DE", "XX"))
     assert get_finding("pins")[0] is False
     trust.unlink()
-    assert "pins no root" in get_finding("pins")[2]
+    ok, _, sentence = get_finding("pins")
+    assert (ok, "is not there, and pins no root: a worker does not start" in sentence) == (False, True)
 
 
 def test_a_pin_of_the_own_state_that_is_another_root(call: Call, ch: KeyCeremony) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -156,11 +157,58 @@ def test_a_closed_pipe_is_not_an_error() -> None:
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("form", [(), ("--quiet",), ("--json",)])
+def test_a_closed_pipe_does_not_hide_what_was_found(empty_folder: Path, form: tuple[str, ...]) -> None:
+    """`sharing publish … | head` ends as it does without `head`: a line was refused."""
+    (empty_folder / "items.jsonl").write_text('{"type": "domain-name"}\n')
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        command = [*ENTRY, "publish", "items.jsonl", "--state", "CH", "--agency", "x", "--dry-run", *form]
+        result = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=SECONDS, check=False)
+    assert result.returncode == 1
+    assert b"bug" not in result.stderr
+    assert b"Exception ignored" not in result.stderr
+
+
 def test_the_gate_names_missing_settings(call: Call) -> None:
     result = call("gate", "--bootstrap", "127.0.0.1:1")
     assert result.code == 2
     assert "no State is configured: give --state CH, or set SHARING_STATE" in result.error
     assert call("gate", "--state", "CH").code == 2  # no broker is configured
+
+
+def test_a_command_of_a_group_that_lacks_a_package_is_named_with_its_group(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sharing.cli.law.lint", None)
+    result = call("law", "lint")
+    assert result.code == 2
+    assert result.error.startswith("`sharing law lint` needs the package sharing.cli.law.lint, which is not installed")
+
+
+def test_an_interrupt_before_a_command_has_begun_says_that_nothing_was_done(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(sys.modules["sharing.cli.lazy_group"], "import_module", interrupt)
+    result = call("publish", "items.jsonl")
+    assert (result.code, result.out) == (130, "")
+    assert result.err == "interrupted before `sharing publish` has begun: nothing was done\n"
+
+
+def test_an_interrupt_while_the_program_is_loaded_is_no_traceback() -> None:
+    code = (
+        "import builtins, os, signal, sys\nload = builtins.__import__\n"
+        "def interrupt(name, *rest):\n    if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return load(name, *rest)\n"
+        "from sharing.__main__ import main\nbuiltins.__import__ = interrupt\nmain()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=SECONDS, check=False)
+    assert (result.returncode, result.stdout) == (130, b"")
+    assert result.stderr == b"interrupted before the command has begun: nothing was done\n"
 
 
 def test_a_command_is_found_when_its_package_was_imported_without_a_spec(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ def test_help_names_values_as_the_documentation_does(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         ("demo --broker rabbit", "--broker rabbit: must be one of embedded, kafka"),
         ("asks answer 1 YES --as o --key k", "ANSWER YES: must be one of APPROVED, REFUSED, ACCEPTED, "),
@@ -123,8 +123,10 @@ def test_help_names_values_as_the_documentation_does(call: Call) -> None:
         ("audit verify --partition 0,x", "--partition 0,x: must be a whole number, at least 0"),
     ],
 )
-def test_what_is_no_number_or_word_of_a_list_is_refused_in_one_sentence(call: Call, command: str, said: str) -> None:
+def test_a_value_that_is_not_an_allowed_number_or_word_is_refused_in_one_sentence(
+    call: Call, command: str, message: str
+) -> None:
     result = call(*command.split())
     assert (result.code, result.out) == (2, "")
-    assert result.error.startswith(said)
+    assert result.error.startswith(message)
     assert result.err.count("\n") == 1

@@ -18,7 +18,7 @@ from sharing.ids import make_ask_id
 from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.keystore.private_key import PrivateKey, generate_key
 from sharing.keystore.private_key_file import write_private_key
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import DAY_MS, from_milliseconds
 from sharing.model.vocabulary import MessageKind, NoticeKind, Urgency
 from sharing.rulings.ruling import Answering, compute_conditions_hash

@@ -11,7 +11,8 @@ import pytest
 from sharing.keystore import pruning
 from sharing.keystore.pruning import WRAPPED_DAYS
 from sharing.model.times import DAY_MS
-from sharing.topology.topics import COMPACTION_LAG_MAX_MS, DRAFTS, EXCHANGE_RETENTION_MS
+from sharing.topology.topic_kinds import COMPACTION_LAG_MAX_MS
+from sharing.topology.topics import DRAFTS, EXCHANGE_RETENTION_MS
 from sharing.trust.key_statement import KEEP_ENDED_DAYS
 from sharing.trust.public_keys import KeyRole
 from tests.cli.conftest import Call
@@ -258,3 +259,10 @@ def test_a_key_in_a_token_is_destroyed_in_the_token(
     assert "but it is in the token 'CH keys': give --token" in kept[desk["key"]]
     assert ("desk", desk["key"]) in list_destroyed(issued, "--token", token.address)
     assert destroyed == ["False"], "it was not there any more"
+
+
+def test_a_folder_without_private_keys_is_named(call: Call, empty_folder: Path) -> None:
+    ceremony = make_ceremony(call, empty_folder / "new")
+    result = ceremony.run("prune", signers=())
+    assert (result.code, result.out) == (0, "")
+    assert "there are no private keys in the key folder" in result.err

@@ -160,7 +160,7 @@ def test_wrong_use_is_refused(call: Call, empty_folder: Path) -> None:
         (2, "--since is in the future", ("--since", future, *own)),
         (2, "--until is in the future", ("--since", past, "--until", future, *own)),
         (2, "--until must be later than --since", ("--since", past, "--until", past, *own)),
-        (2, "--since must be a time with a zone", ("--since", "yesterday", *own)),
+        (2, "--since yesterday: must be a time with a zone", ("--since", "yesterday", *own)),
         (2, "--since is before 1970", ("--since", "1960-01-01T00:00:00Z", *own)),
         (3, "no broker answers at 127.0.0.1:1", ("--since", past, *own)),
     ):

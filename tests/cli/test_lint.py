@@ -176,7 +176,7 @@ def test_the_day_of_expiry_can_be_given(call: Call, packs: Path) -> None:
         document = call("law", "lint", "--packs", packs, "--at", day, "--json").json_document
         assert [finding["code"] for finding in findings_in_pack(document)] == codes
     result = call("law", "lint", "--packs", packs, "--at", "July")
-    assert (result.code, "--at must be a day, such as 2026-03-01" in result.error) == (2, True)
+    assert (result.code, "--at July: must be a day, such as 2026-03-01" in result.error) == (2, True)
 
 
 def test_a_state_without_a_pack_is_an_error(call: Call, packs: Path) -> None:

@@ -22,7 +22,7 @@ from sharing.kafka.acl_admin import apply_acls, inspect_acls
 from sharing.kafka.clients import client_properties, make_admin, make_consumer, make_producer
 from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.topology.acls import OPERATOR, Principal, list_acl_rules, parse_principal
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 from tests.cli.conftest import Call
 
 SECONDS = 20.0
@@ -197,3 +197,8 @@ def test_a_wrong_party_is_refused(call: Call, party: str, message: str) -> None:
     result = call("partners", "revoke", party, "--bootstrap", "127.0.0.1:1")
     assert result.code == 2
     assert message in result.error
+
+
+def test_without_a_broker_it_says_so(call: Call) -> None:
+    result = call("partners", "revoke", "DE", "--bootstrap", "127.0.0.1:1")
+    assert (result.code, result.error.startswith("no broker answers at 127.0.0.1:1 within 5 s")) == (3, True)

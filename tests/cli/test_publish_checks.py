@@ -8,14 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sharing._bulk_publisher import BulkPublisher
 from sharing.cli.publish import own_versions
 from sharing.cli.publish.dry_run import Predictor
+from sharing.cli.publish.held_signals import HeldSignals
+from sharing.cli.publish.publishing import ItemFates
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.outcomes.outcome import QuarantinedOutcome
 from sharing.serialization.encoded_indicator import EncodedIndicator
@@ -27,6 +32,7 @@ from tests.cli.test_publish import CH, ITEM, is_accounted_for, make_items, read_
 from tests.kafka.topic_io import write_records
 from tests.outcomes.outcome_fixtures import TOLD, make_block, make_tag
 
+COMMAND = import_module("sharing.cli.publish")
 FIRST_PASS = import_module("sharing.cli.publish.first_pass")
 ID = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 OTHER_ID = "018f3c1e-7b1a-7c3d-8e2f-0123456789ac"
@@ -129,6 +135,89 @@ def test_a_signal_while_the_report_is_made_does_not_lose_it(
     assert len(read_published_values(announced)) == 4
 
 
+def test_a_signal_while_the_report_is_printed_does_not_cut_it(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iterate = ItemFates.iterate_ids
+
+    def interrupt(fates: ItemFates) -> Iterator[str]:
+        for identity in iterate(fates):
+            if identity == ID:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield identity
+
+    monkeypatch.setattr(ItemFates, "iterate_ids", interrupt)
+    items = [{**ITEM, "id": ID}, {**ITEM, "id": OTHER_ID}]
+    result = call("publish", write_lines("items.jsonl", *items), *CH, "--json")
+    assert (result.code, result.json_document["ids"]) == (128 + signal.SIGTERM, [ID, OTHER_ID])
+    assert is_accounted_for(result.json_document)
+
+
+def test_a_signal_while_a_load_is_closed_does_not_lose_the_report(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = BulkPublisher.close
+
+    def interrupt(publisher: BulkPublisher) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        close(publisher)
+
+    monkeypatch.setattr(BulkPublisher, "close", interrupt)
+    file = write_lines("items.jsonl", *make_items(4))
+    result = call("publish", file, *CH, "--receipt", "load.receipt", "--json")
+    assert (result.code, result.json_document["published"]) == (128 + signal.SIGINT, 4)
+    assert "interrupted: 4 confirmed, 0 not confirmed; continue with --resume load.receipt" in result.err
+
+
+@pytest.mark.parametrize("step", ["find_law", "read_directory", "send_items"])
+def test_a_signal_before_anything_is_sent_is_reported(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    function = getattr(COMMAND, step)
+
+    def interrupt(*arguments: Any, **named: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(COMMAND, step, interrupt)
+    result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--json")
+    assert (result.code, result.out) == (128 + signal.SIGINT, "")
+    assert "interrupted: 0 confirmed; this run has published nothing" in result.err
+    assert read_published_values(announced) == []
+
+
+def test_a_kept_signal_ends_what_may_be_ended_and_a_second_one_ends_anything() -> None:
+    earlier = signal.getsignal(signal.SIGINT)
+    with HeldSignals() as held:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert held.has_kept
+        with pytest.raises(SystemExit), held.released():
+            pytest.fail("a kept signal ends the block at its beginning")
+        with pytest.raises(SystemExit) as ended, held.released():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert ended.value.code == 128 + signal.SIGTERM
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(SystemExit):
+            os.kill(os.getpid(), signal.SIGINT)
+        kept = held.take()
+        assert kept is not None
+        assert (kept.code, held.take()) == (128 + signal.SIGTERM, None)
+    assert signal.getsignal(signal.SIGINT) is earlier
+
+
+def test_an_exception_in_place_of_the_signal_is_not_taken_for_a_bug() -> None:
+    def call_back() -> None:
+        with suppress(SystemExit):
+            os.kill(os.getpid(), signal.SIGINT)
+        raise SystemError("a C library has replaced it")
+
+    with HeldSignals() as held:
+        with pytest.raises(SystemExit), held.released():
+            call_back()
+        with pytest.raises(SystemError), HeldSignals().released():
+            raise SystemError("a fault of its own")
+
+
 def test_a_limit_of_the_size_of_files_is_named_with_the_remedy(announced: EmbeddedBroker) -> None:
     """As on a full disk, nothing is published, and one sentence says what to do."""
     file = write_lines("items.jsonl", *make_items(2_000))
@@ -139,7 +228,8 @@ def test_a_limit_of_the_size_of_files_is_named_with_the_remedy(announced: Embedd
     )  # fmt: skip
     assert (result.returncode, result.stdout) == (3, b"")
     (line,) = (line for line in result.stderr.decode().splitlines() if line.startswith("error: "))
-    assert "(File too large); free some space, or set TMPDIR to another folder; nothing was published" in line
+    assert line.endswith("(File too large); free some space, or set TMPDIR to another folder")
+    assert b"0 confirmed; this run has published nothing" in result.stderr
     assert read_published_values(announced) == []
 
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sharing._bulk_publisher import BulkPublisher
 from sharing.cli.publish import loading
+from sharing.cli.publish.loading import SendableItem
 from sharing.cli.publish.receipt import Receipt
 from sharing.errors import InfrastructureError
 from sharing.kafka.topic_admin import apply_topics
@@ -31,6 +33,8 @@ from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from sharing._publisher_records import PreparedRecord
+    from sharing.serialization.encoded_indicator import EncodedIndicator
     from sharing.testing.broker.secure_kafka import SecureKafka
 
 pytestmark = pytest.mark.kafka
@@ -107,6 +111,16 @@ def test_a_receipt_says_what_became_of_each_line(agency: Agency, empty_folder: P
     assert len(read_receipt(receipt, "ENDED")) == 1
 
 
+def test_a_file_whose_name_is_no_text_has_a_receipt(agency: Agency, empty_folder: Path) -> None:
+    receipt = empty_folder / "r.jsonl"
+    good, bad = make_items(1)[0], {**ITEM, "form": "LETTER"}
+    name = write_lines(os.fsdecode(b"f\xff.jsonl"), good, bad)
+    assert agency.publish(name, "--receipt", receipt).code == 1
+    again = agency.publish(name, "--resume", receipt, "--json")
+    assert (again.code, again.json_document["published_earlier"]) == (1, 1)
+    assert [line["file"] for line in read_receipt(receipt, "REFUSED")] == [str(name)]
+
+
 def test_the_corrected_file_sends_only_what_is_missing(agency: Agency, empty_folder: Path) -> None:
     receipt = empty_folder / "r.jsonl"
     items = make_items(5)
@@ -142,7 +156,7 @@ def test_what_was_published_and_not_written_down_is_not_published_again(
 
     def die(receipt: Receipt) -> None:
         if receipt.content.recorded == 6:
-            pending = "".join(f"{line}\n" for line in receipt._pending)
+            pending = "".join(receipt._pending)
             with receipt.path.open("a") as file:
                 file.write(pending[:written])
             raise SystemExit(137)
@@ -200,10 +214,10 @@ def test_a_broker_that_refuses_ends_the_run_with_a_report(
     receipt = empty_folder / "r.jsonl"
     commit = loading.BulkLoad._send_batch
 
-    def refuse(load: loading.BulkLoad, batch: list[loading.SendableItem]) -> None:
+    def refuse(load: loading.BulkLoad, first: SendableItem, following: Iterator[SendableItem]) -> None:
         if load._receipt.content.recorded:
             raise InfrastructureError("the broker does not commit")
-        commit(load, batch)
+        commit(load, first, following)
 
     monkeypatch.setattr(loading.BulkLoad, "_send_batch", refuse)
     result = agency.publish(write_lines("i.jsonl", *make_items(5)), "--receipt", receipt, "--json")
@@ -214,6 +228,31 @@ def test_a_broker_that_refuses_ends_the_run_with_a_report(
         f"the broker did not confirm it; continue with --resume {receipt}"
     )
     assert "ended early: 3 confirmed, 2 not confirmed; continue with --resume" in result.err
+
+
+def test_what_ends_the_making_of_records_leaves_nothing_of_their_batch(
+    agency: Agency, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first records of a batch are on their way while the next are made; the seal key may end meanwhile."""
+    prepare = BulkPublisher.prepare_record
+    prepared: list[str] = []
+
+    def end(publisher: BulkPublisher, item: EncodedIndicator) -> PreparedRecord:
+        if len(prepared) == 5:
+            raise InfrastructureError("the seal key has ended")
+        prepared.append(item.id)
+        return prepare(publisher, item)
+
+    receipt = empty_folder / "r.jsonl"
+    file = write_lines("i.jsonl", *make_items(7))
+    with monkeypatch.context() as patch:
+        patch.setattr(BulkPublisher, "prepare_record", end)
+        result = agency.publish(file, "--receipt", receipt, "--json")
+    assert (result.code, result.json_document["published"], result.error) == (3, 3, "the seal key has ended")
+    assert (len(agency.read_published()), len(read_receipt(receipt))) == (3, 3)
+    resumed = agency.publish(file, "--resume", receipt, "--json")
+    assert (resumed.code, resumed.json_document["published"]) == (0, 7)
+    assert sorted(agency.read_published()) == sorted(list_keys(receipt))
 
 
 def test_wrong_receipts_are_refused(agency: Agency, empty_folder: Path) -> None:
@@ -288,7 +327,7 @@ def test_an_agency_may_load_behind_access_control(
     assert not Path("other.jsonl").exists()
 
 
-LINES = int(os.environ.get("KILLED_LOAD_LINES", "20000"))
+LINES = int(os.environ.get("KILLED_LOAD_LINES", "30000"))
 """How long the load is. `make killed-load` takes 200,000."""
 
 WAIT_S = 150.0 + LINES / 200

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +22,7 @@ from tests.cli.conftest import Call
 from tests.cli.test_publish import CH, ITEM, make_items, write_lines
 from tests.kafka.topic_io import read_records, write_records
 from tests.outcomes.outcome_fixtures import NOW_MS, TOLD, make_block, make_group, make_tag
+from tests.support.waiting import TIMEOUT_S
 
 COMMAND = import_module("sharing.cli.publish")
 SHOWING = import_module("sharing.cli.items.outcomes")
@@ -282,6 +286,16 @@ def test_watching_prints_what_is_said_later(call: Call, gate: FakeGate, monkeypa
     result = show(call, ID, "--agency", "fedpol", "--watch", "--json")
     assert result.code == 130
     assert [line["what"] for line in map(json.loads, result.out.splitlines())] == ["DECIDED", "DECIDED", "SENT"]
+
+
+def test_watching_ends_when_nobody_reads_it_any_more(call: Call, gate: FakeGate) -> None:
+    gate.tell_item(ID, DECIDED, partition=find(ID))
+    command = [sys.executable, "-m", "sharing", "items", "show", ID, "--agency", "fedpol", "--state", "CH", "--watch"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        ended = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_a_later_version_replaces_what_was_told_of_the_earlier_one(call: Call, gate: FakeGate) -> None:

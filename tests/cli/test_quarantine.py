@@ -107,7 +107,7 @@ def test_one_record_is_shown_with_its_remedy(call: Call) -> None:
         (("list", "--state", "ZZ"), 2, "--state ZZ: must be an ISO 3166-1"),
         (("list", "--state", "CH", "--last", "-1"), 2, "--last -1: must be 0 or more"),
         (("list", "--state", "CH", "--cause", ""), 2, "--cause '': must not be empty"),
-        (("list", "--state", "CH", "--since", "yesterday"), 2, "--since must be a time with a zone"),
+        (("list", "--state", "CH", "--since", "yesterday"), 2, "--since yesterday: must be a time with a zone"),
         (("show", "018f", "--state", "CH"), 2, "give at least 8 characters"),
         (("show", "018f3c1e-ffff", "--state", "CH"), 2, "no quarantined record of CH has it"),
         (("list", "--state", "NL"), 3, "national.nl.quarantine: does not exist"),

@@ -114,8 +114,8 @@ def test_the_json_report_agrees_with_explain(call: Call) -> None:
     assert (report["now"]["version"], report["candidate"]["version"]) == ("2026.1", "2026.2")
     assert report["now"]["sha256"] == find_law("CH").pack.sha256 != report["candidate"]["sha256"]
     assert report["packs"]["rules"] == [
-        {"id": "ch.siag-12", "what": ["when"]},
-        {"id": "ch.zz-1", "what": ["new"]},
+        {"id": "ch.siag-12", "changes": ["when"]},
+        {"id": "ch.zz-1", "changes": ["new"]},
     ]
     for state, shifts in report["states"].items():
         for shift in shifts:
@@ -247,7 +247,7 @@ def test_a_custom_baseline_is_used(call: Call) -> None:
     result = call(
         "law", "rehearse", "--baseline", first, "--candidate", second, "--events", file, *AT, "--json"
     ).json_document
-    assert result["packs"]["rules"] == [{"id": "ch.zz-1", "what": ["new"]}]
+    assert result["packs"]["rules"] == [{"id": "ch.zz-1", "changes": ["new"]}]
 
 
 def test_the_candidate_uses_the_current_treaty_table(call: Call) -> None:
@@ -277,7 +277,10 @@ def test_the_candidate_uses_the_current_treaty_table(call: Call) -> None:
         (("--candidate", "amended.yaml", "--events", "items.jsonl", "--from-topic"), "either files with --events"),
         (("--candidate", "amended.yaml", "--events", "items.jsonl", "--since", AT[1]), "require --from-topic"),
         (("--candidate", "amended.yaml", "--from-topic"), "no broker is configured"),
-        (("--candidate", "amended.yaml", "--from-topic", "--until", "noon"), "--until must be a time with a zone"),
+        (
+            ("--candidate", "amended.yaml", "--from-topic", "--until", "noon"),
+            "--until noon: must be a time with a zone",
+        ),
         (("--candidate", "nowhere.yaml", "--events", "items.jsonl"), "nowhere.yaml: cannot be read"),
         (("--candidate", "items.jsonl", "--events", "items.jsonl"), "items.jsonl"),
         (("--candidate", "amended.yaml", "--events", "nowhere.avro"), "nowhere.avro: cannot be read"),
@@ -308,9 +311,9 @@ def test_unreadable_lines_are_reported_and_skipped(call: Call) -> None:
     report = json.loads(
         call("law", "rehearse", "--candidate", amend(NARROWED_RULE), "--events", file, *AT, "--json").out
     )
-    assert (report["read"], report["not_read"], len(report["told"])) == (6, 31, 20)
-    assert report["told"][0].keys() == {"source", "place", "reason"}
-    assert report["told"][0]["place"] == "line 1"
+    assert (report["read"], report["not_read"], len(report["rejected"])) == (6, 31, 20)
+    assert report["rejected"][0].keys() == {"source", "place", "reason"}
+    assert report["rejected"][0]["place"] == "line 1"
 
 
 # --- States without an authority ---

@@ -115,7 +115,7 @@ def test_who_may_not_accept_is_told_why(ch: Registrars) -> None:
         (accept(ch, "--condition", "de.irg-61a-2-z"), "the law of DE has no condition de.irg-61a-2-z"),
         (accept(ch, "--urgency", "UNKNOWN"), "an unknown one is never accepted beforehand"),
         (accept(ch, until="2030-01-01T00:00:00Z"), "at most 366 days"),
-        (accept(ch, "--since", "yesterday"), "--since must be a time with a zone"),
+        (accept(ch, "--since", "yesterday"), "--since yesterday: must be a time with a zone"),
     ):
         assert (result.code, result.out) == (2, ""), result
         assert sentence in result.error

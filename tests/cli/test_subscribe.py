@@ -19,6 +19,7 @@ from sharing._subscriber import Subscriber
 from sharing.cli.shared.console import out
 from sharing.cli.shared.notices import format_shown, print_shown, show_notice
 from sharing.kafka.group_consumer import GroupConsumer
+from sharing.model.vocabulary import RelevanceKind
 from sharing.serialization.codec import get_codec
 from sharing.serialization.notice_decoder import decode_notice
 from sharing.testing.broker.embedded import EmbeddedBroker
@@ -224,7 +225,7 @@ def test_filters_select_what_is_shown_and_commit_nothing(call: Call, bus: Embedd
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--since", "yesterday"), "--since must be a time with a zone"),
+        (("--since", "yesterday"), "--since yesterday: must be a time with a zone"),
         (("--from", "ZZ"), "--from ZZ: must be an ISO 3166-1"),
         (("--type", "domain"), "--type domain: is not a type of indicator; did you mean 'domain-name'?"),
         (("--peek", "--group", "archive"), "leave --group out"),
@@ -373,7 +374,9 @@ def test_offers_that_wait_are_shown_once(call: Call, bus: EmbeddedBroker) -> Non
 
 
 def test_the_text_says_until_when_an_offer_waits_and_what_it_demands(call: Call, bus: EmbeddedBroker) -> None:
-    write_records(bus, OFFERS.topic("NL"), [make_offer(id="018f2b2e-0000-7000-8000-000000000001")])
+    kinds = [RelevanceKind.NEXUS_DERIVED, RelevanceKind.INTEREST]
+    offer = make_offer(id="018f2b2e-0000-7000-8000-000000000001", relevance=kinds)
+    write_records(bus, OFFERS.topic("NL"), [offer])
     lines = call("subscribe", "NL", "--once").out.splitlines()
     assert lines[0] == "CH → NL offer: FINANCE, without its content"
     shown = [line.split(None, 1) for line in lines[1:]]
@@ -384,6 +387,9 @@ def test_the_text_says_until_when_an_offer_waits_and_what_it_demands(call: Call,
         ["condition", "Ask before you pass it on. [H2]"],
     ):
         assert line in shown
+    assert [text for label, text in shown if label == "why"] == [
+        "here   it points to this State; it meets a declared interest"
+    ]
     assert shown[-1][1].startswith("018f2b2e-0000-7000-8000-000000000001; with keys, accept or refuse it with")
 
 

@@ -13,7 +13,8 @@ import sharing.topology.topics
 from sharing.packs.library import list_shipped_states
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.topology.topics import TOPIC_KINDS, TopicKind, TopicScope
+from sharing.topology.topic_kinds import TopicKind, TopicScope
+from sharing.topology.topics import TOPIC_KINDS
 from tests.cli.conftest import Call
 
 OF_STATES = tuple(kind for kind in TOPIC_KINDS if kind.scope is not TopicScope.SHARED)

@@ -60,7 +60,7 @@ def test_the_file_itself_proves_nothing(call: Call, ch: KeyCeremony, trust_file:
     refused = call("trust", "add", root_file(ch), "--fingerprint", "0123 " * 16)
     assert (refused.code, "its fingerprint is not the one that was typed" in refused.error) == (1, True)
     refused = call("trust", "add", root_file(ch), "--fingerprint", "0123")
-    assert (refused.code, "64 digits" in refused.error) == (1, True)
+    assert (refused.code, "what was typed is no fingerprint: a fingerprint has 64 digits" in refused.error) == (2, True)
     assert not trust_file.exists()
 
 

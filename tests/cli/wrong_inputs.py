@@ -44,7 +44,7 @@ def _states(command: str, option: str) -> list[Wrong]:
 
 def _times(command: str, option: str) -> list[Wrong]:
     texts = ("yesterday", "2026-01-01", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1767225600")
-    return [Wrong(command.format(text), (option, "must be a time with a zone")) for text in texts]
+    return [Wrong(command.format(text), (f"{option} {text}:", "must be a time with a zone")) for text in texts]
 
 
 def _numbers(command: str, option: str, *texts: str) -> list[Wrong]:
@@ -150,6 +150,10 @@ WRONG: Final = (
     Wrong(f"quarantine list {AWAY}", ("--state is missing",)),
     Wrong(f"items list {AWAY}", ("give --state CH, or set SHARING_STATE",)),
     Wrong("keys show", ("give --folder FOLDER, or set SHARING_KEY_FOLDER",)),
+    Wrong("keys rotate wrap --days 5 --folder BAD/keys", ("a wrapping key", "--days")),
+    Wrong("keys issue --root BAD/item --token pkcs11:token=x --folder BAD/keys", ("keys", "has no root")),
+    Wrong(f"partners revoke king.de {AWAY}", ("king.de", "`sharing topics acls`")),
+    Wrong(f"partners leave DE {AWAY} --partners BAD/none", ("none", "cannot be read")),
     Wrong("keys show --folder ''", ("--folder '': must not be empty",)),
     Wrong("keys init --state CH --threshold 1 --root BAD/item --folder BAD/keys", ("item", "exists")),
     Wrong("keys issue --root BAD/none --role king --folder BAD/keys", ("--role", "king")),

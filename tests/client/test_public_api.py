@@ -131,9 +131,12 @@ def test_without_the_cli_extra_the_command_line_says_what_to_install() -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["publish", "subscribe", "law", "directory", "topics", "settings", "doctor", "top"])
+@pytest.mark.parametrize(
+    "command",
+    ["publish", "subscribe", "law", "law explain", "law rehearse", "directory", "topics", "settings", "doctor", "top"],
+)
 def test_a_command_needs_only_its_extra(command: str) -> None:
-    code = f"sys.argv = ['sharing', '{command}', '--help']\nfrom sharing.__main__ import main\nmain()"
+    code = f"sys.argv = ['sharing', *'{command}'.split(), '--help']\nfrom sharing.__main__ import main\nmain()"
     done = run_with_blocked(list_other_packages(distributions_with_extras("cli")), code)
     assert done.returncode == 0, done.stderr
     assert f"Usage: sharing {command}" in done.stdout

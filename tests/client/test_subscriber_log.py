@@ -18,7 +18,8 @@ from sharing.kafka.group_consumer import GroupConsumer
 from sharing.kafka.polled_record import PolledRecord
 from sharing.kafka.topic_ids import format_offset_metadata, query_topic_ids
 from sharing.telemetry.client_metrics import SubscriberMetrics
-from sharing.topology.topics import NOTICES, URGENT, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import NOTICES, URGENT
 from tests.kafka.compressed_batches import write_bomb
 from tests.kafka.topic_io import SECONDS, committed_offset, make_topics, notice_bytes, write_records
 from tests.support.waiting import wait_until

@@ -137,7 +137,7 @@ class SubscriberMachine(RuleBasedStateMachine):
         for notice in self.subscriber:
             if taken:
                 self.note_handled(taken[-1])
-            self.check_handed_out(notice)
+            self.check_delivered(notice)
             if len(taken) == count:
                 break  # delivered, and not handled
             taken.append(notice)
@@ -153,7 +153,7 @@ class SubscriberMachine(RuleBasedStateMachine):
         calls: list[Notice] = []
 
         def handle(notice: Notice) -> None:
-            self.check_handed_out(notice)
+            self.check_delivered(notice)
             calls.append(notice)
             if len(calls) == fails_at:
                 raise HandlerError
@@ -171,7 +171,7 @@ class SubscriberMachine(RuleBasedStateMachine):
             assert len({notice.id for notice in batch}) == len(batch)
             self.open_now.clear()
             for notice in batch:
-                self.check_handed_out(notice)
+                self.check_delivered(notice)
                 self.open_now.add(notice.id)
             self.open_now.clear()
             calls.append(batch)
@@ -213,7 +213,7 @@ class SubscriberMachine(RuleBasedStateMachine):
         """Read all that is there: nothing is lost."""
         assert self.subscriber is not None
         for notice in self.subscriber:
-            self.check_handed_out(notice)
+            self.check_delivered(notice)
             self.note_handled(notice)
         for identity, item, version in self.written.values():
             newest = max(other for _, name, other in self.written.values() if name == item)
@@ -221,7 +221,7 @@ class SubscriberMachine(RuleBasedStateMachine):
 
     # What a naive reader notes.
 
-    def check_handed_out(self, notice: Notice) -> None:
+    def check_delivered(self, notice: Notice) -> None:
         assert notice.id not in self.handled_now, f"{notice.id} was handled, and is delivered again"
         assert notice.version >= self.newest.get(notice.item_id, 0), f"{notice.id} follows a later version"
         self.newest[notice.item_id] = notice.version

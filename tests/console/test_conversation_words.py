@@ -15,7 +15,7 @@ from sharing.console.conversation_words import (
     describe_time_left,
 )
 from sharing.conversation.asks import GivenAnswer
-from sharing.conversation.events import Amend, Effect, Ended, Escalate, Opened, Overdue, Refused, Send
+from sharing.conversation.effects import Amend, Effect, Ended, Escalate, Opened, Overdue, Refused, Send
 from sharing.conversation.received_events import Blocked, PutInInbox, ReceivedEffect, Reply, ResultTold, Shred
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, Consequence, Refusal, ReplyResult

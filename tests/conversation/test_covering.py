@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from sharing.conversation.asks import GRACE_MS, Ask, GivenAnswer, Officer, Publisher
 from sharing.conversation.covering import COVER_DAYS_MAX, is_covered
-from sharing.conversation.events import Changed, Covered, Ended, Send
+from sharing.conversation.effects import Changed, Ended, Send
+from sharing.conversation.events import Covered
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.received_events import OfferReceived, Reply
 from sharing.conversation.revision import Revision

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sharing.conversation import provider
 from sharing.conversation.asks import Publisher
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.events import Decided, Effect, Replied
+from sharing.conversation.effects import Effect
+from sharing.conversation.events import Decided, Replied
 from sharing.conversation.first_disclosure import begin_disclosed
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import NO_REVISION, Revision

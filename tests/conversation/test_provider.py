@@ -17,32 +17,35 @@ from sharing.conversation.deliveries import (
     due,
     is_forgettable,
 )
-from sharing.conversation.events import (
+from sharing.conversation.effects import (
     Amend,
-    AmendmentOrdered,
     Answered,
     Changed,
-    Claimed,
     Effect,
     Ended,
     Escalate,
-    Event,
     Opened,
     Overdue,
+    ReceiptNoted,
+    Refused,
+    Send,
+)
+from sharing.conversation.events import (
+    AmendmentOrdered,
+    Claimed,
+    Event,
     PassedOn,
     RecallOrdered,
-    ReceiptNoted,
     ReceiptReceived,
-    Refused,
     Replied,
     Ruled,
-    Send,
     TimePassed,
 )
+from sharing.conversation.old_revisions import KEPT_REVISIONS
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
-from sharing.conversation.turn import EARLY_MAX, KEPT_REVISIONS
+from sharing.conversation.turn import EARLY_MAX
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal, ReplyResult
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency

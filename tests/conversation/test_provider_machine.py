@@ -16,22 +16,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sharing.conversation.asks import GRACE_MS, Ask, GivenAnswer
 from sharing.conversation.deliveries import EARLY_MS, Conversation, due, is_forgettable
+from sharing.conversation.effects import Amend, Answered, Changed, Effect, Ended, Opened, Send, SentAgain
 from sharing.conversation.events import (
-    Amend,
-    Answered,
-    Changed,
     Covered,
     Decided,
-    Effect,
-    Ended,
     Event,
-    Opened,
     RecallOrdered,
     Replied,
     ResendOrdered,
     Ruled,
-    Send,
-    SentAgain,
     TimePassed,
 )
 from sharing.conversation.kinds import KINDS

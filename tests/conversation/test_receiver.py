@@ -7,18 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sharing.conversation.asks import GRACE_MS, REMEMBERED_MS, Officer
-from sharing.conversation.events import (
-    Changed,
-    Claimed,
-    Ended,
-    Escalate,
-    Opened,
-    Overdue,
-    PassedOn,
-    Refused,
-    Ruled,
-    TimePassed,
-)
+from sharing.conversation.effects import Changed, Ended, Escalate, Opened, Overdue, Refused
+from sharing.conversation.events import Claimed, PassedOn, Ruled, TimePassed
 from sharing.conversation.received_events import (
     Blocked,
     InboxCopy,

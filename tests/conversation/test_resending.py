@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sharing.conversation.events import Answered, Refused, ResendOrdered, Send, SentAgain
+from sharing.conversation.effects import Answered, Refused, Send, SentAgain
+from sharing.conversation.events import ResendOrdered
 from sharing.conversation.received_events import OfferReceived, Reply, ResultReceived
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal, ReplyResult

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.conversation.deliveries import Conversation, due, is_forgettable
-from sharing.conversation.events import Answered, Ended, Event, Opened, RecallOrdered, Replied, Ruled, Send, TimePassed
+from sharing.conversation.effects import Answered, Ended, Opened, Send
+from sharing.conversation.events import Event, RecallOrdered, Replied, Ruled, TimePassed
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import (
     NoticeReceived,

@@ -28,7 +28,7 @@ def make_offer(item: str, number: int, lasts_ms: int, now: int) -> ReceivedItem:
 
 
 class Worker:
-    """A loop with a state store, without a broker. `pending` and `current` are the two batches in progress."""
+    """A loop with a state store, without a broker. `pending` and `view` are the two batches in progress."""
 
     def __init__(self, backend: StoreBackend | None = None, changelog: FakeChangelog | None = None) -> None:
         self.changelog = changelog or FakeChangelog()
@@ -92,9 +92,9 @@ class Worker:
         self.entries.keep_received(item.partition, advance_received(received, TimePassed(), now)[0])
 
 
-def fill(worker: Worker, items: int = 1) -> None:
+def fill(worker: Worker, items: int = 1, *, apart_ms: int = 0) -> None:
     entries = worker.open_batch()
     for number in range(items):
-        entries.keep_received(0, make_offer(make_item(number), 1, 1_000, NOW))
+        entries.keep_received(0, make_offer(make_item(number), 1, 1_000, NOW + number * apart_ms))
     worker.start_commit()
     worker.commit()

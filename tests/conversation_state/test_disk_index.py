@@ -57,7 +57,7 @@ class DiskIndexMachine(IndexMachine):
     @rule()
     @precondition(lambda self: self.is_idle)
     def start_again(self) -> None:
-        """End the process in good order, and start it again with the copies that it has left."""
+        """Close the process cleanly, and start it again with the copies that it has left."""
         owned = set(self.worker.owned)
         self.worker.store.close()
         self.worker = Worker(RocksBackend(self.folder, DueOrder()), self.worker.changelog)
@@ -75,17 +75,12 @@ def disk_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
     monkeypatch.setattr(due_index, "NOTED_MAX", 2)
     worker = Worker(RocksBackend(tmp_path, DueOrder()))
     worker.take_partitions({0})
-    entries = worker.open_batch()
-    for number in range(9):
-        entries.keep_received(0, make_offer(make_item(number), 1, 1_000, NOW + number))
-    worker.start_commit()
-    worker.commit()
+    fill(worker, 9, apart_ms=1)
     return restart(worker, tmp_path)
 
 
-def restart(worker: Worker, folder: Path, *, is_closed: bool = False) -> Worker:
-    if not is_closed:
-        worker.store.close()
+def restart(worker: Worker, folder: Path) -> Worker:
+    worker.store.close()
     worker = Worker(RocksBackend(folder, DueOrder()), worker.changelog)
     worker.take_partitions({0})
     return worker
@@ -167,11 +162,10 @@ def test_an_order_that_a_program_without_one_has_not_followed_is_made_again(
 
 
 def test_what_another_worker_has_written_is_in_the_order(disk_worker: Worker, tmp_path: Path) -> None:
-    disk_worker.store.close()
     changed = [(list_keys([0])[0].key, None), (list_keys([1])[0].key, None)]
     late = encode_received(make_offer(make_item(1), 1, 80_000, NOW))
     disk_worker.changelog.write_transaction(0, [*changed, (list_keys([1])[0].key, late)])
-    worker = restart(disk_worker, tmp_path, is_closed=True)
+    worker = restart(disk_worker, tmp_path)
     entries = worker.open_batch()
     assert worker.index.count_items() == 8
     assert entries.take_due(NOW + 10_000, 100) == list_keys(range(2, 9))

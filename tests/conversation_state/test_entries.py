@@ -20,16 +20,14 @@ from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import Answer, DeliveryStatus
 from sharing.conversation_state.entries import (
-    NEVER,
     KeptConversation,
     decode_conversation,
     decode_entry,
     decode_received,
     encode_conversation,
-    encode_instant,
     encode_received,
-    read_due,
 )
+from sharing.conversation_state.entry_head import NEVER, encode_instant, read_due
 from sharing.conversation_state.item_keys import ItemKey, make_own_key, make_received_key, read_item_key
 from sharing.errors import DecodeError, InputError
 from sharing.model.times import DAY_MS

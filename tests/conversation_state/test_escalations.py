@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.conversation_state.escalation_messages import LISTED_MAX, format_time_left, make_message
+from sharing.conversation_state.escalation_messages import (
+    ALIKE_LINES_MAX,
+    LISTED_MAX,
+    format_time_left,
+    make_message,
+)
 from sharing.conversation_state.escalations import (
     EscalationCause,
     EscalationKey,
@@ -62,8 +67,25 @@ def test_several_questions_are_one_digest_the_most_pressing_first() -> None:
     listed = [question["ask"] for question in message.document["questions"]]
     assert listed == [escalation.key.ask for escalation in escalations[:LISTED_MAX]]
     assert message.document["more"] == 12
-    assert message.body.endswith("\n… and 12 more\n")
+    assert message.body.endswith("\n… and 5 more\n")
     assert "http" not in message.body
+
+
+def test_the_text_names_few_of_many_alike_questions_and_counts_the_others() -> None:
+    """A feed of which each item is held: what is different stays visible."""
+    many = [escalate(number, expires_at=NOW + (number + 2) * HOUR_MS) for number in range(400)]
+    other = escalate(400, EscalationCause.OVERDUE, expires_at=NOW + 300 * HOUR_MS)
+    pressing = escalate(401, urgency=Urgency.EMERGENCY, expires_at=NOW + HOUR_MS)
+    lines = make_message([*many, other, pressing], NOW).body.splitlines()
+    assert lines == [
+        f"EMERGENCY APPROVE {pressing.key.ask}: not answered yet, 1 h left",
+        *(
+            f"URGENT APPROVE {each.key.ask}: not answered yet, {number + 2} h left"
+            for number, each in enumerate(many[:ALIKE_LINES_MAX])
+        ),
+        f"  … and {400 - ALIKE_LINES_MAX} more URGENT APPROVE: not answered yet",
+        f"URGENT APPROVE {other.key.ask}: overdue, asked again, 12 d 12 h left",
+    ]
 
 
 def test_the_id_is_that_of_the_questions() -> None:

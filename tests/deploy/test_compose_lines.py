@@ -8,37 +8,48 @@ tested, and there is no Schema Registry: records are in single-object encoding.
 from __future__ import annotations
 
 import json
-import os
 import re
+import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sharing.ids import make_item_id
 from sharing.testing.samples import sample_directory
 from tests.cli.test_publish import ITEM
 from tests.deploy.deploy_files import ROOT, load_compose
 from tests.deploy.test_trial import (  # noqa: F401 the fixtures of the trial
+    await_health,
     broker,
     clients_ca,
+    make_environment,
     make_service_command,
     prepared,
     read_service_settings,
     secrets,
+    start_service,
 )
+from tests.desk.axe import read_axe
+from tests.desk.browser import DeskBrowser
+from tests.desk.chromium import Chromium, find_chromium, hash_public_key
+from tests.desk.journeys.people import DIALOG, OUTCOME, answer_form
 from tests.support.waiting import wait_until
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 LINE = re.compile(
-    r"^docker compose -f deploy/compose/compose\.yaml run --rm (?:-T )?(?P<service>\S+) (?P<command>[^<\n]*?)"
-    r"(?: < (?P<input>\S+))?$",
+    r"^docker compose -f deploy/compose/compose\.yaml run --rm (?:-T )?(?:-v \"(?P<mount>[^\"]+):ro\" )?"
+    r"(?P<service>\S+) (?P<command>[^<\n]*?)(?: < (?P<input>\S+))?$",
     re.MULTILINE,
 )
 OWN_ITEM = {
     **ITEM, "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab", "nexus": [{"state": "DE", "reason": "hosted there"}]
 }  # fmt: skip
 LINES = [match.groupdict() for match in LINE.finditer(PAGE)]
+VALUE = "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"
+OFFICERS_LINES = [line for line in LINES if line["service"] == "registrar-de"]
 
 
 class Trial:
@@ -50,62 +61,156 @@ class Trial:
     def run(self, service: str, command: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in place of the one of a service."""
         return subprocess.run(
-            env=self._make_environment(service), args=make_service_command(service, self.folder, command.split()),
+            env=make_environment(self.read_settings(service)),
+            args=make_service_command(service, self.folder, shlex.split(command)),
             input=text, capture_output=True, text=True, timeout=120, check=False, cwd=self.folder,
         )  # fmt: skip
 
-    def start(self, service: str) -> subprocess.Popen[bytes]:
-        """Start a service with its own command."""
-        with (self.folder / f"{service}.log").open("wb") as log:
-            return subprocess.Popen(
-                env=self._make_environment(service),
-                args=make_service_command(service, self.folder, load_compose()["services"][service]["command"]),
-                stdout=log, stderr=log, cwd=self.folder,
-            )  # fmt: skip
+    def run_line(self, line: Mapping[str, str | None], replaced: Mapping[str, str] | None = None) -> str:
+        """Run a line of the page, which must succeed, and return what it prints.
 
-    def _make_environment(self, service: str) -> dict[str, str]:
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
-        return {**inherited, **read_service_settings(service, self.bootstrap, self.secrets, self.folder)}
+        Args:
+            line: The line.
+            replaced: What stands in it for something else here, such as a place in the container.
+        """
+        text = None if line["input"] is None else (ROOT / line["input"]).read_text(encoding="utf-8")
+        command = str(line["command"])
+        for there, here in (replaced or {}).items():
+            assert there in command
+            command = command.replace(there, here)
+        run = self.run(str(line["service"]), command, text)
+        assert run.returncode == 0, f"{line}\n{run.stdout}\n{run.stderr}"
+        return run.stdout + run.stderr
+
+    def start(self, service: str, settings: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a service with its own command, with settings that `read_settings` has returned."""
+        return start_service(service, settings or self.read_settings(service), self.folder)
+
+    def read_settings(self, service: str) -> dict[str, str]:
+        """Return the settings of a service here; each call chooses other ports."""
+        return read_service_settings(service, self.bootstrap, self.secrets, self.folder)
 
 
-@pytest.fixture
-def trial(prepared: str, secrets: Path, tmp_path: Path) -> Iterator[Trial]:  # noqa: F811 the imported fixtures
-    """The trial, with the gate of CH."""
-    services = Trial(prepared, secrets, tmp_path)
-    gate = services.start("gate-ch-0")
+def is_at_work(gate: subprocess.Popen[bytes], log: Path) -> bool:
+    """Return whether a gate has partitions."""
+    assert gate.poll() is None, log.read_text()
+    return '"partitions assigned' in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def trial(prepared: str, secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:  # noqa: F811
+    """The trial, with a gate of each State."""
+    folder = tmp_path_factory.mktemp("services")
+    services = Trial(prepared, secrets, folder)
+    gates = {name: services.start(name) for name in ("gate-ch-0", "gate-de-0")}
+    for name, gate in gates.items():
+        wait_until(partial(is_at_work, gate, folder / f"{name}.log"), f"{name} works")
     yield services
-    gate.terminate()
-    assert gate.wait(60) == 0, (tmp_path / "gate-ch-0.log").read_text()
+    for gate in gates.values():
+        gate.terminate()
+    for name, gate in gates.items():
+        assert gate.wait(60) == 0, (folder / f"{name}.log").read_text()
 
 
 @pytest.mark.kafka
 def test_the_lines_of_the_page_do_what_they_say(trial: Trial) -> None:
-    """The operator checks, an officer announces, an agency publishes, and a partner receives, each with its rights."""
-    inputs = {"ch.yaml": sample_directory()[0], "item.jsonl": f"{json.dumps(OWN_ITEM)}\n"}
-    assert [line["service"] for line in LINES] == [
-        "operator",
+    """Officers announce, the operator checks, agencies publish, and a partner receives, each with its rights."""
+    lines = [line for line in LINES if line not in OFFICERS_LINES]
+    assert [line["service"] for line in lines] == [
         "console-ch",
+        "console-de",
+        "operator",
         "agency-ch-fedpol",
         "partner-de",
-        "registrar-ch",
+        "agency-ch-duty",
     ]
-    assert trial.run("console-de", "directory announce /dev/stdin --state DE", inputs["ch.yaml"]).returncode == 0
-    wait_until(lambda: '"partitions assigned' in (trial.folder / "gate-ch-0.log").read_text(), "the gate works")
     printed = {}
-    for line in LINES:
+    for line in lines:
 
         def is_done(line: dict[str, str | None] = line) -> bool:
-            text = None if line["input"] is None else inputs[line["input"]]
-            run = trial.run(str(line["service"]), str(line["command"]), text)
-            assert run.returncode == 0, f"{line}\n{run.stdout}\n{run.stderr}"
-            printed[line["service"]] = run.stdout + run.stderr
-            return line["service"] != "partner-de" or "CH → DE" in run.stdout
+            printed[line["service"]] = text = trial.run_line(line)
+            return line["service"] != "partner-de" or "CH → DE" in text
 
         wait_until(is_done, str(line))
     assert "rights: operator: as in the table" in printed["operator"]
     assert "announced: CH" in printed["console-ch"]
     assert "1 read, 1 published, 0 not published" in printed["agency-ch-fedpol"]
     assert "domain-name" in printed["partner-de"]
+    assert "1 read, 1 published, 0 not published" in printed["agency-ch-duty"]
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Chromium:
+    """Chromium. Without it or axe-core the test is skipped; with CI=true it fails."""
+    read_axe()
+    return find_chromium(tmp_path)
+
+
+@pytest.mark.kafka
+def test_a_visitor_who_follows_the_page_is_asked_at_the_desk_and_accepts(
+    trial: Trial, chromium: Chromium, tmp_path: Path
+) -> None:
+    invite, add = OFFICERS_LINES
+    (offered,) = [line for line in LINES if line["service"] == "agency-ch-duty"]
+    assert str(add["mount"]).startswith("$PWD/de-1.passkey.json:")
+    for line in LINES:
+        if line["service"] in {"console-ch", "console-de", "agency-ch-duty"}:
+            trial.run_line(line)
+    settings = trial.read_settings("desk-de")
+    origin = settings["SHARING_DESK_ORIGIN"]
+    desk = trial.start("desk-de", settings)
+    driver = None
+    try:
+        await_health(desk, "desk-de", settings, trial.folder / "desk-de.log")
+        driver = chromium.start(hash_public_key((trial.secrets / "desk.de.pem").read_bytes()))
+        browser = DeskBrowser(driver, origin)
+        printed = trial.run_line(invite, {"https://localhost:8444": origin, "/tmp/": f"{tmp_path}/"})  # noqa: S108
+        (link,) = re.findall(rf"{origin}(/enrol/#\S+)", printed)
+        fingerprint = enrol(browser, link, tmp_path / "passkey.json")
+        trial.run_line(add, {"/passkey.json": str(tmp_path / "passkey.json"), "…": fingerprint})
+        sign_in(browser)
+        browser.await_text("Accept the conditions of an offer", within="#ask-rows")
+        browser.follow_on("#ask-rows [data-row] h2 a")
+        browser.click_on(f"{answer_form('ACCEPTED')} button[type=submit]")
+        browser.await_text("ch.imac-67.speciality", within=DIALOG)
+        browser.click("Sign with your passkey", DIALOG)
+        browser.await_text("Done.", within=OUTCOME)
+        item = make_item_id("CH", "duty", json.loads((ROOT / str(offered["input"])).read_text())["id"])
+
+        def shows_content() -> bool:
+            driver.get(f"{origin}/items/CH/{item}")
+            return VALUE in browser.read_text("main")
+
+        with browser.expect_errors("status of 404"):  # until it has arrived
+            wait_until(shows_content, "the content is shown")
+    finally:
+        if driver is not None:
+            driver.quit()
+        desk.terminate()
+        assert desk.wait(60) == 0, (trial.folder / "desk-de.log").read_text()
+
+
+def enrol(browser: DeskBrowser, link: str, file: Path) -> str:
+    """Make a passkey by an invitation, and write its file; return the fingerprint."""
+    browser.open(link)
+    browser.click("Continue")
+    browser.click("Make the passkey")
+    browser.await_text("Read out the fingerprint")
+    file.write_text(browser.find_all("#enrol-file")[0].get_attribute("value") or "")
+    return browser.read_text("#enrol-fingerprint")
+
+
+def sign_in(browser: DeskBrowser) -> None:
+    """Sign in as soon as the desk has read the register again."""
+
+    def is_signed_in() -> bool:
+        browser.driver.get(f"{browser.origin}/sign-in")
+        browser.click("Sign in with a passkey")
+        wait_until(lambda: browser.path == "/asks" or "not" in browser.read_text("#sign-in-message"), "an answer")
+        return browser.path == "/asks"
+
+    with browser.expect_errors("status of 40"):
+        wait_until(is_signed_in, "the officer signs in")
 
 
 @pytest.mark.kafka

@@ -18,8 +18,8 @@ from tests.deploy.deploy_files import COMPOSE, DEPLOY, KUBERNETES, SYSTEMD, load
 GENERATED = render_deployment(load_partners())
 WRITTEN_BY_HAND = {
     "Containerfile", "Containerfile.dockerignore", "certificates.py", "digests.py", "exporter.py", "partners.yaml",
-    "compose/.gitignore", "systemd/sharing-desk@.service", "systemd/sharing-gate@.service",
-    "systemd/sharing-subscriber@.service",
+    "compose/.gitignore", "compose/items/offered.jsonl", "compose/items/sent.jsonl",
+    "systemd/sharing-desk@.service", "systemd/sharing-gate@.service", "systemd/sharing-subscriber@.service",
 }  # fmt: skip
 
 

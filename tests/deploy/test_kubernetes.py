@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tarfile
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,14 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from sharing.keystore.online_keys import OnlineKeys
+from sharing.keystore.passphrases import read_passphrase_file
 from sharing.packs.library import find_law, load_law
 from sharing.packs.signature import sign_pack
+from sharing.testing.demo.keys import make_demo_keys, read_clock
 from sharing.topology.acls import list_principals
-from sharing.topology.topics import FOREVER
+from sharing.topology.topic_kinds import FOREVER
+from sharing.trust.public_keys import KeyRole
 from tests.deploy.deploy_files import (
     KUBERNETES,
     Manifest,
@@ -188,14 +193,15 @@ def test_a_gate_has_no_privileges(state: str) -> None:
         "fsGroup": 10001,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    assert not {"initContainers", "ephemeralContainers"} & set(spec)
-    assert len(spec["containers"]) == 1
-    container = spec["containers"][0]
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    assert "ephemeralContainers" not in spec
+    (copying,), (container,) = spec["initContainers"], spec["containers"]
+    for each in (copying, container):
+        assert each["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+    assert copying["resources"]["limits"] == {"memory": "64Mi"}
     assert container["resources"]["limits"] == {"memory": "1Gi"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
     assert not [volume for volume in spec["volumes"] if "hostPath" in volume]
@@ -211,12 +217,40 @@ def test_every_file_in_the_settings_is_mounted(state: str) -> None:
     claims = of_workload("gate", "StatefulSet", state)[0]["spec"]["volumeClaimTemplates"]
     volumes = {volume["name"] for volume in pod_spec(state)["volumes"]}
     volumes |= {claim["metadata"]["name"] for claim in claims}
-    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    (copying,) = pod_spec(state)["initContainers"]
+    assert {mount["name"] for mount in copying["volumeMounts"]} == {"keys", "private"}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes - {"keys"}, "only copies of private keys"
     writable = {mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
     assert writable == {"tmp", "state"}
     projected = next(volume for volume in pod_spec(state)["volumes"] if volume["name"] == "tls")["projected"]
     files = {item["path"] for source in projected["sources"] for item in source["secret"]["items"]}
     assert files == {Path(data[name]).name for name in data if name.startswith("SHARING_TLS_")}
+
+
+def test_a_gate_has_copies_of_its_keys_in_memory(state: str, tmp_path: Path) -> None:
+    """The script of the manifest with local folders, twice, as after a restart of the container."""
+    volumes = {volume["name"]: volume for volume in pod_spec(state)["volumes"]}
+    assert volumes["private"]["emptyDir"]["medium"] == "Memory"
+    assert {item["key"] for item in volumes["keys"]["secret"]["items"]} == {"keys.tar", "keys.pass"}
+    made = make_demo_keys([state], tmp_path / "made").states[state]
+    source = tmp_path / "mounted"
+    source.mkdir()
+    with tarfile.open(source / "keys.tar", "w") as archive:
+        for file in [*made.folder.glob("*.json"), *(made.folder / "private").glob("*.key")]:
+            archive.add(file, file.relative_to(made.folder).as_posix())
+    (source / "keys.pass").write_bytes(made.passphrase_file.read_bytes())
+    program, options, script = pod_spec(state)["initContainers"][0]["command"]
+    script = script.replace("/etc/sharing/keys", str(source)).replace("/run/sharing", str(tmp_path / "run"))
+    for _start in range(2):
+        subprocess.run([program, options, script], check=True, timeout=30)
+    settings = of_workload("gate", "ConfigMap", state)[0]["data"]
+    places = {name: Path(settings[name].replace("/run/sharing", str(tmp_path / "run")))
+              for name in ("SHARING_KEY_FOLDER", "SHARING_KEY_PASSPHRASE_FILE")}  # fmt: skip
+    passphrase = read_passphrase_file(places["SHARING_KEY_PASSPHRASE_FILE"])
+    keys = OnlineKeys.open(places["SHARING_KEY_FOLDER"], passphrase)
+    for role in (KeyRole.GATE, KeyRole.DIRECTORY):
+        keys.get_signing_key(role, read_clock())  # raises if it does not open
+    assert settings["SHARING_TRUST_FILE"] == "/etc/sharing/trust/trust.yaml"
 
 
 def test_a_gate_applies_only_signed_packs_and_none_older_than_the_last(state: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 import tarfile
@@ -173,17 +172,20 @@ def make_secret_folder(keys: StateKeys, folder: Path) -> Path:
     return folder
 
 
+def make_copy_command(source: Path, target: Path) -> list[str]:
+    """Return the command of the manifest that copies the private files, with local folders."""
+    copying, _desk = list_containers("CH")
+    program, options, script = copying["command"]
+    return [program, options, script.replace("/etc/sharing/keys", str(source)).replace("/run/sharing", str(target))]
+
+
 def test_the_copies_are_for_the_process_alone_also_after_a_second_start(
     keys: StateKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The script of the manifest, with local folders."""
-    copying, _desk = list_containers("CH")
-    program, options, script = copying["command"]
     source, target = make_secret_folder(keys, tmp_path / "mounted"), tmp_path / "run"
     target.mkdir(mode=0o777)
-    script = script.replace("/etc/sharing/keys", str(source)).replace("/run/sharing", str(target))
     for _start in range(2):
-        subprocess.run([program, options, script], check=True, timeout=30)
+        subprocess.run(make_copy_command(source, target), check=True, timeout=30)
     copies = [path for path in (target / "private").rglob("*") if path.is_file()]
     assert {path.name.split(".")[0] for path in copies} == {"reader", "keys", "root", "readers", "wrap"}
     for path in (target / "private", *(target / "private").rglob("*")):
@@ -202,10 +204,8 @@ def test_the_copies_are_for_the_process_alone_also_after_a_second_start(
 
 
 def test_without_one_of_the_files_the_pod_does_not_start(keys: StateKeys, tmp_path: Path) -> None:
-    program, options, script = list_containers("CH")[0]["command"]
     source, target = make_secret_folder(keys, tmp_path / "mounted"), tmp_path / "run"
     (source / "keys.tar").unlink()
     target.mkdir()
-    script = script.replace("/etc/sharing/keys", str(source)).replace("/run/sharing", str(target))
-    ran = subprocess.run([program, options, script], check=False, timeout=30, capture_output=True, env={**os.environ})
+    ran = subprocess.run(make_copy_command(source, target), check=False, timeout=30, capture_output=True)
     assert ran.returncode != 0

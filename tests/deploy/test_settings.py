@@ -16,7 +16,8 @@ from sharing.settings import Settings, load_settings
 from sharing.tools.manifests.common import DESK_METRICS_PORT, WEB_PORT, gate_settings
 from sharing.tools.manifests.kafka_metrics import DISK_JOB
 from sharing.topology.acls import Principal, parse_principal
-from sharing.topology.topics import INDICATORS, Role
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import INDICATORS
 from tests.deploy.deploy_files import COMPOSE, DEPLOY, ROOT, SYSTEMD, load_compose, load_partners, of_kind, of_workload
 
 KNOWN = {f"SHARING_{name.upper()}" for name in Settings.model_fields} | {"SHARING_CONFIG"}

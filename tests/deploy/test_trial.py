@@ -42,13 +42,14 @@ from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.process import find_free_port
 from sharing.tools.manifests import kafka_node
 from sharing.tools.manifests.common import PACK_KEY_FILE, STATE_FOLDER, TLS_PORT
-from sharing.tools.manifests.compose_desk import PRIVATE_FOLDER
+from sharing.tools.manifests.compose_keys import PRIVATE_FOLDER, ROLES, Holder
 from sharing.tools.manifests.registry import PORT as REGISTRY_PORT
 from sharing.tools.manifests.registry import PROPERTIES_FILE as REGISTRY_FILE
 from sharing.tools.manifests.registry import SECRETS
 from sharing.topology.acls import Principal, list_principals
 from sharing.topology.partners import read_partners
-from sharing.topology.topics import Role, list_topics
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import list_topics
 from tests.deploy.deploy_files import COMPOSE, DEPLOY, load_compose
 from tests.packs.pack_fixtures import OTHER
 from tests.serialization.apicurio import Apicurio
@@ -66,11 +67,15 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def make_environment(settings: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a program that has these settings and no others."""
+    return {**{key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}, **settings}
+
+
 def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
     return subprocess.run(
         [sys.executable, *arguments],
-        env={**inherited, **environment},
+        env=make_environment(environment),
         check=False,
         capture_output=True,
         text=True,
@@ -107,13 +112,25 @@ def test_only_the_owner_can_open_the_folder_of_secrets(secrets: Path) -> None:
 
 
 @pytest.mark.parametrize("state", sorted(read_partners(PARTNERS).states))
-def test_a_desk_gets_no_signing_key_and_a_registrar_no_other(secrets: Path, state: str) -> None:
-    for name, role in ((f"desk.{state.lower()}.tar", "wrap"), (f"registrar.{state.lower()}.tar", "registrar")):
-        with tarfile.open(secrets / name) as archive:
-            private = [each.name for each in archive if each.name.startswith("private/")]
-            documents = {each.name for each in archive} - set(private)
-        assert [re.fullmatch(rf"private/{role}\.[0-9a-f]+\.key", each) is not None for each in private] == [True]
-        assert documents == {"root.1.json", "keys.1.json", "keys.2.json", "readers.1.json"}
+@pytest.mark.parametrize(
+    ("holder", "roles"),
+    [
+        (Holder.GATE, ["directory", "gate", "seal", "wrap"]),
+        (Holder.DESK, ["wrap"]),
+        (Holder.CONSOLE, ["directory"]),
+        (Holder.REGISTRAR, ["registrar"]),
+    ],
+)
+def test_each_holder_has_the_keys_of_its_work_and_no_other(
+    secrets: Path, state: str, holder: Holder, roles: list[str]
+) -> None:
+    with tarfile.open(secrets / f"{holder}.{state.lower()}.tar") as archive:
+        private = [each.name for each in archive if each.name.startswith("private/")]
+        documents = {each.name for each in archive} - set(private)
+    named = [re.fullmatch(r"private/(\w+)\.[0-9a-f]+\.key", each) for each in sorted(private)]
+    assert [each and each[1] for each in named] == roles
+    assert documents == {"root.1.json", "keys.1.json", "keys.2.json", "readers.1.json"}
+    assert set(ROLES) == set(Holder)
 
 
 @pytest.mark.parametrize("state", sorted(read_partners(PARTNERS).states))
@@ -309,17 +326,19 @@ def read_service_settings(service: str, bootstrap: str, secrets: Path, folder: P
     }
     for port in ("SHARING_WEB_PORT", "SHARING_DESK_PORT", "SHARING_DESK_METRICS_PORT"):
         if port in settings:
-            settings[port] = str(find_free_port())
+            inside, settings[port] = settings[port], str(find_free_port())
+            if port == "SHARING_DESK_PORT":  # passkeys are bound to it
+                settings["SHARING_DESK_ORIGIN"] = settings["SHARING_DESK_ORIGIN"].replace(inside, settings[port])
     if "SHARING_WEB_BIND" in settings:
         settings["SHARING_WEB_BIND"] = "127.0.0.1"
     for config in document.get("configs", ()):
         local = str(COMPOSE / load_compose()["configs"][config["source"]]["file"])
         settings = {name: value.replace(config["target"], local) for name, value in settings.items()}
     mounted = mount_secrets(document, secrets, folder / "mounted" / service)
-    folders = {SECRETS: mounted, STATE_FOLDER: folder / "state", PRIVATE_FOLDER: folder / "private" / service}
-    for name in list(settings):
-        for inside, outside in folders.items():
-            settings[name] = settings[name].replace(inside, str(outside))
+    state = folder / "state" / service
+    folders = {SECRETS: mounted, STATE_FOLDER: state, PRIVATE_FOLDER: folder / "private" / service}
+    for inside, outside in folders.items():
+        settings = {name: value.replace(inside, str(outside)) for name, value in settings.items()}
     return {name: value for name, value in settings.items() if not name.startswith("SHARING_REGISTRY")}
 
 
@@ -354,30 +373,51 @@ def make_service_command(service: str, folder: Path, arguments: list[str]) -> li
     return [shell, options, script, *rest, *arguments]
 
 
+def start_service(service: str, settings: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start a service with its own command, and settings from `read_service_settings`. Its output: `<service>.log`."""
+    with (folder / f"{service}.log").open("wb") as log:
+        return subprocess.Popen(
+            make_service_command(service, folder, load_compose()["services"][service]["command"]),
+            env=make_environment(settings), stdout=log, stderr=log, cwd=folder,
+        )  # fmt: skip
+
+
+def await_health(process: subprocess.Popen[bytes], service: str, settings: dict[str, str], log: Path) -> None:
+    """Wait until the health check of a service succeeds."""
+    program, *check = load_compose()["services"][service]["healthcheck"]["test"][1:]
+    assert program == "python"
+    deadline = time.monotonic() + READY_S
+    while run_python(*check, **settings).returncode:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+
+
+def announce(bootstrap: str, secrets: Path, folder: Path) -> None:
+    """Announce CH, as its officers do."""
+    settings = read_service_settings("console-ch", bootstrap, secrets, folder)
+    file = DEPLOY.parent / "sharing" / "testing" / "samples" / "directory.yaml"
+    command = make_service_command("console-ch", folder, ["directory", "announce", str(file), "--state", "CH"])
+    environment = make_environment(settings)
+    completed = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=120)
+    assert completed.returncode == 0, completed.stderr
+
+
 @pytest.mark.kafka
 def test_a_gate_with_the_settings_of_the_compose_file_becomes_ready(
     prepared: str, secrets: Path, tmp_path: Path
 ) -> None:
-    service = load_compose()["services"]["gate-ch-0"]
-    environment = read_service_settings("gate-ch-0", prepared, secrets, tmp_path)
-    port = int(environment["SHARING_WEB_PORT"])
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
-    command = [sys.executable, "-c", "from sharing.cli import main; main()", *service["command"]]
-    log = tmp_path / "gate.log"
-    with log.open("wb") as output:
-        gate = subprocess.Popen(command, env={**inherited, **environment}, stdout=output, stderr=output)
+    settings = read_service_settings("gate-ch-0", prepared, secrets, tmp_path)
+    port = int(settings["SHARING_WEB_PORT"])
+    gate = start_service("gate-ch-0", settings, tmp_path)
+    log = tmp_path / "gate-ch-0.log"
     try:
-        program, *check = service["healthcheck"]["test"][1:]
-        assert program == "python"
-        deadline = time.monotonic() + READY_S
-        while run_python(*check, **environment).returncode:
-            assert gate.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
+        announce(prepared, secrets, tmp_path)  # before that it trusts no State's keys, not even its own
+        await_health(gate, "gate-ch-0", settings, log)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
             assert b"sharing_pack_info{" in response.read()
         gate.terminate()
         assert gate.wait(60) == 0, log.read_text()
-        applied = json.loads((tmp_path / "state" / "last-pack-ch.json").read_text())
+        applied = json.loads((tmp_path / "state" / "gate-ch-0" / "last-pack-ch.json").read_text())
         assert applied["sha256"] == find_law("CH").pack.sha256
     finally:
         gate.kill()
@@ -414,25 +454,17 @@ def test_a_certificate_request_as_on_the_page_gives_a_client_its_rights(
 def test_a_desk_with_the_settings_and_the_entry_point_of_the_compose_file_is_healthy(
     prepared: str, secrets: Path, tmp_path: Path
 ) -> None:
-    service = load_compose()["services"]["desk-ch"]
-    environment = read_service_settings("desk-ch", prepared, secrets, tmp_path)
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHARING_")}
-    log = tmp_path / "desk.log"
-    with log.open("wb") as output:
-        command = make_service_command("desk-ch", tmp_path, service["command"])
-        desk = subprocess.Popen(command, env={**inherited, **environment}, stdout=output, stderr=output)
+    settings = read_service_settings("desk-ch", prepared, secrets, tmp_path)
+    desk = start_service("desk-ch", settings, tmp_path)
+    log = tmp_path / "desk-ch.log"
+    deadline = time.monotonic() + READY_S
     try:
-        program, *check = service["healthcheck"]["test"][1:]
-        assert program == "python"
-        deadline = time.monotonic() + READY_S
-        while run_python(*check, **environment).returncode:
-            assert desk.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
+        await_health(desk, "desk-ch", settings, log)
         trusted = ssl.create_default_context(cafile=str(secrets / "ca.pem"))
-        page = f"https://localhost:{environment['SHARING_DESK_PORT']}/healthz"
+        page = f"https://localhost:{settings['SHARING_DESK_PORT']}/healthz"
         with urllib.request.urlopen(page, timeout=10, context=trusted) as response:
             assert response.read() == b"ok\n"
-        metrics = f"http://127.0.0.1:{environment['SHARING_DESK_METRICS_PORT']}/metrics"
+        metrics = f"http://127.0.0.1:{settings['SHARING_DESK_METRICS_PORT']}/metrics"
         while "register of officers was read to its end" not in log.read_text():
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)

@@ -35,6 +35,7 @@ DEVICES = {DESKTOP: "desktop", PHONE: "phone"}
 TIME_ZONE = "Europe/Berlin"
 LIMIT_S = 90.0
 SCHEMES = ("light", "dark")
+WRITES_PICTURES = os.environ.get("SHARING_SCREENSHOTS") == "1"
 
 
 @dataclass
@@ -266,7 +267,7 @@ class DeskBrowser:
             place: Selector of what is to be seen at its top.
             everywhere: On a desktop and on a phone, light and dark; otherwise on a light desktop only.
         """
-        if os.environ.get("SHARING_SCREENSHOTS") != "1":
+        if not WRITES_PICTURES:
             return
         pictures = {}
         for size, device in DEVICES.items() if everywhere else list(DEVICES.items())[:1]:

@@ -1,20 +1,23 @@
-"""A client that says or reads nothing holds no connection for long, and one address does not hold them all."""
+"""A client that sends or reads nothing holds no connection for long, and one address does not hold them all."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from sharing.desk import connection_limits
-from sharing.desk.connection_limits import LimitedProtocol
-from sharing.desk.server import configure
+from sharing.desk.connection_limits import LimitedListener, LimitedProtocol
+from sharing.desk.server import _listen, configure
 from tests.desk.asgi import make_services
 from tests.support.waiting import wait_until
 
@@ -35,12 +38,47 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.fixture
+def patient_port() -> Iterator[int]:
+    """A server at which a client may take its time."""
+    with serve() as port:
+        yield port
+
+
+@pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.3)
     monkeypatch.setattr(connection_limits, "READING_SECONDS", 0.3)
-    config = uvicorn.Config(answer, http=LimitedProtocol, log_config=None, lifespan="off", ws="none", loop="asyncio")
+    with serve() as port:
+        yield port
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls_port(authority: trustme.CA, tmp_path: Path) -> Iterator[int]:
+    """The same with TLS."""
+    issued = authority.issue_cert("localhost")
+    issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "desk.pem"))
+    with serve(tmp_path / "desk.pem") as port:
+        yield port
+
+
+@contextlib.contextmanager
+def serve(certificate: Path | None = None) -> Iterator[int]:
+    config = uvicorn.Config(
+        answer,
+        http=LimitedProtocol,
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        loop="asyncio",
+        ssl_certfile=certificate,
+    )
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with LimitedListener(socket.create_server(("127.0.0.1", 0))) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -60,7 +98,10 @@ def ask(client: socket.socket) -> None:
     client.sendall(HEAD + b"\r\n")
     received = b""
     while not received.endswith(b"xx"):
-        received += client.recv(65536)
+        part = client.recv(65536)
+        if not part:
+            raise ConnectionError("the server has closed the connection")
+        received += part
     assert received.startswith(b"HTTP/1.1 200")
 
 
@@ -119,17 +160,47 @@ def test_requests_of_a_client_that_goes_on_are_answered_on_one_connection(port: 
             time.sleep(0.15)  # twice this is more than the head may take: each request begins again
 
 
-def test_one_address_does_not_take_all_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_address_does_not_take_all_connections(patient_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_limits, "CONNECTIONS_OF_ADDRESS_MAX", 2)
-    with connect(port), connect(port), connect(port) as proxied:  # this machine: a proxy
-        ask(proxied)
     monkeypatch.setattr(connection_limits, "is_loopback", lambda _host: False)
-    with connect(port) as first, connect(port) as second, connect(port) as third:
+    with connect(patient_port) as first, connect(patient_port) as second, connect(patient_port) as third:
         assert is_closed(third)
         for client in (first, second):
             ask(client)
 
 
+def test_a_proxy_on_this_machine_has_no_limit_of_its_own(patient_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_limits, "CONNECTIONS_OF_ADDRESS_MAX", 2)
+    with connect(patient_port), connect(patient_port), connect(patient_port) as third:
+        ask(third)
+
+
+def test_connections_that_have_not_finished_tls_count(
+    tls_port: int, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_limits, "CONNECTIONS_OF_ADDRESS_MAX", 3)
+    monkeypatch.setattr(connection_limits, "is_loopback", lambda _host: False)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+
+    def ask_with_tls() -> bool:
+        """Ask on a new connection; return whether it was answered."""
+        try:
+            with connect(tls_port) as plain, context.wrap_socket(plain, server_hostname="localhost") as client:
+                ask(client)
+        except OSError:  # it was closed before the handshake
+            return False
+        return True
+
+    with connect(tls_port), connect(tls_port) as half:
+        half.sendall(b"\x16\x03\x01")  # the beginning of a record of TLS
+        with connect(tls_port):
+            assert not ask_with_tls()
+        wait_until(ask_with_tls, "a connection that was closed does not count")
+
+
 def test_the_desk_is_served_with_these_limits() -> None:
     services = make_services()
     assert configure(services.settings, answer).http_protocol_class is LimitedProtocol  # type: ignore[arg-type]
+    with _listen("127.0.0.1", 0) as listener:
+        assert isinstance(listener, LimitedListener)

@@ -1,10 +1,10 @@
-"""A consumer that delivers nothing any more is noticed, said, and replaced by a new one; whatever follows a topic."""
+"""A consumer that stops delivering is noticed, reported and replaced by a new one, whatever it follows."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pytest
@@ -57,15 +57,15 @@ class Silence:
         self._deaf = list(self._known)
 
 
-class Told(BrokerState):
-    """Remembers what was said."""
+class RecordingBrokerState(BrokerState):
+    """Remembers every reason that was reported."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[str] = []
+        self.reported: list[str] = []
 
     def note_away(self, name: str, now: int, reason: str) -> bool:
-        self.said.append(reason)
+        self.reported.append(reason)
         return super().note_away(name, now, reason)
 
 
@@ -146,6 +146,18 @@ def broker() -> Iterator[EmbeddedBroker]:
         yield made
 
 
+@contextmanager
+def follow(
+    broker: Broker, make: Callable[[Broker, BrokerState], Follower]
+) -> Iterator[tuple[Follower, RecordingBrokerState]]:
+    """Yield what follows a topic, started, and what it reports to."""
+    state = RecordingBrokerState()
+    follower = make(broker, state)
+    with closing(follower.part):
+        follower.part.start()
+        yield follower, state
+
+
 def send(broker: Broker, follower: Follower, number: int) -> None:
     write_records(broker, follower.topic, [str(number).encode()], key=f"key-{number}".encode(), partition=0)
 
@@ -154,20 +166,17 @@ def send(broker: Broker, follower: Follower, number: int) -> None:
 def test_a_consumer_that_stays_silent_is_replaced_and_nothing_is_missed(
     name: str, make: Callable[[Broker, BrokerState], Follower], broker: EmbeddedBroker, silence: Silence
 ) -> None:
-    state = Told()
-    follower = make(broker, state)
-    with closing(follower.part):
-        follower.part.start()
+    with follow(broker, make) as (follower, state):
         wait_until(lambda: name in state.count_silent_seconds() and state.away_since is None, "that it follows")
         wait_until_it_follows(follower)
         send(broker, follower, 0)
         wait_until(lambda: follower.heard() == {b"0"}, "the first record")
-        assert state.said == []
+        assert state.reported == []
         silence.begin()
         send(broker, follower, 1)
         wait_until(lambda: follower.heard() == {b"0", b"1"}, "what came in silence")
-        assert len(state.said) == 1
-        assert "new clients" in state.said[0]
+        assert len(state.reported) == 1
+        assert "new clients" in state.reported[0]
         wait_until(lambda: state.away_since is None, "that it is followed again")
         assert state.reasons == {}
 
@@ -193,15 +202,12 @@ def test_the_board_replaces_its_consumer_too(broker: EmbeddedBroker, silence: Si
 def test_a_quiet_topic_is_no_silence(
     name: str, make: Callable[[Broker, BrokerState], Follower], broker: EmbeddedBroker, silence: Silence
 ) -> None:
-    state = Told()
-    follower = make(broker, state)
-    with closing(follower.part):
-        follower.part.start()
+    with follow(broker, make) as (_, state):
         wait_until(lambda: name in state.count_silent_seconds(), "that it follows")
         silence.begin()
         checks = iter(range(10))
         wait_until(lambda: state.count_silent_seconds()[name] < 0.1 and next(checks, None) is None, "that it is heard")
-        assert state.said == []
+        assert state.reported == []
 
 
 def test_a_consumer_that_moves_is_not_silent(broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from sharing.testing.broker.process import find_free_port
 from sharing.testing.demo.cluster import DemoCluster
 from sharing.testing.demo.keys import DAYS, read_clock
 from sharing.topology.acls import Principal
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 from tests.desk.browser import DeskBrowser
 from tests.desk.chromium import Chromium, hash_public_key
 from tests.desk.desk_officers import AGENCY, AUTHORITIES, NAMES, SUPERVISING, DeskOfficer

@@ -13,10 +13,11 @@ from typing import Any
 from sharing.conversation.revision import Revision
 from sharing.disclosure.amendments import Amendment, StatedFact, apply_amendment
 from sharing.errors import InputError
-from sharing.law.combine import RuleResult
+from sharing.law.combination import RuleResult
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_questions import read_all_facts
-from sharing.law.facts import FACTS, NONE, FactKind
+from sharing.law.fact_values import NONE
+from sharing.law.facts import FACTS, FactKind
 from sharing.model.decision import RecipientDecision
 from sharing.model.effects import FORBIDDING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.vocabulary import AmendmentKind, Outcome

@@ -10,7 +10,7 @@ from typing import Any
 from sharing.disclosure.missing_facts import SUPPLIABLE
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_questions import read_all_facts
-from sharing.law.facts import NONE
+from sharing.law.fact_values import NONE
 from sharing.model.decision import RecipientDecision
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.vocabulary import UNKNOWN, Outcome

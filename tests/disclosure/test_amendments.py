@@ -20,7 +20,7 @@ from sharing.disclosure.missing_facts import SUPPLIABLE
 from sharing.errors import InputError
 from sharing.law.fact_questions import read_all_facts
 from sharing.law.facts import FACTS, FactKind
-from sharing.law.redact import build_content
+from sharing.law.redaction import build_content
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import AmendmentKind
 from sharing.serialization.codec import get_codec

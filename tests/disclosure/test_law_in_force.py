@@ -43,7 +43,10 @@ def test_the_law_in_force_says_what_the_gate_decides(provider: str, scenario: st
         decided = context.decide(record, NOW_MS).recipients
         missing = MissingFactsFinder(context).find(record, decided, NOW_MS)
         expected = tuple(
-            make_terms(one, optional=optional, missing=missing.get(one.state, frozenset())) for one in decided
+            make_terms(
+                one, optional=optional, missing=missing.get(one.state, frozenset()), approvals=one.approvals or 1
+            )
+            for one in decided
         )
         assert len(expected) > 7
         asked = LawInForce(context).at(record, NOW_MS)

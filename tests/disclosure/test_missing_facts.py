@@ -13,9 +13,10 @@ from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_groups import is_absolute
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS, FactScope
-from sharing.model.decision import EVALUATION_FAILED, UndecidedRule, Verdict
+from sharing.model.decision import Verdict
 from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator
+from sharing.model.recipient_terms import EVALUATION_FAILED, UndecidedRule
 from sharing.model.vocabulary import Outcome
 from tests.disclosure.opening_search import Answers, OpeningSearch, SearchLimitError, decide, state_facts
 from tests.disclosure.situations import Situation, list_withheld, open_directory

@@ -12,7 +12,8 @@ from sharing.disclosure.terms import list_optional_conditions, make_terms
 from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.pack import Rule
 from sharing.law.treaties import Period
-from sharing.model.decision import Condition, RecipientDecision, RecipientTerms
+from sharing.model.decision import RecipientDecision
+from sharing.model.recipient_terms import Condition, RecipientTerms
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Nature, Outcome
 from tests.disclosure.situations import list_withheld
 from tests.law.scenarios import PROVIDERS, decide_all, get_law

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sharing.law.pack_models import BilateralAgreementModel, ExceptionModel
-from sharing.law.pack_reader import parse_pack
+from sharing.law.reading.pack_models import BilateralAgreementModel, ExceptionModel
+from sharing.law.reading.pack_reader import parse_pack
 from sharing.model.countries import TEST_STATES
 from sharing.model.directory import Competence
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Nature

@@ -16,15 +16,17 @@ from sharing.cli.lazy_group import iterate_commands, load_command
 from sharing.desk.web.desk_metrics import DeskMetrics, DeskReadings
 from sharing.interop.import_results import UnpublishedCause
 from sharing.law.facts import FACTS
-from sharing.law.redact import CONTENT_FIELDS
+from sharing.law.redaction import CONTENT_FIELDS
 from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Collection, ConditionKind, Effect, OffenceCode, Outcome
 from sharing.packs.library import list_shipped_pack_codes
-from sharing.settings import CONFIG_VARIABLE, Settings
+from sharing.setting_sources import CONFIG_VARIABLE
+from sharing.settings import Settings
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
 from sharing.telemetry.metrics import REGISTRY
-from sharing.topology.topics import CLOCK, FOREVER, TOPIC_KINDS
+from sharing.topology.topic_kinds import FOREVER
+from sharing.topology.topics import CLOCK, TOPIC_KINDS
 from tests.docs.doc_files import ROOT, get_page_name, list_pages
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ def test_every_step_is_quoted() -> None:
         "sharing/law/decision_context.py",
         "sharing/relevance/audience.py",
         "sharing/law/filter.py",
-        "sharing/law/combine.py",
+        "sharing/law/combination.py",
         "processors/gate/record_writer.py",
         "sharing/_notice_intake.py",
     ]

@@ -17,9 +17,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.faults.campaign import Findings, count_violations, derive_chapter_seed, run_chapter
-from tests.faults.checker import Breach
+from tests.faults.campaign import derive_chapter_seed, run_chapter
+from tests.faults.findings import Findings, count_violations
 from tests.faults.schedule import BROKERS, Fault
+from tests.faults.violations import Breach
 
 CHAPTER_ROUNDS = 25
 RESULT_FILE = Path("build/faults.json")

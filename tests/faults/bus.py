@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from sharing.directory.state_chain import KEYS_KEY
-from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.directory_topic import parse_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.samples import sample_directory
@@ -22,7 +21,6 @@ from sharing.topology.topics import (
     AMENDMENTS,
     DIRECTORY,
     DRAFTS,
-    INDICATORS,
     NOTICES,
     OFFERS,
     REPLIES,
@@ -33,16 +31,19 @@ from sharing.topology.topics import (
 from sharing.trust.documents import read_document
 from sharing.trust.key_statement import KeyStatement
 from sharing.trust.signatures import ObjectKind
+from tests.faults import bad_records
 from tests.faults.agency import read_numbers
 from tests.faults.children import ChildProcess, make_child_environment
 from tests.faults.cluster import BrokerCluster, BrokerNode
+from tests.faults.contents import DeletedLog
 from tests.faults.gate_process import PARTITIONS, GateProcess, prepare_topics
 from tests.faults.gate_process import STATES as ALL_STATES
 from tests.faults.group_offsets import GateOffsets
-from tests.faults.records import DeletedLog, read_topic
+from tests.faults.records import read_topic
+from tests.faults.repairs import Repairs
 from tests.faults.schedule import BROKERS, SESSION_S, STATES
 from tests.faults.sealed.officers import list_officers
-from tests.faults.workload import POISON_HEADER, make_item
+from tests.faults.workload import make_item
 from tests.secure.secure_officers import enter_officers
 from tests.secure.secure_states import SecureStates, make_states
 
@@ -66,8 +67,6 @@ INFRASTRUCTURE_EXIT_CODE = 3
 SYNC_S = 60.0
 _SUBPACKAGES = {"officers": "sealed.officers"}
 IN_SYNC = "all replicas are in sync"
-BOMB_BYTES = {"zstd": 120_000_000, "gzip": 100_000_000}
-"""After decompression, by codec. Compressed, each fits the limit of every topic of the bus."""
 
 
 class Bus:
@@ -120,7 +119,7 @@ class Bus:
         self._per_second = per_second
         self._stack = ExitStack()
         self._children: list[ChildProcess] = []
-        self._repairs: list[tuple[float, str, Callable[[], None]]] = []
+        self._repairs = Repairs()
 
     @property
     def bootstrap(self) -> str:
@@ -168,24 +167,18 @@ class Bus:
 
     def repair_later(self, after_s: float, target: str, repair: Callable[[], None]) -> None:
         """Schedule the repair of a fault; the next fault on the same target repairs it earlier."""
-        self._repairs.append((time.monotonic() + after_s, target, repair))
+        self._repairs.add(time.monotonic() + after_s, target, repair)
 
     def repair(self, target: str = "") -> None:
         """Repair all faults of a target now; those of all targets if none is named."""
-        due = [entry for entry in self._repairs if not target or entry[1] == target]
-        self._repairs = [entry for entry in self._repairs if entry not in due]
-        for _, _, repair in due:
-            repair()
+        self._repairs.run(lambda planned: not target or planned.target == target)
 
     def supervise_for(self, seconds: float) -> None:
         """Wait; during that time, repair faults that are due and restart processes that ended."""
         until = time.monotonic() + seconds
         while True:
             now = time.monotonic()
-            due = [entry for entry in self._repairs if entry[0] <= now]
-            self._repairs = [entry for entry in self._repairs if entry[0] > now]
-            for _, _, repair in due:
-                repair()
+            self._repairs.run(lambda planned, now=now: planned.at_s <= now)  # type: ignore[misc]  # bound immediately
             self.supervise()
             if time.monotonic() >= until:
                 return
@@ -267,23 +260,16 @@ class Bus:
 
     def publish_poison(self, state: str, records: Iterable[tuple[str, tuple[bytes, bytes]]]) -> None:
         """Publish invalid records to a State's topic, each with its cause in a header; some may fail to arrive."""
-        producer = make_producer(client_properties(self.bootstrap, {"delivery.timeout.ms": 20_000}))
-        for cause, (key, value) in records:
-            producer.produce(INDICATORS.topic(state), value, key, headers={POISON_HEADER: cause.encode()})
-        producer.flush(22)
+        bad_records.publish_poison(self.bootstrap, state, records)
 
     def publish_raw(self, topic: str, key: bytes, value: bytes, partition: int, cause: str) -> None:
         """Write a record; with a cause, one that must be refused for it."""
-        producer = make_producer(client_properties(self.bootstrap, {"delivery.timeout.ms": 20_000, "acks": "all"}))
-        headers: dict[str, str | bytes | None] = {POISON_HEADER: cause.encode()} if cause else {}
-        refused: list[object] = []
-
-        def collect(error: object, _: object) -> None:
-            refused.extend([error] if error else [])
-
-        producer.produce(topic, value, key, partition, headers=headers, on_delivery=collect)
-        if producer.flush(22) or refused:
+        if not bad_records.publish_raw(self.bootstrap, topic, key, value, partition, cause):
             self.not_injected.append(f"a record for {topic} was not confirmed")
+
+    def publish_bomb(self, topic: str, partition: int, key: bytes, codec: str) -> int | None:
+        """Publish a record of zeros that inflates to more than any client accepts; return its offset if it arrives."""
+        return bad_records.publish_bomb(self.bootstrap, topic, partition, key, codec)
 
     def list_offsets(self, state: str) -> list[GateOffsets]:
         """Return the offsets of all topics that a State's worker reads."""
@@ -296,22 +282,6 @@ class Bus:
         """
         counts = [offsets.count_unprocessed() for offsets in self.inbox_offsets[state]]
         return -1 if -1 in counts else sum(counts)
-
-    def publish_bomb(self, topic: str, partition: int, key: bytes, codec: str) -> int | None:
-        """Publish a record of zeros that inflates to more than any client accepts; return its offset if it arrives."""
-        properties = {"compression.type": codec, "message.max.bytes": 1_000_000_000, "delivery.timeout.ms": 20_000}
-        producer = make_producer(client_properties(self.bootstrap, {**properties, "acks": "all"}))
-        offsets: list[int | None] = []
-        producer.produce(
-            topic,
-            bytes(BOMB_BYTES[codec]),
-            key,
-            partition,
-            headers={POISON_HEADER: b"OVERSIZED"},
-            on_delivery=lambda error, message: None if error else offsets.append(message.offset()),
-        )
-        producer.flush(22)
-        return offsets[0] if offsets else None
 
     def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

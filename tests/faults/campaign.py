@@ -15,59 +15,24 @@ from pathlib import Path
 from sharing.topology.topics import DIRECTORY, INDICATORS
 from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
-from tests.faults.checker import (
-    Breach,
-    Violation,
-    count_outcomes,
-    find_gate_violations,
-    find_handling_violations,
-    find_skipped_markers,
-    find_unreported,
-    find_violations,
-)
+from tests.faults.checker import find_gate_violations, find_violations
+from tests.faults.contents import TopicContents
 from tests.faults.drain import RemainingWork, drain_work
+from tests.faults.findings import SKIPPED_MARKERS, Findings, count_records
 from tests.faults.injections import inject_fault
-from tests.faults.item_agencies import ItemVersion, get_agency, get_item
 from tests.faults.partner import count_new_subscribers, read_handled
-from tests.faults.records import TopicContents, read_records
+from tests.faults.reader_checker import find_handling_violations, find_skipped_markers, find_unreported
+from tests.faults.records import read_records
 from tests.faults.schedule import BROKERS, STATES, Fault, plan_faults
 from tests.faults.sealed.check import SealedCheck, publish_again, send_again
 from tests.faults.sealed.kinds import plan_sealed_faults
 from tests.faults.sealed.openings import Openings
+from tests.faults.violations import Breach, Violation
 
-SKIPPED_MARKERS = "transactions without markers, by the broker"
-"""Key in `Findings.counts`."""
 START_S = 180.0
 RETIRE_S = 60.0
 SETTLED_S = 2.0
 """After which a loop that has read everything has written what follows from it."""
-
-
-@dataclass
-class Findings:
-    """The result of a chapter.
-
-    Attributes:
-        faults: Number of faults of each kind.
-        counts: Numbers of accepted indicators, records, notices and so on.
-        violations: Each with the round, counted from 1, in which it shows; 0 if that is not known.
-        failures: What processes did although they must not.
-        not_injected: Faults that could not be injected. They are no violations, and prove nothing.
-        torn: Violations, as above, of a State for whose transactions the only broker logged that it left out markers.
-            Content that reached the wrong State is never included, nor is any violation with several brokers.
-    """
-
-    faults: Counter[str] = field(default_factory=Counter)
-    counts: Counter[str] = field(default_factory=Counter)
-    violations: list[tuple[int, Violation]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    not_injected: list[str] = field(default_factory=list)
-    torn: list[tuple[int, Violation]] = field(default_factory=list)
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether every guarantee held."""
-        return not self.violations and not self.failures
 
 
 @dataclass
@@ -144,7 +109,7 @@ class Chapter:
             for violation in violations:
                 is_torn = is_single_broker and state in skipped and violation.breach is not Breach.LEAKED
                 (findings.torn if is_torn else findings.violations).append((self._find_round(violation), violation))
-            findings.counts += _count_records(state, contents, accepted, handled)
+            findings.counts += count_records(state, contents, accepted, handled)
         findings.counts += self.bus.exits
         findings.counts += self._count_log_messages()
         return findings
@@ -293,36 +258,6 @@ def derive_chapter_seed(seed: int, number: int) -> int:
     return random.Random(f"{seed}/{number}").getrandbits(32)
 
 
-def count_violations(findings: Findings) -> dict[str, int]:
-    """Return the number of violations of each kind; `failed` counts failures, `torn` those caused by the broker."""
-    kinds = Counter(violation.breach for _, violation in findings.violations)
-    return {
-        **{str(breach): kinds[breach] for breach in Breach},
-        "failed": len(findings.failures),
-        "torn": len(findings.torn),
-    }
-
-
 def _leave_out_amendments(contents: TopicContents) -> TopicContents:
     """Return the contents without the decisions on what officers have amended."""
     return replace(contents, decisions=[record for record in contents.decisions if not record.data["amendment"]])
-
-
-def _count_records(
-    state: str, records: TopicContents, accepted: AbstractSet[ItemVersion], handled: Counter[str]
-) -> Counter[str]:
-    received = records.list_notices(state)
-    valid = [record for record in records.indicators if not record.poison]
-    distinct = {(get_agency(record), get_item(record)) for record in valid}
-    return Counter(
-        {
-            "accepted": len(accepted),
-            "records": len(records.indicators),
-            "deleted with their topic": len(records.deleted),
-            "published again": len(valid) - len(distinct),
-            "notices": len(received),
-            "handled": len(handled),
-            "handled again": handled.total() - len(handled),
-            **{outcome.lower(): count for outcome, count in count_outcomes(records).items()},
-        }
-    )

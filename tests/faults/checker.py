@@ -7,57 +7,20 @@ the same notice id, which the subscriber drops.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from enum import StrEnum
-from functools import partial
-from itertools import chain
-from typing import NamedTuple
 
-from sharing.ids import make_first_offer_id, make_item_id, make_notice_id, make_quarantine_id
+from sharing.ids import make_quarantine_id
 from sharing.topology.topics import INDICATORS
-from tests.faults.item_agencies import ItemAgencies, ItemVersion, get_agency, get_item
-from tests.faults.records import CommittedRecord, TopicContents
+from tests.faults.contents import CommittedRecord, TopicContents
+from tests.faults.item_agencies import ItemAgencies, ItemVersion, get_item
+from tests.faults.output_checker import find_output_violations, find_widest_outcome
+from tests.faults.violations import Breach, Violation, compare, compare_order
 from tests.faults.workload import MARKER
-
-REPEATED_MAX = 1
-"""How many notices a restart may repeat: the one that was in the handler, since subscribers remember in a file."""
-
-_SKIPPED = re.compile(
-    r"^(?P<at>\S+) .*Couldn't find leader endpoint .* transaction markers for national\.(?P<state>\w+)\.gate\.",
-    re.MULTILINE,
-)
-
 
 CLOCK_TOLERANCE_S = 600.0
 """More than a gate tolerates, and less than by which the campaign sets a clock back."""
-
-
-class Breach(StrEnum):
-    """A kind of violation."""
-
-    LOST = "lost"
-    DUPLICATED = "duplicated"
-    LEAKED = "leaked"
-    UNFOUNDED = "unfounded"
-    REORDERED = "reordered"
-    BROKEN = "broken"
-
-
-class Violation(NamedTuple):
-    """A violated guarantee; `at_ms` is the timestamp of a record that shows it, or 0."""
-
-    breach: Breach
-    description: str
-    at_ms: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.breach}: {self.description}"
-
-
-OUTCOMES = ("DISCLOSE", "OFFER", "HOLD", "WITHHOLD")
 
 
 def find_violations(
@@ -72,9 +35,7 @@ def find_violations(
     """
     return [
         *find_gate_violations(provider, contents, accepted),
-        *_check_outputs(provider, contents),
-        *_check_envelopes(provider, contents),
-        *_check_disclosed(contents),
+        *find_output_violations(provider, contents),
     ]
 
 
@@ -86,7 +47,7 @@ def find_gate_violations(
     Args:
         provider: The providing State.
         contents: As for `find_violations`.
-        accepted: Likewise.
+        accepted: As for `find_violations`.
     """
     return [
         *_check_accepted(accepted, contents),
@@ -100,70 +61,11 @@ def find_gate_violations(
     ]
 
 
-def find_handling_violations(
-    state: str, contents: TopicContents, handled: Counter[str], restarts: int
-) -> list[Violation]:
-    """Return the notices that a subscriber did not handle exactly once.
-
-    Args:
-        state: State of the subscriber.
-        contents: The records that the State received, from every provider.
-        handled: How often the subscriber handled each notice id.
-        restarts: How often the subscriber was restarted. After that, the last handled notices may come again, as may a
-            notice whose id occurs in another record.
-    """
-    received = Counter(str(record.data["id"]) for record in contents.list_notices(state))
-    repeated = handled - Counter(dict.fromkeys(received, 1))
-    repeated_count = sum(count for identity, count in repeated.items() if identity in received)
-    allowed = REPEATED_MAX * restarts + sum(count - 1 for count in received.values())
-    violations = [
-        Violation(Breach.LOST, f"{identity} was not handled by {state}")
-        for identity in received
-        if not handled[identity]
-    ]
-    violations += [
-        Violation(Breach.UNFOUNDED, f"{state} handled {identity}, which it did not receive")
-        for identity in handled
-        if identity not in received
-    ]
-    if repeated_count > allowed:
-        violations.append(
-            Violation(Breach.DUPLICATED, f"{state} handled {repeated_count} notices again, with {restarts} restarts")
-        )
-    return violations
-
-
-def find_unreported(messages: Iterable[str], log: str) -> list[Violation]:
-    """Return the unreadable records that their reader left out without a word.
-
-    Args:
-        messages: The start of the message that each of them must cause.
-        log: The log of the reader.
-    """
-    return [Violation(Breach.LOST, f"not in the reader's log: {message}") for message in messages if message not in log]
-
-
-def find_skipped_markers(log: str) -> Counter[str]:
-    """Return for each State's gate the number of transactions whose markers a broker left out, according to its log.
-
-    Kafka 4.4.0 does this if a partition has no leader at the moment, for example while its only broker starts: it
-    treats the partition as deleted. Records that were to be aborted there become visible with the producer's next
-    commit; records that were to be committed stay invisible, or are processed again.
-    """
-    return Counter(state.upper() for _, state in {(match["at"], match["state"]) for match in _SKIPPED.finditer(log)})
-
-
 def count_outcomes(contents: TopicContents) -> Counter[str]:
     """Return the number of records with each outcome, and of quarantined records."""
     counts = Counter(find_widest_outcome(record) for record in contents.decisions)
     counts["QUARANTINED"] = len(contents.quarantined)
     return counts
-
-
-def find_widest_outcome(decision: CommittedRecord) -> str:
-    """Return the least restrictive outcome of a decision for any State."""
-    outcomes = {recipient["outcome"] for recipient in decision.data["recipients"]}
-    return next((outcome for outcome in OUTCOMES if outcome in outcomes), "WITHHOLD")
 
 
 def _check_accepted(accepted: AbstractSet[ItemVersion], contents: TopicContents) -> Iterator[Violation]:
@@ -180,8 +82,8 @@ def _check_decisions(contents: TopicContents) -> Iterator[Violation]:
     def classify_surplus(record: CommittedRecord) -> Breach:
         return Breach.DUPLICATED if get_item(record) in known else Breach.UNFOUNDED
 
-    yield from _compare("decision", valid, contents.decisions, get_item, classify_surplus)
-    yield from _compare_order("decision", valid, contents.decisions, get_item)
+    yield from compare("decision", valid, contents.decisions, get_item, classify_surplus)
+    yield from compare_order("decision", valid, contents.decisions, get_item)
 
 
 def _check_times(contents: TopicContents) -> Iterator[Violation]:
@@ -237,121 +139,6 @@ def _check_quarantine(provider: str, contents: TopicContents) -> Iterator[Violat
             yield Violation(Breach.LEAKED, f"the quarantine of {position} contains content", record.at_ms)
 
 
-def _check_outputs(provider: str, contents: TopicContents) -> Iterator[Violation]:
-    """Check that the outputs are those that the decisions require: in number and in order."""
-    # A later version has a draft whatever the outcome, because an earlier notice has to be corrected.
-    with_draft = [
-        record
-        for record in contents.decisions
-        if find_widest_outcome(record) != "WITHHOLD" or record.data["version"] > 1
-    ]
-    yield from _compare("draft", with_draft, contents.drafts, get_item, lambda _: Breach.UNFOUNDED)
-    yield from _compare_order("draft", with_draft, contents.drafts, get_item)
-    agencies = ItemAgencies(contents)
-    for state in contents.notices:
-        get_id = partial(_get_output_id, make_notice_id, provider, agencies, state)
-        yield from _check_sent(
-            f"notice to {state}", provider, state, "DISCLOSE", contents.decisions,
-            [contents.notices[state], contents.urgent[state]], get_id,
-        )  # fmt: skip
-    for state, offers in contents.offers.items():
-        get_id = partial(_get_output_id, make_offer_id, provider, agencies, state)
-        topics = [offers, contents.urgent_offers.get(state, [])]
-        yield from _check_sent(f"offer to {state}", provider, state, "OFFER", contents.decisions, topics, get_id)
-
-
-def make_offer_id(provider: str, agency: str, indicator_id: str, version: int, state: str) -> str:
-    """Return the id of the gate's offer of a version."""
-    return make_first_offer_id(make_item_id(provider, agency, indicator_id), version, state)
-
-
-def _check_sent(
-    what: str,
-    provider: str,
-    state: str,
-    outcome: str,
-    decisions: Sequence[CommittedRecord],
-    topics: Sequence[Sequence[CommittedRecord]],
-    get_id: Callable[[CommittedRecord], object],
-) -> Iterator[Violation]:
-    """Compare the records sent to a State, over all topics, with those that the decisions require."""
-    required = [record for record in decisions if _get_outcome(record, state) == outcome]
-    known = {get_id(record) for record in required}
-    sent = [[record for record in topic if record.data["from_state"] == provider] for topic in topics]
-
-    def classify_surplus(record: CommittedRecord) -> Breach:
-        return Breach.DUPLICATED if get_id(record) in known else Breach.LEAKED
-
-    yield from _compare(what, required, chain(*sent), get_id, classify_surplus)
-    for topic in sent:
-        present = {get_id(record) for record in topic}
-        yield from _compare_order(what, [record for record in required if get_id(record) in present], topic, get_id)
-
-
-def _get_output_id(
-    make: Callable[[str, str, str, int, str], str],
-    provider: str,
-    agencies: ItemAgencies,
-    state: str,
-    record: CommittedRecord,
-) -> str:
-    """Return the id of an output, or the id that a decision requires for its output."""
-    if "id" in record.data:
-        return str(record.data["id"])
-    return make(provider, agencies.find_by_decision(record), *get_item(record), state)
-
-
-def _get_outcome(decision: CommittedRecord, state: str) -> str:
-    return next((each["outcome"] for each in decision.data["recipients"] if each["state"] == state), "WITHHOLD")
-
-
-def _check_envelopes(provider: str, contents: TopicContents) -> Iterator[Violation]:
-    """Check that every record is addressed to the State that received it, and that its id follows from its cause."""
-    agencies = ItemAgencies(contents)
-    notices = {state: contents.list_notices(state) for state in contents.notices}
-    offers = {state: contents.list_offers(state) for state in contents.offers}
-    for make_id, received in ((make_notice_id, notices), (make_offer_id, offers)):
-        for state, records in received.items():
-            for record in records:
-                data = record.data
-                if data["to_state"] != state:
-                    yield Violation(
-                        Breach.LEAKED, f"{data['id']} for {data['to_state']} was sent to {state}", record.at_ms
-                    )
-                    continue
-                item = get_item(record)
-                expected = {make_id(provider, agency, *item, state) for agency in agencies.list_by_item(item)}
-                if data["from_state"] == provider and data["id"] not in expected:
-                    yield Violation(
-                        Breach.UNFOUNDED,
-                        f"{data['id']} to {state} has an id that does not follow from its cause",
-                        record.at_ms,
-                    )
-
-
-def _check_disclosed(contents: TopicContents) -> Iterator[Violation]:
-    """Check that markers reach only States to which their item was disclosed."""
-    agencies = ItemAgencies(contents)
-    owners = {
-        marker: (get_agency(record), str(record.data["id"]))
-        for record in contents.indicators
-        if not record.poison
-        for marker in MARKER.findall(record.raw)
-    }
-    poisoned = {marker for record in contents.indicators if record.poison for marker in MARKER.findall(record.raw)}
-    disclosed = {
-        (agencies.find_by_decision(record), str(record.data["indicator_id"]), recipient["state"])
-        for record in contents.decisions
-        for recipient in record.data["recipients"]
-        if recipient["outcome"] == "DISCLOSE"
-    }
-    for state in contents.notices:
-        for record in contents.list_notices(state):
-            for marker in set(MARKER.findall(record.raw + record.unsealed)):
-                if marker in poisoned or (marker in owners and (*owners[marker], state) not in disclosed):
-                    yield Violation(Breach.LEAKED, f"content of {owners.get(marker)} was sent to {state}", record.at_ms)
-
-
 def _check_clear(provider: str, contents: TopicContents) -> Iterator[Violation]:
     """Check that no decision, no offer and no header has a marker."""
     sent = [record for state in contents.offers for record in contents.list_offers(state)]
@@ -367,50 +154,3 @@ def _check_conservation(contents: TopicContents) -> Iterator[Violation]:
     if received != accounted:
         breach = Breach.LOST if received > accounted else Breach.DUPLICATED
         yield Violation(breach, f"conservation: {received} records were received, {accounted} are accounted for")
-
-
-def _compare(
-    what: str,
-    causes: Sequence[CommittedRecord],
-    effects: Iterable[CommittedRecord],
-    get_id: Callable[[CommittedRecord], object],
-    classify_surplus: Callable[[CommittedRecord], Breach],
-) -> Iterator[Violation]:
-    """Compare the required number of outputs with the actual number, for each id."""
-    present = list(effects)
-    required, actual = Counter(map(get_id, causes)), Counter(map(get_id, present))
-    for cause in {
-        get_id(record): record for record in causes if required[get_id(record)] > actual[get_id(record)]
-    }.values():
-        yield Violation(Breach.LOST, f"no {what} on {get_item(cause)}", cause.at_ms)
-    for effect in {
-        get_id(record): record for record in present if actual[get_id(record)] > required[get_id(record)]
-    }.values():
-        yield Violation(classify_surplus(effect), f"{what} on {get_item(effect)}", effect.at_ms)
-
-
-def _compare_order(
-    what: str,
-    causes: Sequence[CommittedRecord],
-    effects: Sequence[CommittedRecord],
-    get_id: Callable[[CommittedRecord], object],
-) -> Iterator[Violation]:
-    """Compare the order in each partition with the same outputs; `_compare` reports other differences."""
-    required, actual = _group_by_partition(causes), _group_by_partition(effects)
-    for partition in required.keys() | actual.keys():
-        expected, found = required.get(partition, []), actual.get(partition, [])
-        if Counter(map(get_id, expected)) != Counter(map(get_id, found)):
-            if Counter(map(get_id, causes)) == Counter(map(get_id, effects)):
-                yield Violation(Breach.REORDERED, f"{what}: partition {partition} has records of another partition")
-            continue
-        for cause, effect in zip(expected, found, strict=True):
-            if get_id(cause) != get_id(effect):
-                yield Violation(Breach.REORDERED, f"{what} on {get_item(effect)}: wrong order", effect.at_ms)
-                break
-
-
-def _group_by_partition(records: Iterable[CommittedRecord]) -> dict[int, list[CommittedRecord]]:
-    groups: dict[int, list[CommittedRecord]] = {}
-    for record in records:
-        groups.setdefault(record.partition, []).append(record)
-    return groups

@@ -12,7 +12,8 @@ from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import FOREIGN_BATCH_BYTES_MAX, INDICATORS, list_topics
+from sharing.topology.topic_kinds import FOREIGN_BATCH_BYTES_MAX
+from sharing.topology.topics import INDICATORS, list_topics
 from tests.faults.children import ChildProcess, make_child_environment
 
 STATES = ("CH", "DE", "NL", "JP", "FR", "US")

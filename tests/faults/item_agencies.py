@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.faults.records import CommittedRecord, TopicContents
+from tests.faults.contents import CommittedRecord, TopicContents
 
 ItemVersion = tuple[str, int]
 """An indicator's id and version."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from processors.exactly_once.log_positions import is_log_position
-from sharing.audit.block import SCHEMA, read_block, read_entry_id
+from sharing.audit.block import SCHEMA
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BadBatchFinder
 from sharing.kafka.clients import client_properties, consume_available, make_consumer
-from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
-from sharing.sign.merkle_tree import compute_root
+from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import (
     DECISIONS,
     DRAFTS,
@@ -29,8 +25,9 @@ from sharing.topology.topics import (
     QUARANTINE,
     REPLIES,
     URGENT,
-    TopicKind,
 )
+from tests.faults.audit_blocks import find_broken_blocks, unpack_entries
+from tests.faults.contents import CommittedRecord, DeletedLog, TopicContents
 from tests.faults.workload import POISON_HEADER
 
 READ_S = 60.0
@@ -40,96 +37,6 @@ POISON_BYTES_MAX = 1_000_000
 
 OpenValue = Callable[[TopicKind, str, bytes, bytes], bytes | None]
 """Opens the value of a record, given its kind of topic, State, key and value; None if the record is not to be read."""
-
-
-class CommittedRecord(NamedTuple):
-    """One committed record.
-
-    Attributes:
-        partition, offset: Its position.
-        at_ms: Its timestamp, in UTC milliseconds.
-        key: The key in bytes.
-        raw: The value in bytes.
-        data: The decoded value; empty for invalid records (see `poison`).
-        poison: For an invalid record, the cause with which it must be quarantined; else "". A batch that cannot be
-            decompressed counts as one invalid record.
-        headers: The values of its headers, joined.
-        sealed: For a record that was sealed, its value as it is on the topic; then `raw` is what was opened.
-        entry: For an entry of an audit log, its number in its block, from 0: entries of a block share its position.
-    """
-
-    partition: int
-    offset: int
-    at_ms: int
-    key: bytes
-    raw: bytes
-    data: Mapping[str, Any]
-    poison: str = ""
-    headers: bytes = b""
-    sealed: bytes = b""
-    entry: int = 0
-
-    @property
-    def place(self) -> tuple[int, int, int]:
-        """Where the record is, or the entry of an audit log: in the order of places, each partition is in order."""
-        return self.partition, self.offset, self.entry
-
-    @property
-    def unsealed(self) -> bytes:
-        """The bytes that anyone reads who reads the topic: never content."""
-        return b" ".join((self.key, self.headers, self.sealed))
-
-
-class DeletedLog(NamedTuple):
-    """An input topic that was deleted.
-
-    Attributes:
-        topic_id: Its id.
-        records: Its records.
-        accepted: The indicators (id and version) that had been confirmed to the publisher.
-    """
-
-    topic_id: str
-    records: Sequence[CommittedRecord]
-    accepted: frozenset[tuple[str, int]]
-
-
-@dataclass(slots=True)
-class TopicContents:
-    """The records on a providing State's topics, and those on the topics of the receiving States.
-
-    Attributes:
-        indicators, decisions, drafts, quarantined: Records of the provider. The indicators include those of deleted
-            topics that the gate had processed, by its own account.
-        notices, urgent, offers: Records of every provider, by receiving State; without invalid ones. Of the urgent
-            topic, notices only.
-        urgent_offers, urgent_replies: The offers and the replies on the urgent topic, by receiving State.
-        unreadable: Invalid records on the topics of notices, as `topic/partition@offset`, by receiving State.
-        broken_blocks: Where the provider's log of decisions is broken.
-        deleted: Indicators (id and version) that were confirmed and deleted with their topic before the gate processed
-            them.
-    """
-
-    indicators: list[CommittedRecord] = field(default_factory=list)
-    decisions: list[CommittedRecord] = field(default_factory=list)
-    drafts: list[CommittedRecord] = field(default_factory=list)
-    quarantined: list[CommittedRecord] = field(default_factory=list)
-    notices: dict[str, list[CommittedRecord]] = field(default_factory=dict)
-    urgent: dict[str, list[CommittedRecord]] = field(default_factory=dict)
-    offers: dict[str, list[CommittedRecord]] = field(default_factory=dict)
-    unreadable: dict[str, list[str]] = field(default_factory=dict)
-    broken_blocks: list[str] = field(default_factory=list)
-    deleted: set[tuple[str, int]] = field(default_factory=set)
-    urgent_offers: dict[str, list[CommittedRecord]] = field(default_factory=dict)
-    urgent_replies: dict[str, list[CommittedRecord]] = field(default_factory=dict)
-
-    def list_notices(self, state: str) -> list[CommittedRecord]:
-        """Return all notices that a State received."""
-        return self.notices[state] + self.urgent[state]
-
-    def list_offers(self, state: str) -> list[CommittedRecord]:
-        """Return all offers that a State received."""
-        return self.offers[state] + self.urgent_offers.get(state, [])
 
 
 def read_topic(
@@ -237,39 +144,6 @@ def read_records(
             contents.indicators += read(INDICATORS, provider)
         result[provider] = contents
     return result
-
-
-def unpack_entries(blocks: Iterable[CommittedRecord]) -> list[CommittedRecord]:
-    """Return each entry of blocks as a record of its own, with the position and the time of its block."""
-    unpacked = []
-    for block in blocks:
-        log = AuditLogName(block.data["log"])
-        decode = get_codec(log.entry_schema).decode
-        unpacked += [
-            block._replace(key=read_entry_id(entry, log).encode(), raw=entry, data=decode(entry), entry=number)
-            for number, entry in enumerate(block.data["entries"])
-        ]
-    return unpacked
-
-
-def find_broken_blocks(blocks: Iterable[CommittedRecord]) -> list[str]:
-    """Return where the blocks of an audit log do not follow each other, or do not contain what their heads name.
-
-    Args:
-        blocks: The records of the log, of all partitions, not decoded.
-    """
-    broken = []
-    expected: dict[int, tuple[int, int, bytes]] = {}
-    for record in blocks:
-        block = read_block(record.raw)
-        before = expected.get(record.partition, (0, 0, bytes(32)))
-        leaves = [b"\0" + block.get_commitment(number) + entry for number, entry in enumerate(block.entries)]
-        root = compute_root([hashlib.sha256(leaf).digest() for leaf in leaves])
-        if (block.number, block.first, block.previous) != before or block.root != root:
-            broken.append(f"block {block.number} at {record.partition}@{record.offset}, expected number {before[0]}")
-        after = hashlib.sha256(b"\0" + block.head).digest()
-        expected[record.partition] = block.number + 1, block.first + len(block.entries), after
-    return broken
 
 
 def add_deleted_logs(

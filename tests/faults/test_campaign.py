@@ -12,12 +12,14 @@ from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import DECISIONS, INDICATORS, NOTICES
 from tests.faults.bus import Bus
-from tests.faults.campaign import SKIPPED_MARKERS, Chapter
-from tests.faults.checker import Breach
-from tests.faults.records import CommittedRecord, TopicContents
+from tests.faults.campaign import Chapter
+from tests.faults.contents import CommittedRecord, TopicContents
+from tests.faults.findings import SKIPPED_MARKERS
 from tests.faults.schedule import SEVERAL_BROKERS, STATES, Fault, FaultKind, plan_faults
+from tests.faults.violations import Breach
 from tests.faults.workload import make_item
 from tests.support.audit_entries import make_block
 

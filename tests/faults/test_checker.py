@@ -2,136 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from processors.exactly_once.batch import OutputRecord
-from processors.gate.gate import Gate
 from sharing.audit.block import SCHEMA
-from sharing.ids import make_quarantine_id
-from sharing.kafka.directory_topic import parse_entries
-from sharing.model.directory import Directory
-from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import AuditLogName
-from sharing.packs.library import find_law
 from sharing.serialization.codec import get_codec
-from sharing.testing.samples import sample_directory
-from sharing.topology.topics import DECISIONS, DRAFTS, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT, TopicKind
-from tests.faults.checker import (
-    REPEATED_MAX,
-    Breach,
-    Violation,
-    count_outcomes,
-    find_handling_violations,
-    find_skipped_markers,
-    find_unreported,
-    find_violations,
-)
-from tests.faults.records import CommittedRecord, DeletedLog, TopicContents, add_deleted_logs, is_offer, unpack_entries
+from tests.faults.audit_blocks import unpack_entries
+from tests.faults.checker import count_outcomes, find_violations
+from tests.faults.contents import CommittedRecord, TopicContents
+from tests.faults.gate_outputs import COUNT, SEED, list_breaches, process
+from tests.faults.item_agencies import get_item
 from tests.faults.schedule import STATES
-from tests.faults.workload import MARKER, make_item, make_poison
+from tests.faults.violations import Breach
+from tests.faults.workload import MARKER, make_item
 from tests.support.audit_entries import make_block
-
-SEED = 5
-COUNT = 160
-
-
-class _Message:
-    def __init__(self, offset: int, key: bytes, value: bytes) -> None:
-        self._offset, self._key, self._value = offset, key, value
-
-    def key(self) -> bytes:
-        return self._key
-
-    def value(self) -> bytes:
-        return self._value
-
-    def topic(self) -> str:
-        return INDICATORS.topic("CH")
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return self._offset
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, 1
-
-
-@pytest.fixture(scope="module")
-def valid() -> TopicContents:
-    """The outputs of a gate for Swiss items of every kind and for invalid records."""
-    return process(make_item(SEED, "CH", number) for number in range(COUNT))
-
-
-def process(items: Iterable[Indicator]) -> TopicContents:
-    """Return items, invalid records, and what a gate makes of them."""
-    law = find_law("CH")
-    directory = Directory({record.state: record for record in parse_entries(*sample_directory())})
-    loaded = [(indicator.id.encode(), get_codec("indicator").encode(indicator.to_record()), "") for indicator in items]
-    loaded += [(*record, cause) for cause, record in make_poison("CH", "mk" + 20 * "0")]
-    messages = [_Message(offset, key, value) for offset, (key, value, _) in enumerate(loaded)]
-    now_ms = int(time.time() * 1000)
-    outputs = Gate(law.pack, law.treaties).process_batch(messages, directory, now_ms).output_records
-    indicators = [
-        CommittedRecord(0, offset, now_ms, key, value, {} if cause else get_codec("indicator").decode(value), cause)
-        for offset, (key, value, cause) in enumerate(loaded)
-    ]
-    decisions, drafts, quarantined = (
-        _select_records(outputs, kind, "CH", now_ms) for kind in (DECISIONS, DRAFTS, QUARANTINE)
-    )
-    states = ("DE", "NL", "US")
-    notices, offers = (
-        {state: _select_records(outputs, kind, state, now_ms) for state in states} for kind in (NOTICES, OFFERS)
-    )
-    urgent, urgent_offers = (
-        {
-            state: _select_records(
-                [each for each in outputs if is_offer(each.value or b"") is offered], URGENT, state, now_ms, schema
-            )
-            for state in states
-        }
-        for offered, schema in ((False, "notice"), (True, "offer"))
-    )
-    return TopicContents(
-        indicators, decisions, drafts, quarantined, notices, urgent, offers, urgent_offers=urgent_offers
-    )
-
-
-@pytest.fixture
-def contents(valid: TopicContents) -> TopicContents:
-    """A copy that the test may corrupt."""
-    return copy.deepcopy(valid)
-
-
-def _select_records(
-    outputs: Sequence[OutputRecord], kind: TopicKind, state: str, at_ms: int, schema: str = ""
-) -> list[CommittedRecord]:
-    selected = [output for output in outputs if output.topic == kind.topic(state)]
-    return [
-        CommittedRecord(
-            0,
-            offset,
-            at_ms,
-            output.key or b"",
-            output.value or b"",
-            get_codec(schema or ("decision" if kind is DECISIONS else kind.schema)).decode(output.value),
-        )
-        for offset, output in enumerate(selected)
-    ]
-
-
-def list_breaches(violations: Sequence[Violation]) -> set[Breach]:
-    return {violation.breach for violation in violations}
 
 
 def test_valid_records_have_no_violation(valid: TopicContents) -> None:
@@ -328,70 +215,6 @@ def test_a_missing_accepted_indicator_is_found(valid: TopicContents) -> None:
     assert list_breaches(find_violations("CH", valid, accepted | {("gone", 1)})) == {Breach.LOST}
 
 
-def delete_log(contents: TopicContents, next_offset: int) -> DeletedLog:
-    """Let the indicators belong to a deleted topic, of which the gate says that it has processed it up to an offset."""
-    accepted = frozenset(get_item(record) for record in contents.indicators if not record.poison)
-    log = DeletedLog("old", contents.indicators, accepted)
-    contents.indicators = []
-    add_deleted_logs(contents, [log], {("old", 0): next_offset, ("other", 0): 1_000_000})
-    return log
-
-
-def get_item(record: CommittedRecord) -> tuple[str, int]:
-    return str(record.data["id"]), int(record.data["version"])
-
-
-def test_what_was_processed_of_a_deleted_topic_is_owed_and_the_rest_is_not(contents: TopicContents) -> None:
-    end = len(contents.indicators)
-    unread = contents.indicators[3]._replace(offset=end, data={**contents.indicators[3].data, "id": "unread"})
-    contents.indicators.append(unread)
-    log = delete_log(contents, end)
-    assert contents.deleted == {("unread", 1)}
-    assert find_violations("CH", contents, log.accepted) == []
-    lost = contents.decisions.pop(3)
-    assert list_breaches(find_violations("CH", contents, log.accepted)) >= {Breach.LOST}
-    contents.decisions.insert(3, lost)
-    contents.decisions.append(lost._replace(data={**lost.data, "indicator_id": "unread"}))
-    assert Breach.UNFOUNDED in list_breaches(find_violations("CH", contents, log.accepted))
-
-
-def test_an_indicator_that_is_confirmed_after_its_topic_was_deleted_is_owed(contents: TopicContents) -> None:
-    log = delete_log(contents, len(contents.indicators))
-    assert find_violations("CH", contents, log.accepted) == []
-    assert list_breaches(find_violations("CH", contents, log.accepted | {("later", 1)})) == {Breach.LOST}
-
-
-def test_invalid_records_at_the_same_offset_of_two_logs_are_quarantined_twice(contents: TopicContents) -> None:
-    first = next(record for record in contents.indicators if record.poison)
-    contents.indicators.append(first)
-    assert Breach.LOST in list_breaches(find_violations("CH", contents))
-    identity = make_quarantine_id(INDICATORS.topic("CH"), first.partition, first.offset)
-    contents.quarantined += [record for record in contents.quarantined if record.data["id"] == identity]
-    assert find_violations("CH", contents) == []
-    contents.quarantined += [record for record in contents.quarantined if record.data["id"] == identity][:1]
-    assert Breach.DUPLICATED in list_breaches(find_violations("CH", contents))
-
-
-def test_an_unreadable_record_that_its_reader_does_not_report_is_found() -> None:
-    messages = ["exchange.nl.notices/1@20: skipped", "exchange.nl.notices/1@2: skipped"]
-    log = "exchange.nl.notices/1@20: skipped, not a readable notice: BAD_COMPRESSION"
-    (violation,) = find_unreported(messages, log)
-    assert violation.breach is Breach.LOST
-    assert messages[1] in str(violation)
-
-
-def test_notices_that_a_subscriber_did_not_handle_once_are_found(valid: TopicContents) -> None:
-    once = Counter(str(record.data["id"]) for record in valid.list_notices("NL"))
-    first = next(iter(once))
-    assert find_handling_violations("NL", valid, once, 0) == []
-    assert list_breaches(find_handling_violations("NL", valid, once - Counter([first]), 0)) == {Breach.LOST}
-    assert list_breaches(find_handling_violations("NL", valid, once + Counter([first]), 0)) == {Breach.DUPLICATED}
-    assert list_breaches(find_handling_violations("NL", valid, once + Counter(["else"]), 0)) == {Breach.UNFOUNDED}
-    assert find_handling_violations("NL", valid, once + Counter({first: REPEATED_MAX}), 1) == []
-    too_often = once + Counter({first: REPEATED_MAX + 1})
-    assert list_breaches(find_handling_violations("NL", valid, too_often, 1)) == {Breach.DUPLICATED}
-
-
 def test_a_republished_indicator_is_decided_again_and_its_notice_has_the_same_id(contents: TopicContents) -> None:
     """Two records with the same id are two causes: a loss without the second decision, and none with it."""
     known = contents.decisions[0]
@@ -412,12 +235,3 @@ def test_items_are_reproducible_and_their_markers_differ() -> None:
         assert sum(item.version == 2 for item in items) == 8
         assert len({item.value for item in items}) == len({item.id for item in items}) == 56
         assert all(MARKER.fullmatch(item.source.case.encode()) for item in items if item.source.case)
-
-
-def test_skipped_markers_are_counted_once_for_each_transaction() -> None:
-    message = (
-        "2026-11-25T21:06:54.944Z [TxnMarkerSenderThread-1] INFO kafka.coordinator - Couldn't find leader endpoint for "
-        "partitions HashSet(national.de.drafts-3) while trying to send transaction markers for national.de.gate.0, so"
-    )
-    log = f"{message}\n2026-11-25T21:06:55Z [main] WARN of something else, national.nl.gate.0\n{message}\n"
-    assert find_skipped_markers(log) == Counter(DE=1)

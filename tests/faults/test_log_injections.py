@@ -13,7 +13,7 @@ from sharing.topology.topics import DIRECTORY, INDICATORS
 from tests.faults import __main__ as campaign_program
 from tests.faults import log_injections
 from tests.faults.bus import Bus
-from tests.faults.campaign import Findings
+from tests.faults.findings import Findings
 from tests.faults.log_injections import BOMB_ATTEMPTS, bomb_directory, bomb_gate, bomb_subscriber
 from tests.faults.schedule import Fault, FaultKind
 

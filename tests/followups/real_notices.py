@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from sharing.kafka.directory_topic import parse_entries
-from sharing.law.redact import build_content
+from sharing.law.redaction import build_content
 from sharing.model.directory import Directory
 from sharing.model.indicator_record import WireRecord
 from sharing.model.notice import Notice

@@ -20,17 +20,19 @@ from sharing.interop import FileFormat, ImportContext, PublisherIdentity
 from sharing.interop.files import read_bytes
 from sharing.interop.publishing_profile import parse_profile
 from sharing.kafka.directory_topic import parse_entries
-from sharing.law.case_runs import run_cases
 from sharing.law.cases import parse_cases
-from sharing.law.pack_reader import parse_pack
-from sharing.law.treaty_reader import parse_treaties
+from sharing.law.cases.runs import run_cases
+from sharing.law.reading.pack_reader import parse_pack
+from sharing.law.reading.treaty_reader import parse_treaties
 from sharing.model.values import VALUE_TYPES, normalise_value
 from sharing.packs.library import load_common_rules, load_shipped_treaties
 from sharing.serialization.codec import SCHEMA_NAMES, get_codec
 from sharing.serialization.notice_decoder import decode_notice
 from sharing.testing.samples import sample_directory, sample_file, sample_files
 from tests.bench.workload import make_indicators
+from tests.fuzz.audit_targets import AUDIT_TARGETS
 from tests.fuzz.fuzz_target import FuzzTarget
+from tests.fuzz.key_file_targets import KEY_FILE_TARGETS
 from tests.fuzz.mutation import corrupt_bytes, corrupt_tree
 from tests.fuzz.passkey_targets import PASSKEY_TARGETS
 from tests.fuzz.ruling_targets import RULING_TARGETS
@@ -240,6 +242,8 @@ TARGETS = (
     FuzzTarget("MISP events", 12, fuzz_misp),
     FuzzTarget("packs, cases, treaties, profiles, directory", 4, fuzz_yaml_files),
     *SEALED_TARGETS,
+    *AUDIT_TARGETS,
+    *KEY_FILE_TARGETS,
     *RULING_TARGETS,
     *PASSKEY_TARGETS,
 )

@@ -12,7 +12,10 @@ from tests.fuzz.campaign import FuzzError, run_target
 from tests.fuzz.fuzz_target import FuzzTarget
 from tests.fuzz.targets import TARGETS
 
-RUNS = {"batches at the gate": 60, "packs, cases, treaties, profiles, directory": 120, "MISP events": 250}
+RUNS = {
+    "batches at the gate": 60, "packs, cases, treaties, profiles, directory": 120, "MISP events": 250,
+    "proofs of entries": 250,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sharing.errors import InputError
 from sharing.interop.content_opening import Opening, encode_content, open_commitment
-from sharing.interop.entry_proofs import CheckedEntry, EntryProof, check_entry_proof, read_entry_proof
+from sharing.interop.entry_proof_file import EntryProof, read_entry_proof
+from sharing.interop.entry_proofs import CheckedEntry, check_entry_proof
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
@@ -97,7 +98,7 @@ def test_a_content_that_is_given_must_be_the_one() -> None:
 
 
 def test_a_commitment_cannot_be_exchanged_or_left_out() -> None:
-    """It is in the tree of the log with its decision: who forges one must forge the log."""
+    """It is in the tree of the log with its decision: to forge one is to forge the log."""
     other = make_content(NUMBER + 1)
     forged = compute_commitments([SALT], [other])[0]
     for commitment in (forged, b"", make_proof(WORLD, BLOCK, INDEX + 1).commitment):
@@ -127,6 +128,10 @@ def test_an_act_has_no_commitment() -> None:
         TrustFault.CONFLICT,
         lambda: check_entry_proof(replace(proof, opening=Opening(SALT, CONTENT)), PINS, world.now, required=2),
     )
+    refused = expect_fault(
+        TrustFault.CONFLICT, lambda: check_entry_proof(proof, PINS, world.now, required=2, content=CONTENT)
+    )
+    assert "nothing binds this entry to a content" in refused
 
 
 def make_form(**changes: Any) -> Mapping[str, Any]:

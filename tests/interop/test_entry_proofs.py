@@ -6,7 +6,7 @@ import base64
 import random
 import subprocess
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,21 @@ import cbor2
 import pytest
 
 from sharing.audit.block import LogPlace
+from sharing.audit.checkpoint import sign_checkpoint
 from sharing.audit.cosignature import cosign_checkpoint
 from sharing.audit.origins import parse_witness
 from sharing.audit.signed_note import SignedNote
 from sharing.errors import SharingError
-from sharing.interop.entry_proofs import (
-    EntryProof,
-    check_entry_proof,
-    is_entry_proof,
-    read_entry_proof,
-)
+from sharing.interop.entry_proof_file import EntryProof, is_entry_proof, read_entry_proof
+from sharing.interop.entry_proofs import check_entry_proof
 from sharing.interop.message_proofs import KeyDocuments
 from sharing.interop.proved_keys import prove_keys, unpack_keys
 from sharing.interop.signature_files import SignatureFiles, list_entry_signatures
 from sharing.model.times import DAY_MS, HOUR_MS, format_time
 from sharing.model.vocabulary import AuditLogName
+from sharing.serialization.avro_primitives import encode_bytes, encode_long
+from sharing.serialization.codec import HEADER_LENGTH, get_codec
+from sharing.sign.merkle_tree import hash_leaf
 from sharing.trust.ceremonies import make_next_root
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import Revocation
@@ -37,6 +37,7 @@ from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
 from sharing.trust.root import accept_next_root
 from tests.audit.audit_fixtures import (
     GATE_KEYS,
+    PLACE,
     make_entry,
     make_id,
     make_pins_and_documents,
@@ -93,7 +94,7 @@ def test_the_file_is_a_tlog_proof() -> None:
 
 
 def make_real_documents() -> dict[str, KeyDocuments]:
-    """Return documents as States have them: with a post-quantum seal key, and a year of gate keys for `years`."""
+    """Return documents as States have them: with a post-quantum seal key."""
     documents = {}
     for state, given in DOCUMENTS.items():
         seal = make_public(f"{state} long seal", KeyAlgorithm.MLKEM768_X25519)
@@ -168,12 +169,79 @@ def test_a_later_root_is_followed_from_the_one_that_is_pinned() -> None:
     assert find_fault(lambda: check(replace(proof, keys={**proof.keys, "CH": cut}))) is not None
 
 
+EXTRA = PROOF.encode().split(b"\n")[1].removeprefix(b"extra ")
+CBOR = zlib.decompress(base64.b64decode(EXTRA))
+
+
+def with_extra(extra: bytes) -> bytes:
+    """Return the file with something else in `extra`."""
+    return PROOF.encode().replace(EXTRA, base64.b64encode(zlib.compress(extra)))
+
+
 def test_a_proof_of_an_unknown_form_says_so() -> None:
-    extra = PROOF.encode().split(b"\n")[1].removeprefix(b"extra ")
-    fields = cbor2.loads(zlib.decompress(base64.b64decode(extra)))
-    newer = base64.b64encode(zlib.compress(cbor2.dumps({**fields, "format": 3})))
     with pytest.raises(TrustError, match="of a form that this program does not know"):
-        read_entry_proof(PROOF.encode().replace(extra, newer))
+        read_entry_proof(with_extra(cbor2.dumps({**cbor2.loads(CBOR), "format": 3})))
+
+
+HOSTILE: list[Any] = [
+    None, True, -1, 0, 2**53, 2**63, 2**64, 1.5, float("nan"), b"", bytes(31), b"\xff" * 33, "", "\x1b[2J\u202e",
+    [], [[]], {}, cbor2.undefined, cbor2.CBORTag(2, b"\xff" * 9), cbor2.CBORTag(4, [10**18, 1]),
+    cbor2.CBORTag(35, "(a+)+$"),
+]  # fmt: skip
+"""Values that stand where others are expected."""
+
+
+def list_places(value: Any, *place: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield where the parts of a value are."""
+    yield place
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield from list_places(part, *place, name)
+
+
+@pytest.mark.parametrize("place", list(list_places(cbor2.loads(CBOR))))
+def test_whatever_stands_in_a_place_of_the_file_it_is_refused_or_proves_the_same(place: tuple[Any, ...]) -> None:
+    whole = check(PROOF)
+    for value in HOSTILE:
+        fields = cbor2.loads(CBOR)
+        holder = fields
+        for name in place[:-1]:
+            holder = holder[name]
+        if place:
+            holder[place[-1]] = value
+        data = with_extra(cbor2.dumps(fields if place else value, canonical=True))
+        try:
+            checked = check_entry_proof(read_entry_proof(data), PINS, NOW, required=2)
+        except TrustError:
+            continue
+        assert checked.proof.entry == PROOF.entry
+        assert checked.witnessed_at == (whole.witnessed_at if len(checked.cosigned_by) == 2 else None)
+        assert checked.cosigned_by.items() <= whole.cosigned_by.items()
+        assert (checked.opened, checked.stamped_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [CBOR + b"\x00", b"\x81" * 100_000, b"\x9b" + b"\xff" * 8, b"\x5b" + b"\x00" * 3 + b"\xff" * 5,
+     b"\xd8\x1c\x81\xd8\x1d\x00", cbor2.dumps({**cbor2.loads(CBOR), "more": 1}, canonical=True),
+     cbor2.dumps(dict(reversed(cbor2.loads(CBOR).items()))),
+     cbor2.dumps({**cbor2.loads(CBOR), "content": b"x"}, canonical=True)],
+    ids=["surplus bytes", "deep", "long list", "long bytes", "cycle", "more", "another order", "content without salt"],
+)  # fmt: skip
+def test_only_one_form_of_the_extra_part_is_read(extra: bytes) -> None:
+    expect_fault(TrustFault.MALFORMED, lambda: read_entry_proof(with_extra(extra)))
+
+
+def test_changed_line_ends_are_named() -> None:
+    data = PROOF.encode().replace(b"\n", b"\r\n")
+    assert is_entry_proof(data)
+    assert "such as its line ends" in expect_fault(TrustFault.MALFORMED, lambda: read_entry_proof(data))
+
+
+@pytest.mark.parametrize("cut", [1, 30, 200])
+def test_a_file_that_is_cut_off_or_was_appended_to_says_so(cut: int) -> None:
+    for data in (PROOF.encode()[:-cut], PROOF.encode() + b"\n" * cut):
+        assert "altered or is cut off" in expect_fault(TrustFault.MALFORMED, lambda data=data: read_entry_proof(data))  # type: ignore[misc]
 
 
 def test_nothing_can_be_altered() -> None:
@@ -312,6 +380,40 @@ def test_an_act_is_proved_as_well() -> None:
     assert checked.place == world.place
     assert (checked.fields["kind"], checked.fields["item_id"]) == ("RECEIPT_RECORDED", make_id(15))
     assert checked.witnessed_at is not None
+
+
+def sign_alone(entry: bytes = PROOF.entry, **head: Any) -> EntryProof:
+    """Return the proof of an entry in a log of one block, which State and witnesses have signed whatever it says."""
+    fields = {
+        "state": "CH", "log": "DECISIONS", "partition": PLACE.partition, "number": 0, "first": 0, "written_at": NOW,
+        "previous": bytes(32), "message_roots": [], "count": 1, "root": hash_leaf(entry), "salt_nonce": b"", **head,
+    }  # fmt: skip
+    codec = get_codec("audit_block")
+    tail = encode_long(0) + encode_bytes(b"")
+    encoded = codec.encode({**fields, "entries": [], "commitments": b""}).removesuffix(tail)
+    checkpoint = sign_checkpoint(PLACE, 1, hash_leaf(encoded[HEADER_LENGTH:]), NOW, GATE_KEYS["CH"])
+    for state in ("DE", "FR"):
+        cosigned = cosign_checkpoint(checkpoint, state, GATE_KEYS[state], NOW)
+        checkpoint = replace(checkpoint, note=checkpoint.note.add(cosigned.signatures))
+    return EntryProof(entry, 0, b"", encoded, 0, b"", checkpoint, prove_all(DOCUMENTS, checkpoint))
+
+
+def test_what_a_state_should_not_have_signed_is_refused_in_one_sentence() -> None:
+    assert check(sign_alone()).witnessed_at is not None
+    far = 2**62
+    for proof, sentence in (
+        (sign_alone(first=-1), "contradicts itself"),
+        (replace(sign_alone(salt_nonce=b"x"), commitment=bytes(32)), "contradicts itself"),
+        (sign_alone(written_at=far), "has the head of a block that cannot be read"),
+        (sign_alone(count=2), "the entry is not in its block"),
+        (sign_alone(number=1), "or of another block"),
+        (sign_alone(b""), "has an entry that cannot be read"),
+        (sign_alone(PROOF.entry + b"x"), "has an entry that cannot be read"),
+        (sign_alone(PROOF.entry[:-1]), "has an entry that cannot be read"),
+        (sign_alone(get_codec("act").header + PROOF.entry[HEADER_LENGTH:]), "has an entry that cannot be read"),
+    ):
+        with pytest.raises(TrustError, match=sentence):
+            check(proof)
 
 
 def test_what_cannot_be_read_is_refused() -> None:

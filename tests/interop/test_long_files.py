@@ -113,5 +113,5 @@ def test_a_full_disk_is_no_fault_of_the_file(tmp_path: Path, monkeypatch: pytest
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfileobj", fail)
-    with pytest.raises(InfrastructureError, match="set TMPDIR to another folder; nothing was published"):
+    with pytest.raises(InfrastructureError, match="set TMPDIR to another folder"):
         open_input(write(tmp_path, TEXT.encode()))

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from sharing.audit.block import read_block
-from sharing.errors import InfrastructureError
 from sharing.kafka import audit_index
-from sharing.kafka.audit_index import SEGMENTS_MAX, LogIndex
+from sharing.kafka.audit_index import SEGMENTS_MAX, BrokenLogError, LogIndex
 from sharing.kafka.audit_reader import AuditSource
 from sharing.keystore.files import replace_file
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
@@ -172,8 +171,16 @@ def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
     assert index.find(make_id(80)) == [11]
 
 
-def test_a_broken_log_is_not_indexed(tmp_path: Path) -> None:
+def test_a_broken_log_is_indexed_up_to_where_it_is_broken(tmp_path: Path) -> None:
     world = make_world()
-    for blocks in (world.blocks[1:], world.blocks[:3] + world.blocks[4:], [*world.blocks[:3], (6, b"junk")]):
-        with pytest.raises(InfrastructureError, match="sharing audit verify"):
-            LogIndex(PLACE, tmp_path / "a").update(FakeSource(blocks).as_source())
+    repeated = [*world.blocks[:5], *((offset + 10, value) for offset, value in world.blocks[:5])]
+    for name, blocks, good in (
+        ("a", world.blocks[1:], 0), ("b", world.blocks[:3] + world.blocks[4:], 3),
+        ("c", [*world.blocks[:3], (6, b"junk"), *world.blocks[4:]], 3), ("d", repeated, 5),
+    ):  # fmt: skip
+        for _ in range(2):  # what is kept is not read again, and the log is broken as before
+            index = LogIndex(PLACE, tmp_path / name)
+            with pytest.raises(BrokenLogError, match="sharing audit verify"):
+                index.update(FakeSource(blocks).as_source())
+            assert index.blocks == good
+            assert list_found(index, 84) == [[number // 7] if number < 7 * good else [] for number in range(84)]

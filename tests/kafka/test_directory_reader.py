@@ -20,7 +20,7 @@ from sharing.kafka.directory_logs import COPY_AGE_SECONDS_MAX, RETRY_SECONDS, ST
 from sharing.kafka.directory_reader import CHECK_SECONDS, DirectoryReader
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.topic_admin import apply_topics
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import ConditionKind
 from sharing.serialization.codec import get_codec

@@ -17,7 +17,8 @@ from sharing.errors import InfrastructureError
 from sharing.kafka import topic_range
 from sharing.kafka.resend_positions import ResendPosition
 from sharing.kafka.resending import Resending
-from sharing.topology.topics import FOREIGN_BATCH_BYTES_MAX, INDICATORS
+from sharing.topology.topic_kinds import FOREIGN_BATCH_BYTES_MAX
+from sharing.topology.topics import INDICATORS
 from tests.kafka.compressed_batches import write_bomb
 from tests.kafka.topic_io import SECONDS, make_topics, plain_producer, read_records, write_records
 from tests.support.waiting import wait_until

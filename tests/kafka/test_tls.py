@@ -16,7 +16,7 @@ from sharing.kafka.tls import check_identity, read_identity, tls_properties
 from sharing.settings import Settings
 from sharing.testing.broker.certificates import client_tls_properties, make_certificates, secure_server_properties
 from sharing.topology.acls import Principal
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 NAMES = ("gate.ch", "gate.de", "agency.ch.fedpol", "judge.ch")
 

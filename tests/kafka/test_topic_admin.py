@@ -16,17 +16,14 @@ from sharing.kafka.clients import look_up_topics, make_admin
 from sharing.kafka.topic_admin import apply_topics, inspect_topics
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
+from sharing.topology.topic_kinds import FOREVER, Role, TopicKind, TopicScope
 from sharing.topology.topics import (
     CLOCK,
     DECISIONS,
     DIRECTORY,
-    FOREVER,
     INDICATORS,
     NOTICES,
     TOPIC_KINDS,
-    Role,
-    TopicKind,
-    TopicScope,
     find_topic_kind,
     list_topics,
 )

@@ -14,7 +14,8 @@ from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.topic_range import TopicRange
 from sharing.model.times import HOUR_MS
 from sharing.replay.admission import AdmissionStats
-from sharing.replay.recorded_batches import admit_records, read_topic_range
+from sharing.replay.recorded_batch import admit_records
+from sharing.replay.recorded_topic import read_topic_range
 from sharing.replay.sealed_records import SealedRecords
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import INDICATORS

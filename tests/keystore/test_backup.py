@@ -34,9 +34,9 @@ def test_any_threshold_of_shares_opens_it_and_fewer_do_not() -> None:
             if count >= 3:
                 assert open_backup(backup, chosen) == KEYS
             else:
-                with pytest.raises(InputError, match=f"3 different shares open this backup, and {count} were given"):
+                with pytest.raises(InputError, match=f"different shares that open this backup: 3; given: {count};"):
                     open_backup(backup, chosen)
-    with pytest.raises(InputError, match="and 1 were given"):
+    with pytest.raises(InputError, match="given: 1;"):
         open_backup(backup, [shares[0]] * 3)
 
 

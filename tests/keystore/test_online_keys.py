@@ -6,6 +6,7 @@ import copy
 import os
 import pickle
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,21 @@ def test_the_key_in_force_signs_and_is_opened_once(ch: StateKeys, opened: Online
         assert key.public_key.key_id == ch.list_keys(KeyRole.GATE)[0]
         assert is_signature_by(key.public_key, key.sign(b"message"), b"message")
     assert [path.name.split(".")[0] for path in reads] == ["gate"]
+
+
+def test_the_keys_of_another_state_are_refused_before_anything_is_signed(ch: StateKeys, reads: list[Path]) -> None:
+    assert OnlineKeys.open(ch.path, PASSPHRASE, state="CH").get_trusted_keys(NOW).state == "CH"
+    other = OnlineKeys.open(ch.path, PASSPHRASE, state="DE")
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: other.get_signing_key(KeyRole.GATE, NOW),
+        lambda: other.get_opening_keys(NOW),
+        lambda: other.get_wrapping_key(NOW),
+        lambda: other.get_trusted_keys(NOW),
+    )
+    for use in uses:
+        with pytest.raises(InputError, match="is the key folder of CH, and this is a program of DE"):
+            use()
+    assert not reads
 
 
 def test_what_is_sealed_to_a_seal_key_is_opened(ch: StateKeys, opened: OnlineKeys, reads: list[Path]) -> None:

@@ -107,7 +107,7 @@ def test_old_keys_in_files_and_new_ones_in_a_token(tmp_path: Path, token: Token)
     opened = OnlineKeys.open(state.path, PASSPHRASE, token)
     assert len(opened.get_opening_keys(NOW + 1)) == 2
     opened.get_signing_key(KeyRole.GATE, NOW + 1)
-    with pytest.raises(InputError, match="is under a passphrase; give --passphrase-file, beside the token"):
+    with pytest.raises(InputError, match=r"or give --passphrase-file, in addition to the token$"):
         OnlineKeys.open(state.path, token=token).get_opening_keys(NOW + 1)
 
 
@@ -231,7 +231,8 @@ def test_the_address_is_a_pkcs11_uri() -> None:
         ("/usr/lib/module.so", "is named by a PKCS#11 URI"),
         ("pkcs11:token=a?module-path=/a", "has no pin-source"),
         ("pkcs11:token=a?pin-source=/a", "has no module-path"),
-        ("pkcs11:?module-path=/a&pin-source=/b", "an empty part"),
+        ("pkcs11:?module-path=/a&pin-source=/b", "has no token"),
+        ("pkcs11:token=a", "has no module-path"),
         ("pkcs11:token=a;token=b?module-path=/a&pin-source=/b", "'token' is not expected"),
         ("pkcs11:token=a;serial=1?module-path=/a&pin-source=/b", "'serial' is not expected"),
         ("pkcs11:token=a?module-path=/a&pin-value=1234", "use pin-source"),

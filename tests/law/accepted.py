@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sharing.model.decision import Condition
 from sharing.model.directory import Directory
+from sharing.model.recipient_terms import Condition
 from sharing.model.standing_acceptance import StandingAcceptance, hash_condition_text
 from sharing.model.vocabulary import OffenceCode, Urgency
 

@@ -43,6 +43,11 @@ def get_role(rule: dict[str, Any]) -> str:
     return role
 
 
+def get_number(rule: dict[str, Any]) -> int:
+    """Return how many officers a rule asks."""
+    return int((rule["needs"] if rule["effect"] == "APPROVAL" else rule["exception"]).get("approvals", 1))
+
+
 ABSOLUTE = (
     "recipient.death_penalty_risk", "recipient.capital_offence", "recipient.mistreatment_risk",
     "recipient.persecution_risk", "findings.death_penalty_assurance", "findings.capital_strict_necessity",
@@ -166,6 +171,7 @@ class Oracle:
             "undecided": sorted(set(undecided)),
             "conditions": [] if is_withheld else conditions,
             "approver": approvers[0] if outcome == "HOLD" else None,
+            "approvals": max(map(get_number, asking)) if outcome == "HOLD" else None,
             "obligation": "OBLIGE" in effects,
             "relevance": reasons,
             "redacted": [] if is_withheld else sorted(fields),

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sharing.law.case_runs import decide_for_recipient
+from sharing.law.cases.runs import decide_for_recipient
 from sharing.model.findings import FINDINGS
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import Effect, Outcome

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from sharing.law.facts import ASSESSED_FACTS, FACTS, Fact, FactKind
 from sharing.law.pack import CommonRules
-from sharing.law.pack_reader import parse_common_rules
-from sharing.law.redact import CONTENT_FIELDS
+from sharing.law.reading.pack_reader import parse_common_rules
+from sharing.law.reading.treaty_reader import parse_treaties
+from sharing.law.redaction import CONTENT_FIELDS
 from sharing.law.treaties import TreatyTable
-from sharing.law.treaty_reader import parse_treaties
-from sharing.model.decision import Reason
 from sharing.model.directory import Competence, CompetentAuthority
 from sharing.model.findings import FINDINGS
+from sharing.model.relevance_reason import Reason
 from sharing.model.vocabulary import Authority, ConditionKind, Effect, Nature, RelevanceKind
 from sharing.relevance.audience import Audience
 
@@ -192,8 +192,12 @@ def conjunctions(draw: st.DrawFn, names: tuple[str, ...], depth: int = 1, least:
     return when
 
 
+_NUMBERS_OF_APPROVALS: st.SearchStrategy[dict[str, int]] = st.sampled_from([{}, {}, {"approvals": 1}, {"approvals": 2}])
+
 _EFFECT_PARAMETERS: dict[Effect, st.SearchStrategy[dict[str, Any]]] = {
-    Effect.APPROVAL: st.builds(lambda role: {"approver": role}, st.sampled_from(APPROVERS)),
+    Effect.APPROVAL: st.builds(
+        lambda role, number: {"approver": role, **number}, st.sampled_from(APPROVERS), _NUMBERS_OF_APPROVALS
+    ),
     Effect.CONDITION: st.builds(
         lambda kind: {"condition": {"kind": kind, "text": f"Text of {kind}."}},
         st.sampled_from([str(kind) for kind in ConditionKind]),
@@ -240,7 +244,8 @@ _ABSOLUTE = ("recipient.death_", "recipient.capital_", "recipient.mistreatment_"
 @st.composite
 def exceptions(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
     """Return an exception of a DENY rule, on some facts."""
-    return {"when": draw(conjunctions(names, least=1)), "approver": draw(st.sampled_from(APPROVERS))}
+    when, role = draw(conjunctions(names, least=1)), draw(st.sampled_from(APPROVERS))
+    return {"when": when, "approver": role, **draw(_NUMBERS_OF_APPROVALS)}
 
 
 @st.composite

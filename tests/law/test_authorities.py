@@ -10,11 +10,12 @@ import pytest
 from sharing.errors import InputError
 from sharing.law import authorities as authorities_module
 from sharing.law.authorities import choose_authority, find_authority_kind
-from sharing.law.facts import NONE
+from sharing.law.fact_values import NONE
 from sharing.law.filter import DisclosureFilter
-from sharing.law.pack_reader import parse_pack
-from sharing.model.decision import Decision, Reason
+from sharing.law.reading.pack_reader import parse_pack
+from sharing.model.decision import Decision
 from sharing.model.directory import CompetentAuthority, Directory, DirectoryEntry
+from sharing.model.relevance_reason import Reason
 from sharing.model.vocabulary import Outcome, RelevanceKind
 from sharing.relevance.audience import Audience
 from tests.law.shipped import load_items

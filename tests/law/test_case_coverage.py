@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sharing.law.case_runs import CaseRun, run_cases_in_detail
 from sharing.law.cases import parse_cases
-from sharing.law.coverage import RuleCoverage, compute_percentage, measure_coverage
-from sharing.law.pack_reader import parse_pack
+from sharing.law.cases.coverage import RuleCoverage, compute_percentage, measure_coverage
+from sharing.law.cases.runs import CaseRun, run_cases_in_detail
+from sharing.law.reading.pack_reader import parse_pack
 from sharing.packs.library import find_law_by_code, list_shipped_pack_codes, load_common_rules, load_shipped_treaties
 from tests.law.shipped import load_case_files
 from tests.law.strategies import dump_yaml

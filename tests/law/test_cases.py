@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from sharing.errors import PackError
-from sharing.law.case_runs import CaseResult, run_cases
 from sharing.law.cases import parse_cases
-from sharing.law.pack_reader import parse_pack
+from sharing.law.cases.runs import CaseResult, run_cases
+from sharing.law.reading.pack_reader import parse_pack
 from tests.law.strategies import COMMON_RULES, TREATIES
 
 PACK = """\

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.law.constraint_reader import ConstraintError, read_conjunction
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
 from sharing.law.facts import FACTS, FactKind
+from sharing.law.reading.constraint_reader import ConstraintError, read_conjunction
 from sharing.model.vocabulary import OffenceCode
 from tests.law.strategies import conjunctions, search_settings
 
@@ -53,7 +53,7 @@ def test_a_conjunction_and_alternatives_follow_kleene(answers: tuple[str | None,
 
 def test_an_empty_when_always_holds() -> None:
     assert evaluate_when({}) is True
-    assert list(parse_when({}).missing_facts({})) == []
+    assert list(parse_when({}).list_missing_facts({})) == []
 
 
 def test_a_false_part_decides_whatever_is_unknown() -> None:
@@ -64,7 +64,7 @@ def test_missing_facts_are_those_of_undecided_parts_only() -> None:
     when = parse_when({A: True, "any_of": [{B: True, C: True}, {"urgency": "URGENT"}]})
     facts = {A: None, B: "NO", C: None, "urgency": None}
     assert when.evaluate(facts) is None
-    assert list(when.missing_facts(facts)) == [A, "urgency"]  # not C: its alternative is false
+    assert list(when.list_missing_facts(facts)) == [A, "urgency"]  # not C: its alternative is false
 
 
 @search_settings(0.1)
@@ -86,7 +86,7 @@ def test_a_further_fact_never_reverses_an_answer(when: dict[str, Any], data: st.
     before, after = conjunction.evaluate(partly_known), conjunction.evaluate(known)
     assert after is not None
     assert before in (None, after)
-    missing = set(conjunction.missing_facts(partly_known))
+    missing = set(conjunction.list_missing_facts(partly_known))
     assert missing <= hidden
     assert bool(missing) is (before is None) or before is False
 

@@ -12,18 +12,19 @@ from hypothesis import HealthCheck, given, settings
 
 from sharing.law import counterfactuals as counterfactuals_module
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.combine import combine_results
-from sharing.law.constraint_reader import read_conjunction
+from sharing.law.combination import combine_results
 from sharing.law.counterfactuals import COUNTERFACTUALS_MAX, Counterfactual, find_counterfactuals, format_fact_value
-from sharing.law.facts import FACTS, FactKind, FactScope, FactValue
+from sharing.law.fact_values import FactValue
+from sharing.law.facts import FACTS, FactKind, FactScope
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Assessment
-from sharing.law.pack_reader import parse_pack
+from sharing.law.reading.constraint_reader import read_conjunction
+from sharing.law.reading.pack_reader import parse_pack
 from sharing.model.times import to_utc_day
 from sharing.model.vocabulary import Effect
 from tests.law.shipped import STATES, find_law, sample_items
 from tests.law.strategies import COMMON_RULES, DAY, NOW_MS, TREATIES, dump_yaml, search_settings
-from tests.law.test_explain import RECORD, SITUATIONS, make_filter
+from tests.law.test_explanation import RECORD, SITUATIONS, make_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

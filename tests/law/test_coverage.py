@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.combine import combine_results
+from sharing.law.combination import combine_results
 from sharing.law.counterfactuals import find_counterfactuals
-from sharing.law.facts import PartialValue
+from sharing.law.fact_values import PartialValue
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Assessment
-from sharing.law.pack_reader import parse_pack
-from sharing.model.decision import Reason
+from sharing.law.reading.pack_reader import parse_pack
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_utc_day
 from sharing.model.vocabulary import ConditionModel, Outcome, RelevanceKind
 from sharing.relevance.audience import Audience

@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.compare import DifferenceKind, LawVersion, compare_laws
+from sharing.law.comparison import compare_laws
+from sharing.law.comparison.differences import DifferenceKind, LawVersion
 from sharing.law.fact_groups import ABSOLUTE_FACTS
 from sharing.law.filter import DisclosureFilter
-from sharing.law.pack_reader import parse_pack
 from sharing.law.questions import BARE_ITEM, find_questions
 from sharing.law.reach import group_recipients
-from sharing.model.decision import EVALUATION_FAILED, RecipientDecision, UndecidedRule
+from sharing.law.reading.pack_reader import parse_pack
+from sharing.model.decision import RecipientDecision
+from sharing.model.recipient_terms import EVALUATION_FAILED, UndecidedRule
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.relevance.audience import EMPTY_AUDIENCE
 from tests.law.scenarios import PROVIDERS, STATES, decide_scenario
 from tests.law.strategies import COMMON_RULES, DAY, DAYS, NOW_MS, TREATIES, dump_yaml
-from tests.law.test_explain import APPROVAL, CONDITION, PERMIT, RECORD, TO_US, explain_one, make_filter
+from tests.law.test_explanation import APPROVAL, CONDITION, PERMIT, RECORD, TO_US, explain_one, make_filter
 
 EMERGENCY: dict[str, Any] = {
     "urgency": "EMERGENCY",

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from sharing.errors import PackError
-from sharing.law.explain import explain_outcomes
+from sharing.law.explanation import explain_outcomes
 from sharing.law.fact_groups import ABSOLUTE_FACTS
 from sharing.law.facts import FACTS
-from sharing.model.decision import EVALUATION_FAILED, RecipientDecision, UndecidedRule
+from sharing.model.decision import RecipientDecision
+from sharing.model.recipient_terms import EVALUATION_FAILED, UndecidedRule
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.relevance.audience import Audience
 from tests.law.strategies import NOW_MS
-from tests.law.test_explain import APPROVAL, CONDITION, DERIVED, PERMIT, RECORD, TO_US, explain_one, make_filter
+from tests.law.test_explanation import APPROVAL, CONDITION, DERIVED, PERMIT, RECORD, TO_US, explain_one, make_filter
 
 ANSWERS = {"YES": True, "NO": False, "UNKNOWN": None}
 DENY: dict[str, Any] = {"effect": "DENY", "when": {"personal_data": True}}

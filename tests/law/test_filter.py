@@ -18,18 +18,21 @@ from hypothesis import strategies as st
 
 from sharing.law import filter as filter_module
 from sharing.law.authorities import AuthoritiesByState, list_sole_authorities
-from sharing.law.combine import combine_results
+from sharing.law.combination import combine_results
 from sharing.law.constraints import Conjunction, FactTest, Operator
-from sharing.law.facts import FACTS, FactValue
-from sharing.law.filter import DisclosureFilter, FactReader
+from sharing.law.fact_reader import FactReader
+from sharing.law.fact_values import FactValue
+from sharing.law.facts import FACTS
+from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
-from sharing.law.pack_reader import parse_pack
-from sharing.law.redact import CONTENT_FIELDS, build_content
+from sharing.law.reading.pack_reader import parse_pack
+from sharing.law.redaction import CONTENT_FIELDS, build_content
 from sharing.law.rulebook import list_mandatory_recipients
 from sharing.law.treaty_basis import TreatyBasis
-from sharing.model.decision import Decision, PackReference, Reason, RecipientDecision, Verdict
+from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.model.indicator import Indicator
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_utc_day
 from sharing.model.vocabulary import Effect, Outcome, RelevanceKind
 from sharing.relevance.audience import EMPTY_AUDIENCE, Audience

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sharing.errors import PackError
-from sharing.law.case_runs import run_cases, run_cases_in_detail
+from sharing.law.cases.runs import run_cases, run_cases_in_detail
 from sharing.law.mutation import EquivalentMutants, is_killed, is_refused, make_mutants, parse_equivalents, score_rules
 from sharing.model.vocabulary import Effect
 from sharing.packs.library import Law, find_law_by_code, list_shipped_pack_codes, load_common_rules

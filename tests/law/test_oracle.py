@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sharing.law.authorities import AuthoritiesByState, list_sole_authorities
 from sharing.law.facts import FACTS
 from sharing.law.filter import DisclosureFilter
-from sharing.law.pack_reader import parse_pack
-from sharing.model.decision import Reason, RecipientDecision
+from sharing.law.reading.pack_reader import parse_pack
+from sharing.model.decision import RecipientDecision
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_utc_day
 from sharing.model.vocabulary import Outcome, RelevanceKind
 from sharing.relevance.audience import Audience
@@ -60,6 +61,7 @@ def to_oracle_format(decision: RecipientDecision) -> dict[str, Any]:
             (entry.code, str(entry.kind), entry.text, entry.exculpatory_exception) for entry in decision.conditions
         ],
         "approver": decision.approver,
+        "approvals": decision.approvals,
         "obligation": decision.is_obligatory,
         "relevance": [(str(reason.kind), reason.detail) for reason in decision.relevance],
         "redacted": list(decision.redacted),

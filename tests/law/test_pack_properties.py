@@ -21,11 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.combine import combine_results
+from sharing.law.combination import combine_results
 from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Rule
-from sharing.model.decision import Reason, RecipientDecision
+from sharing.model.decision import RecipientDecision
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_milliseconds, to_utc_day
 from sharing.model.vocabulary import Authority, Effect, OffenceCode, Outcome, RelevanceKind
 from sharing.packs.library import Law, find_law

@@ -17,8 +17,8 @@ from sharing.errors import InputError, PackError
 from sharing.law.cases import parse_cases
 from sharing.law.constraints import FactTest, Operator
 from sharing.law.pack import Pack
-from sharing.law.pack_reader import parse_common_rules, parse_pack
-from sharing.law.treaty_reader import parse_treaties
+from sharing.law.reading.pack_reader import parse_common_rules, parse_pack
+from sharing.law.reading.treaty_reader import parse_treaties
 from sharing.model.vocabulary import ConditionModel, Effect, Nature
 from sharing.packs.library import find_law, list_pack_files, load_law
 from sharing.yaml_faults import FAULTS_MAX
@@ -95,7 +95,7 @@ def test_a_version_is_text_as_written(version: str) -> None:
 def test_the_rules_in_force_are_sorted_by_id() -> None:
     pack = parse((FOLDER / "sound-same-id-on-other-days.yaml").read_text(encoding="utf-8"))
     for day, paraphrase in ((dt.date(2026, 12, 31), "A judge"), (dt.date(2027, 1, 1), "It serves")):
-        rules = pack.rules_in_force(day)
+        rules = pack.list_rules_in_force(day)
         assert [rule.id for rule in rules] == sorted(rule.id for rule in rules)
         (rule,) = (rule for rule in rules if rule.id == "ch.test-2")
         assert rule.paraphrase.startswith(paraphrase)
@@ -106,7 +106,7 @@ def test_the_rules_in_force_are_sorted_by_id() -> None:
     [("2025-12-31", False), ("2026-01-01", True), ("2026-12-31", True), ("2027-01-01", False)],
 )
 def test_a_rule_is_in_force_on_its_first_and_last_day(day: str, in_force: bool) -> None:
-    rules = parse(VALID_PACK).rules_in_force(dt.date.fromisoformat(day))
+    rules = parse(VALID_PACK).list_rules_in_force(dt.date.fromisoformat(day))
     assert ("ch.test-2" in {rule.id for rule in rules}) is in_force
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sharing.law.authorities import AuthoritiesByState
 from sharing.law.facts import FACTS
 from sharing.law.filter import DisclosureFilter
-from sharing.law.pack_reader import parse_pack
-from sharing.law.redact import CONTENT_FIELDS, build_content
+from sharing.law.reading.pack_reader import parse_pack
+from sharing.law.redaction import CONTENT_FIELDS, build_content
 from sharing.model.decision import RecipientDecision
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.model.vocabulary import Effect, Outcome
@@ -224,7 +224,7 @@ def test_an_unknown_state_treaty_or_authority_is_withheld(situation: Any) -> Non
         for state, decision in law.decide(record, audience).items():
             if (
                 to_oracle_authorities(authorities).get(state) is None
-                or TREATIES["small"].instruments_binding(state, DAY) is None
+                or TREATIES["small"].list_instruments_binding(state, DAY) is None
             ):
                 assert decision.outcome is Outcome.WITHHOLD, state
 

@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.combine import combine_terms
+from sharing.law.combination import combine_terms
 from sharing.law.fact_questions import QUESTIONS, read_all_facts
-from sharing.law.facts import FACTS, NONE, TRISTATE, FactScope, FactValue
+from sharing.law.fact_values import NONE, FactValue
+from sharing.law.facts import FACTS, TRISTATE, FactScope
 from sharing.law.filter import DisclosureFilter
-from sharing.law.pack_reader import parse_pack
 from sharing.law.questions import BARE_ITEM, find_questions, find_questions_by_recipient
-from sharing.law.search.dimensions import ItemSpace
+from sharing.law.reading.pack_reader import parse_pack
+from sharing.law.search.item_space import ItemSpace
 from sharing.law.search.law_covers import list_space_tests
 from sharing.model.directory import CompetentAuthority
 from sharing.model.findings import FINDINGS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.combine import combine_results
+from sharing.law.combination import combine_results
 from sharing.law.filter import DisclosureFilter
 from sharing.law.reach import group_recipients, list_candidate_states
 from sharing.model.directory import Directory
@@ -14,7 +14,7 @@ from sharing.model.vocabulary import Outcome
 from sharing.relevance.audience import EMPTY_AUDIENCE
 from tests.law.shipped import STATES, find_law, sample_items
 from tests.law.strategies import NOW_MS
-from tests.law.test_explain import CONDITION, PERMIT, RECORD, TO_US, make_filter
+from tests.law.test_explanation import CONDITION, PERMIT, RECORD, TO_US, make_filter
 
 
 @pytest.mark.parametrize("state", STATES)

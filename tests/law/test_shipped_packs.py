@@ -10,9 +10,9 @@ from unittest.mock import patch
 
 import pytest
 
-from sharing.law import case_runs
-from sharing.law.case_runs import CaseResult, run_cases
-from sharing.law.combine import RuleResult, combine_results
+from sharing.law.cases import runs as case_runs
+from sharing.law.cases.runs import CaseResult, run_cases
+from sharing.law.combination import RuleResult, combine_results
 from sharing.law.constraints import FactTest
 from sharing.law.facts import FACTS
 from sharing.law.pack import Rule

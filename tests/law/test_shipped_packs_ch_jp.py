@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from sharing.law.case_runs import decide_for_recipient
 from sharing.law.cases import CaseFile
+from sharing.law.cases.runs import decide_for_recipient
 from sharing.law.facts import FACTS, FactScope
 from sharing.model.decision import RecipientDecision
 from sharing.model.indicator import Indicator

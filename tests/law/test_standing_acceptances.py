@@ -15,12 +15,13 @@ from processors.gate.gate import Gate
 from sharing.conversation.terms import is_no_less_open
 from sharing.disclosure.law_in_force import LawInForce
 from sharing.law.decision_context import DecisionContext
-from sharing.law.facts import FactValue
-from sharing.law.pack_reader import parse_pack
+from sharing.law.fact_values import FactValue
+from sharing.law.reading.pack_reader import parse_pack
 from sharing.law.standing_acceptances import StandingAcceptances
-from sharing.model.decision import Condition, RecipientDecision, Verdict
+from sharing.model.decision import RecipientDecision, Verdict
 from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator
+from sharing.model.recipient_terms import Condition
 from sharing.model.standing_acceptance import StandingAcceptance, hash_condition_text
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import Effect, OffenceCode, Outcome, Urgency

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sharing.errors import PackError
+from sharing.law.reading.treaty_reader import parse_treaties
 from sharing.law.treaties import Instrument, Period, TreatyTable
-from sharing.law.treaty_reader import parse_treaties
 from sharing.model.countries import COUNTRIES
 from sharing.model.vocabulary import ConditionModel
 from sharing.packs.library import read_shipped_treaties_text
@@ -146,17 +146,17 @@ def test_an_instrument_that_is_not_in_force_binds_no_state_on_its_list() -> None
     new = parse_small_table().instruments["NEW"]
     assert new.parties
     assert not any(new.binds(state, day) for state in new.parties for day in DAYS)
-    assert parse_small_table().common_instruments("CH", "US", TODAY) == frozenset({"OLD"})
+    assert parse_small_table().list_common_instruments("CH", "US", TODAY) == frozenset({"OLD"})
 
 
 def test_two_looked_up_states_may_have_no_common_treaty() -> None:
-    assert parse_small_table().common_instruments("CH", "FR", TODAY) == frozenset()
+    assert parse_small_table().list_common_instruments("CH", "FR", TODAY) == frozenset()
 
 
 def test_a_state_that_is_not_listed_has_unknown_treaties() -> None:
-    assert parse_small_table().common_instruments("CH", "JP", TODAY) is None
-    assert parse_small_table().common_instruments("JP", "CH", TODAY) is None
-    assert parse_small_table().common_instruments("JP", "JP", TODAY) is None
+    assert parse_small_table().list_common_instruments("CH", "JP", TODAY) is None
+    assert parse_small_table().list_common_instruments("JP", "CH", TODAY) is None
+    assert parse_small_table().list_common_instruments("JP", "JP", TODAY) is None
     assert not parse_small_table().covers("JP")
 
 
@@ -235,7 +235,7 @@ def test_a_state_is_listed_only_if_the_three_main_instruments_were_looked_up(tab
 @pytest.mark.parametrize("state", ["SO", "IR", "CG", "KP", "SY", "PG", "HK", "AQ"])
 def test_a_state_with_unclear_status_is_unknown(table: TreatyTable, state: str) -> None:
     assert not table.covers(state)
-    assert table.common_instruments("CH", state, TODAY) is None
+    assert table.list_common_instruments("CH", state, TODAY) is None
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -264,7 +264,7 @@ def test_an_instrument_not_in_force_binds_no_state_on_any_day(table: TreatyTable
     for day in DAYS:
         assert not any(table.instruments[name].binds(state, day) for state in COUNTRIES)
         for first, second in itertools.pairwise(sorted(COUNTRIES)):
-            assert name not in (table.common_instruments(first, second, day) or ())
+            assert name not in (table.list_common_instruments(first, second, day) or ())
 
 
 @pytest.mark.parametrize(
@@ -298,22 +298,22 @@ def test_the_first_day_on_which_a_state_is_bound(table: TreatyTable, name: str, 
 
 
 def test_common_treaties_depend_on_the_day(table: TreatyTable) -> None:
-    assert table.common_instruments("CH", "JP", dt.date(2012, 10, 31)) == frozenset()
-    assert table.common_instruments("CH", "JP", dt.date(2012, 11, 1)) == frozenset({"BUDAPEST"})
-    assert table.common_instruments("CH", "JP", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC"})
-    assert table.common_instruments("DE", "NL", TODAY) == frozenset(
+    assert table.list_common_instruments("CH", "JP", dt.date(2012, 10, 31)) == frozenset()
+    assert table.list_common_instruments("CH", "JP", dt.date(2012, 11, 1)) == frozenset({"BUDAPEST"})
+    assert table.list_common_instruments("CH", "JP", TODAY) == frozenset({"BUDAPEST", "UNCAC", "UNTOC"})
+    assert table.list_common_instruments("DE", "NL", TODAY) == frozenset(
         {
             "BUDAPEST", "UNCAC", "UNTOC", "EU_2023_977", "NAPLES_II", "EU_MLA_2000", "ETS_182", "AMLD_FIU",
         }
     )  # fmt: skip
-    assert table.common_instruments("DE", "GB", TODAY) == frozenset(
+    assert table.list_common_instruments("DE", "GB", TODAY) == frozenset(
         {"BUDAPEST", "UNCAC", "UNTOC", "TCA_PART_3", "ETS_182"}
     )
 
 
 @pytest.mark.parametrize("state", ["CN", "IN", "ZA"])
 def test_states_outside_the_budapest_convention(table: TreatyTable, state: str) -> None:
-    assert table.common_instruments("CH", state, TODAY) == frozenset({"UNCAC", "UNTOC"})
+    assert table.list_common_instruments("CH", state, TODAY) == frozenset({"UNCAC", "UNTOC"})
 
 
 @pytest.mark.parametrize("provider", ["FR", "NL"])
@@ -333,7 +333,7 @@ def test_ireland_has_a_basis_outside_the_budapest_convention(
 ) -> None:
     """Not the Budapest Convention: acts of the Union, and between judicial authorities the protocol of 2001."""
     facts = {**ITEM, "offence.codes": frozenset(codes), "source.authority": sender, "offence.organised_group": "NO"}
-    common = table.common_instruments(provider, "IE", TODAY) or frozenset()
+    common = table.list_common_instruments(provider, "IE", TODAY) or frozenset()
     covering = {
         name
         for name in common
@@ -346,9 +346,9 @@ def test_ireland_has_a_basis_outside_the_budapest_convention(
 
 def test_an_instrument_with_a_hub_binds_no_others_to_each_other(table: TreatyTable) -> None:
     """The agreement with the United Kingdom is none among member States."""
-    assert "TCA_PART_3" in (table.common_instruments("DE", "GB", TODAY) or ())
-    assert "TCA_PART_3" in (table.common_instruments("GB", "NL", TODAY) or ())
-    assert "TCA_PART_3" not in (table.common_instruments("DE", "NL", TODAY) or ())
+    assert "TCA_PART_3" in (table.list_common_instruments("DE", "GB", TODAY) or ())
+    assert "TCA_PART_3" in (table.list_common_instruments("GB", "NL", TODAY) or ())
+    assert "TCA_PART_3" not in (table.list_common_instruments("DE", "NL", TODAY) or ())
 
 
 def test_a_hub_is_a_party() -> None:

@@ -23,10 +23,10 @@ import pytest
 from sharing import Publisher
 from sharing.cli import main
 from sharing.kafka.directory_topic import announce_entry, parse_entries
-from sharing.law.case_runs import run_cases
 from sharing.law.cases import CASE_KINDS
+from sharing.law.cases.runs import run_cases
 from sharing.law.decision_context import DecisionContext
-from sharing.law.pack_reader import parse_pack
+from sharing.law.reading.pack_reader import parse_pack
 from sharing.model.decision import RecipientDecision
 from sharing.model.directory import Directory
 from sharing.model.indicator import Indicator

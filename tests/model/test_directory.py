@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sharing.errors import InputError
-from sharing.model.decision import Condition
 from sharing.model.directory import VERSION_LENGTH, Directory
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import ConditionKind
 from tests.kafka.directory_fixtures import make_entry

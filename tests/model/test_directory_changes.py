@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sharing.model.decision import Condition
 from sharing.model.directory import DirectoryEntry
 from sharing.model.directory_changes import ChangeLimiter, Instant
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import ConditionKind
 from tests.kafka.directory_fixtures import make_entry

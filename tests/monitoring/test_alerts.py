@@ -15,7 +15,7 @@ import yaml
 from monitoring.alerts import ALERTS
 from monitoring.generate import FOLDER, render_files
 from monitoring.rules import AlertRule, AlertSeverity, render_rule
-from sharing.telemetry.metrics import READY_CHECKS
+from sharing.telemetry.worker_metrics import READY_CHECKS
 from tests.monitoring.tools import ROOT, run_tool
 
 # Load everything as strings: YAML would read `0x80` as a number.
@@ -26,64 +26,69 @@ CASES: list[dict[str, Any]] = yaml.load(
 WORKER = {"job": "sharing-gate", "state": "CH", "instance": "ch-0"}
 BROKER = {"instance": "kafka-0"}
 DESK = {"job": "sharing-desk", "state": "CH", "instance": "desk-0"}
+SAMPLES = 300
+"""How many samples a healthy series has: enough for the latest `at` of a case."""
+
 HEALTHY: dict[str, str] = {
-    "up": "1x300",
-    "scrape_duration_seconds": "0.01x300",
-    "process_start_time_seconds": "1x300",
-    **{f'sharing_ready_check{{check="{check}"}}': "1x300" for check in READY_CHECKS},
-    'sharing_consumer_lag_records{topic="t",partition="0"}': "0x300",
-    'sharing_consumer_hidden_records{topic="t",partition="0"}': "0x300",
-    'sharing_consumer_hidden_seconds{topic="t",partition="0"}': "0x300",
-    "sharing_last_commit_timestamp_seconds": "0+15x300",
-    "sharing_indicators_read_total": "0+100x300",
-    "sharing_indicators_accounted_total": "0+100x300",
-    'sharing_indicators_total{outcome="DISCLOSE"}': "0+100x300",
-    "sharing_indicators_quarantined_total": "0x300",
-    "sharing_conservation_broken_total": "0x300",
-    "sharing_transaction_aborts_total": "0x300",
-    "sharing_clock_skewed_total": "0x300",
-    'sharing_rule_errors_total{rule="ch.imac-67a-1"}': "0x300",
-    'sharing_emergencies_stated_total{agency="Police"}': "0x300",
-    'sharing_emergencies_as_ordinary_total{agency="Police"}': "0x300",
+    "up": "1",
+    "scrape_duration_seconds": "0.01",
+    "process_start_time_seconds": "1",
+    **{f'sharing_ready_check{{check="{check}"}}': "1" for check in READY_CHECKS},
+    'sharing_consumer_lag_records{topic="t",partition="0"}': "0",
+    'sharing_consumer_hidden_records{topic="t",partition="0"}': "0",
+    'sharing_consumer_hidden_seconds{topic="t",partition="0"}': "0",
+    "sharing_last_commit_timestamp_seconds": "0+15",
+    "sharing_indicators_read_total": "0+100",
+    "sharing_indicators_accounted_total": "0+100",
+    'sharing_indicators_total{outcome="DISCLOSE"}': "0+100",
+    "sharing_indicators_quarantined_total": "0",
+    "sharing_conservation_broken_total": "0",
+    "sharing_transaction_aborts_total": "0",
+    "sharing_clock_skewed_total": "0",
+    'sharing_rule_errors_total{rule="ch.imac-67a-1"}': "0",
+    'sharing_emergencies_stated_total{agency="Police"}': "0",
+    'sharing_emergencies_as_ordinary_total{agency="Police"}': "0",
     **{
-        f'sharing_notice_latency_seconds_bucket{{lane="{lane}",le="{bound}"}}': "0+10x300"
+        f'sharing_notice_latency_seconds_bucket{{lane="{lane}",le="{bound}"}}': "0+10"
         for lane in ("ordinary", "urgent")
         for bound in ("0.05", "10.0", "60.0", "300.0", "+Inf")
     },
-    'sharing_pack_info{version="1",sha256="a"}': "1x300",
-    "sharing_pack_expiry_timestamp_seconds": "9000000000x300",
-    "sharing_pack_consolidated_timestamp_seconds": "0x300",
-    'sharing_directory_info{version="a"}': "1x300",
-    'sharing_directory_unreadable{entry="DE"}': "0x300",
-    'sharing_directory_unconfirmed{entry="DE"}': "0x300",
-    'sharing_directory_statement_expiry_timestamp_seconds{entry="CH"}': "9000000000x300",
-    'sharing_directory_without_topics{entry="DE"}': "0x300",
-    "sharing_directory_entries": "6x300",
-    "sharing_directory_announced_timestamp_seconds": "0x300",
-    "sharing_directory_ignored_records": "0x300",
-    "sharing_inbox_last_commit_timestamp_seconds": "0+15x300",
-    'sharing_consumer_lag_records{topic="exchange.ch.notices",partition="0"}': "0x300",
-    'sharing_inbox_records_total{outcome="REFUSED"}': "0x300",
-    'sharing_inbox_records_total{outcome="OPENED"}': "0+10x300",
-    "sharing_inbox_missing_total": "0x300",
-    'up{job="sharing-desk"}': "1x300",
-    "sharing_desk_sessions": "0x300",
-    'sharing_desk_silent_seconds{follower="board"}': "1x300",
-    "sharing_desk_ruling_wait_seconds": "0x300",
-    "sharing_desk_views_unrecorded_total": "0x300",
-    'sharing_desk_sign_ins_total{result="signed_in"}': "0+1x300",
-    'sharing_desk_sign_ins_total{result="refused"}': "0x300",
-    'up{job="sharing-kafka"}': "1x300",
-    'kafka_controller_kafkacontroller_activecontrollercount{job="sharing-kafka"}': "1x300",
-    'kafka_controller_kafkacontroller_offlinepartitionscount{job="sharing-kafka"}': "0x300",
-    'kafka_server_replicamanager_underreplicatedpartitions{job="sharing-kafka"}': "0x300",
-    'kafka_server_replicamanager_underminisrpartitioncount{job="sharing-kafka"}': "0x300",
-    'kafka_server_replicamanager_partitionswithlatetransactionscount{job="sharing-kafka"}': "0x300",
-    'kafka_server_socket_server_metrics_failed_authentication_total{job="sharing-kafka",listener="TLS"}': "0x300",
-    'kafka_network_requestmetrics_errors_total{job="sharing-kafka",request="Fetch",error="NONE"}': "0+50x300",
-    'node_filesystem_avail_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "900x300",
-    'node_filesystem_size_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "1000x300",
+    'sharing_pack_info{version="1",sha256="a"}': "1",
+    "sharing_pack_expiry_timestamp_seconds": "9000000000",
+    "sharing_pack_consolidated_timestamp_seconds": "0",
+    'sharing_directory_info{version="a"}': "1",
+    'sharing_directory_unreadable{entry="DE"}': "0",
+    'sharing_directory_unconfirmed{entry="DE"}': "0",
+    'sharing_directory_statement_expiry_timestamp_seconds{entry="CH"}': "9000000000",
+    'sharing_directory_without_topics{entry="DE"}': "0",
+    "sharing_directory_entries": "6",
+    "sharing_directory_announced_timestamp_seconds": "0",
+    "sharing_directory_ignored_records": "0",
+    "sharing_inbox_last_commit_timestamp_seconds": "0+15",
+    'sharing_consumer_lag_records{topic="exchange.ch.notices",partition="0"}': "0",
+    'sharing_inbox_records_total{outcome="REFUSED"}': "0",
+    'sharing_inbox_records_total{outcome="OPENED"}': "0+10",
+    "sharing_inbox_missing_total": "0",
+    'up{job="sharing-desk"}': "1",
+    "sharing_desk_sessions": "0",
+    'sharing_desk_silent_seconds{follower="board"}': "1",
+    "sharing_desk_ruling_wait_seconds": "0",
+    "sharing_desk_views_unrecorded_total": "0",
+    'sharing_desk_sign_ins_total{result="signed_in"}': "0+1",
+    'sharing_desk_sign_ins_total{result="refused"}': "0",
+    'up{job="sharing-kafka"}': "1",
+    'kafka_controller_kafkacontroller_activecontrollercount{job="sharing-kafka"}': "1",
+    'kafka_controller_kafkacontroller_offlinepartitionscount{job="sharing-kafka"}': "0",
+    'kafka_server_replicamanager_underreplicatedpartitions{job="sharing-kafka"}': "0",
+    'kafka_server_replicamanager_underminisrpartitioncount{job="sharing-kafka"}': "0",
+    'kafka_server_replicamanager_partitionswithlatetransactionscount{job="sharing-kafka"}': "0",
+    'kafka_server_socket_server_metrics_failed_authentication_total{job="sharing-kafka",listener="TLS"}': "0",
+    'kafka_network_requestmetrics_errors_total{job="sharing-kafka",request="Fetch",error="NONE"}': "0+50",
+    'node_filesystem_avail_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "900",
+    'node_filesystem_size_bytes{job="sharing-kafka-disk",mountpoint="/data"}': "1000",
 }
+"""Each series of a healthy system, with its value, or its first value and its growth with each sample."""
+
 _ZEROS = re.compile(r"(?<![\d+])0x")
 """promtool reads `0x20` as a hexadecimal number, not as twenty zeros."""
 
@@ -99,11 +104,11 @@ def _parse_series(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def _list_series(case: dict[str, Any]) -> list[dict[str, str]]:
-    series = {_parse_series(name): values for name, values in HEALTHY.items()}
-    if "stops" in case:
-        for (name, labels), values in series.items():
-            if name not in SET_BY_PROMETHEUS and ("job", "sharing-gate") in labels:
-                series[name, labels] = f"{values.removesuffix('x300')}x{int(case['stops']) - 1} stale"
+    series = {}
+    for name, value in HEALTHY.items():
+        metric, labels = _parse_series(name)
+        stops = "stops" in case and metric not in SET_BY_PROMETHEUS and ("job", "sharing-gate") in labels
+        series[metric, labels] = f"{value}x{int(case['stops']) - 1} stale" if stops else f"{value}x{SAMPLES}"
     series |= {_parse_series(name): str(values) for name, values in case["series"].items()}
     return [
         {"series": _format_series(name, labels), "values": _ZEROS.sub("0+0x", values)}

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
 from processors.audit.witness_result import WitnessResult
-from processors.health.audit_metrics import count_witnessing
+from processors.health.audit_observer import count_witnessing
 from processors.health.inbox_observer import count_inbox
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
 from sharing._publisher import Publisher
@@ -24,8 +24,9 @@ from sharing.audit.witnessing import Sighting
 from sharing.desk.web.desk_metrics import DeskMetrics, DeskReadings
 from sharing.errors import InputError
 from sharing.seal.sequences import MissingNumbers, StreamId
-from sharing.telemetry import metrics
+from sharing.telemetry import audit_metrics, conversation_metrics
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics
+from sharing.telemetry.metrics import REGISTRY
 from sharing.testing.broker.process import find_free_port
 from sharing.tools.manifests.kafka_metrics import DISK_JOB
 from tests.faults.gate_process import load_records
@@ -89,13 +90,13 @@ def count_refused_and_missing() -> None:
 
 def show_conversation_and_messages() -> None:
     """Let every counter of the conversation, and of the messages that it sends, have a series."""
-    metrics.CONVERSATION_RECORDS.labels(outcome="CHANGED")
-    metrics.CONVERSATION_REFUSED.labels(cause="BAD_SIGNATURE")
-    metrics.CONVERSATION_ACTS.labels(kind="ASK_OPENED", detail="")
-    metrics.ESCALATIONS.labels(cause="OVERDUE")
-    metrics.ESCALATIONS_SENT.labels(channel="webhook")
-    metrics.ESCALATIONS_FAILED.labels(channel="webhook")
-    metrics.ESCALATIONS_FAILING_SINCE.labels(channel="webhook")
+    conversation_metrics.CONVERSATION_RECORDS.labels(outcome="CHANGED")
+    conversation_metrics.CONVERSATION_REFUSED.labels(cause="BAD_SIGNATURE")
+    conversation_metrics.CONVERSATION_ACTS.labels(kind="ASK_OPENED", detail="")
+    conversation_metrics.ESCALATIONS.labels(cause="OVERDUE")
+    conversation_metrics.ESCALATIONS_SENT.labels(channel="webhook")
+    conversation_metrics.ESCALATIONS_FAILED.labels(channel="webhook")
+    conversation_metrics.ESCALATIONS_FAILING_SINCE.labels(channel="webhook")
 
 
 def make_desk_metrics() -> DeskMetrics:
@@ -113,9 +114,9 @@ def use_desk(counts: DeskMetrics) -> None:
 
 def show_witnessing() -> None:
     """Let every series about audit logs exist, as in a gate with keys that has a witness and is one."""
-    metrics.prepare_audit(["FR"], ["DE"])
-    metrics.prepare_time_stamps()
-    metrics.AUDIT_UNCOVERED.labels("decisions").set(0)
+    audit_metrics.prepare_audit(["FR"], ["DE"])
+    audit_metrics.prepare_time_stamps()
+    audit_metrics.AUDIT_UNCOVERED.labels("decisions").set(0)
 
 
 def count_checkpoints() -> None:
@@ -134,7 +135,7 @@ def test_every_query_returns_data(system: MonitoredSystem) -> None:
     show_conversation_and_messages()
     show_witnessing()
     desk = make_desk_metrics()
-    registries = {"agency": agency, "partner": partner, "inbox": metrics.REGISTRY, "sharing-desk": desk.registry}
+    registries = {"agency": agency, "partner": partner, "inbox": REGISTRY, "sharing-desk": desk.registry}
     ports = {job: find_free_port() for job in registries}
     servers = [start_http_server(ports[job], "127.0.0.1", registry) for job, registry in registries.items()]
     with node_exporter(system.folder) as disk_port:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +22,7 @@ from sharing.cli.top import _poll_worker, to_document
 from sharing.cli.top.rendering import format_seconds, render_frame
 from sharing.cli.top.worker_metrics import WorkerMetrics, fetch_firing_alerts, fetch_sample
 from sharing.errors import InfrastructureError, SettingsError
+from tests.support.waiting import TIMEOUT_S
 
 METRICS = """\
 sharing_indicators_read_total {taken}
@@ -159,6 +163,16 @@ def test_an_unreachable_prometheus_does_not_hide_the_figures(worker: str) -> Non
     assert figures.alerts is None
     assert "Prometheus does not answer" in render_text(figures)
     assert "read   " in render_text(figures)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_it_ends_when_nobody_reads_it_any_more(worker: str, form: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "sharing", "top", "--url", worker, "--interval", "0.1", *form]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        ended = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_a_missing_worker_is_reported_in_one_sentence(worker: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sharing.conversation.revision import Revision
-from sharing.model.decision import PackReference, RuleReference, UndecidedRule
+from sharing.model.decision import PackReference
+from sharing.model.recipient_terms import RuleReference, UndecidedRule
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.outcomes.block_reading import read_block
 from sharing.outcomes.block_writing import SCHEMA, BlockPlace, RowTag, encode_outcome, iter_blocks, pack_id

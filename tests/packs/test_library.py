@@ -11,13 +11,13 @@ import pytest
 
 from sharing.errors import InputError, PackError
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.case_runs import run_cases
 from sharing.law.cases import parse_cases
+from sharing.law.cases.runs import run_cases
 from sharing.law.decision_context import DecisionContext
-from sharing.law.pack_reader import compute_law_digest, parse_pack
-from sharing.model.decision import Reason
+from sharing.law.reading.pack_reader import compute_law_digest, parse_pack
 from sharing.model.indicator import Indicator
 from sharing.model.pack_code import normalise_pack_code
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import Outcome, RelevanceKind
 from sharing.packs.archive import find_law_version
@@ -142,7 +142,7 @@ def test_a_decision_names_the_adopting_state_and_the_code_of_the_template(folder
 
 def test_the_treaties_are_those_of_the_adopting_state(folder: Path) -> None:
     law = find_law("AT", folder, "EU").pack
-    assert find_law("IE", folder, "EU").treaties.common_instruments("IE", "CH", dt.date(2026, 3, 1)) is not None
+    assert find_law("IE", folder, "EU").treaties.list_common_instruments("IE", "CH", dt.date(2026, 3, 1)) is not None
     reasons = (Reason(RelevanceKind.NEXUS_STATED, "r"),)
     record = Indicator.parse(ITEM).to_record()
     bases = {}
@@ -200,7 +200,7 @@ def test_a_treaty_table_in_the_folder_replaces_the_shipped_one(folder: Path) -> 
     _write_treaty_table(folder)
     replaced = find_law("AT", folder, "EU")
     assert (shipped.treaties.covers("XA"), replaced.treaties.covers("XA")) == (False, True)
-    assert replaced.treaties.common_instruments("AT", "XA", dt.date(2026, 3, 1)) == frozenset({"BUDAPEST"})
+    assert replaced.treaties.list_common_instruments("AT", "XA", dt.date(2026, 3, 1)) == frozenset({"BUDAPEST"})
     assert replaced.pack.sha256 != shipped.pack.sha256
     assert find_law("CH").treaties is load_shipped_treaties()
 

@@ -16,7 +16,8 @@ from sharing.errors import InfrastructureError, SettingsError
 from sharing.model.directory import Directory
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.settings import Settings
-from sharing.telemetry import metrics
+from sharing.telemetry import directory_metrics
+from sharing.telemetry.metrics import REGISTRY
 from tests.processors.gate.gate_fixtures import directory_entry, make_directory
 from tests.support.waiting import wait_until
 
@@ -117,9 +118,9 @@ def test_there_is_no_snapshot_before_everything_was_read() -> None:
     assert set(reader.timeouts) == {FOLLOW_SECONDS}
     assert follower.crash_reason is None
     assert versions[:3] == [None] * 3
-    assert metrics.REGISTRY.get_sample_value("sharing_directory_info", {"version": COMPLETE.get_version(NOW_MS)}) == 1
-    assert metrics.DIRECTORY_ENTRIES._value.get() == len(COMPLETE.entries)
-    assert metrics.DIRECTORY_IGNORED._value.get() == 4
+    assert REGISTRY.get_sample_value("sharing_directory_info", {"version": COMPLETE.get_version(NOW_MS)}) == 1
+    assert directory_metrics.DIRECTORY_ENTRIES._value.get() == len(COMPLETE.entries)
+    assert directory_metrics.DIRECTORY_IGNORED._value.get() == 4
 
 
 def run_until_current(reader: FakeReader, expected: Directory) -> DirectoryFollower:
@@ -138,10 +139,10 @@ def run_until_current(reader: FakeReader, expected: Directory) -> DirectoryFollo
 
 
 def test_later_snapshots_replace_earlier_ones_and_only_changes_of_content_count() -> None:
-    before = metrics.DIRECTORY_CHANGES._value.get()
+    before = directory_metrics.DIRECTORY_CHANGES._value.get()
     run_until_current(FakeReader((CURRENT, COMPLETE), (CURRENT, CHANGED), (CURRENT, RENEWED)), RENEWED)
-    assert metrics.DIRECTORY_CHANGES._value.get() == before + 1
-    assert metrics.DIRECTORY_ANNOUNCED._value.get() == RENEWED.entries["FR"].announced_at.timestamp()
+    assert directory_metrics.DIRECTORY_CHANGES._value.get() == before + 1
+    assert directory_metrics.DIRECTORY_ANNOUNCED._value.get() == RENEWED.entries["FR"].announced_at.timestamp()
 
 
 def test_after_a_silence_the_gate_waits_until_the_snapshot_is_confirmed() -> None:
@@ -190,7 +191,7 @@ def get_gauges(name: str) -> dict[str, float]:
     """Return the values of a gauge that has a series for each entry."""
     return {
         sample.labels["entry"]: sample.value
-        for family in metrics.REGISTRY.collect()
+        for family in REGISTRY.collect()
         if family.name == name
         for sample in family.samples
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -12,8 +13,8 @@ import pytest
 from processors import escalations
 from processors.conversation.conversation_result import DueAlert
 from processors.escalation_channels import EscalationChannel
-from processors.escalations import EscalationService
-from sharing.conversation.events import Escalate
+from processors.escalations import PAUSES_SECONDS, EscalationService
+from sharing.conversation.effects import Escalate
 from sharing.conversation_state.due_index import DueItem
 from sharing.conversation_state.escalation_messages import LISTED_MAX, EscalationMessage
 from sharing.conversation_state.escalations import (
@@ -23,6 +24,7 @@ from sharing.conversation_state.escalations import (
     find_escalation,
 )
 from sharing.conversation_state.item_keys import make_own_key
+from sharing.model.vocabulary import Urgency
 from tests.conversation.people import NOW
 from tests.conversation_state.escalated_asks import PARTITION, escalate, hold_item, keep, receive_offer
 from tests.processors.conversation.outbox_worker import OutboxWorker
@@ -36,6 +38,7 @@ CANARY = "canary: the suspect is in Zurich"
 @pytest.fixture(autouse=True)
 def _collect_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(escalations, "COLLECT_SECONDS", 0.01)
+    monkeypatch.setattr(escalations, "PAUSES_SECONDS", dict.fromkeys(Urgency, 0.0))
 
 
 def test_a_message_arrives_by_mail_and_webhook_and_has_no_content() -> None:
@@ -173,9 +176,11 @@ class Recorder:
         return type(error).__name__
 
 
-def play_recorder(recorder: EscalationChannel, play: Callable[[EscalationService], Coroutine[Any, Any, None]]) -> None:
+def play_recorder(
+    recorder: EscalationChannel, play: Callable[[EscalationService], Coroutine[Any, Any, None]], **options: Any
+) -> None:
     async def run() -> None:
-        service = EscalationService([recorder], lambda: NOW, wait_s=0.01)
+        service = EscalationService([recorder], lambda: NOW, wait_s=0.01, **options)
         await service.start()
         try:
             await play(service)
@@ -226,6 +231,47 @@ def test_memory_is_bounded_and_what_is_beyond_is_counted(monkeypatch: pytest.Mon
 
     play_recorder(recorder, play)
     assert recorder.messages[0].document["more"] == 30
+
+
+PAUSES = dict(PAUSES_SECONDS)
+
+
+def test_a_feed_sends_few_messages_and_an_emergency_waits_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(escalations, "PAUSES_SECONDS", PAUSES)
+    recorder, passed = Recorder(), [0.0]
+    numbers = itertools.count()
+
+    def make(urgency: Urgency) -> Escalation:
+        return escalate(next(numbers), urgency=urgency)
+
+    async def play(service: EscalationService) -> None:
+        async def tell(*urgencies: Urgency, after: float, expected: int) -> None:
+            passed[0] += after
+            service.submit(map(make, urgencies))
+            rounds[0] = 0
+            await until(lambda: rounds[0] > 1, "the channel has looked")
+            assert len(recorder.messages) == expected, urgencies
+
+        await tell(Urgency.ORDINARY, after=0, expected=1)
+        for _ in range(5):
+            await tell(Urgency.ORDINARY, after=600, expected=1)
+        await tell(Urgency.ORDINARY, after=600, expected=2)
+        await tell(Urgency.URGENT, Urgency.ORDINARY, after=299, expected=2)
+        await tell(Urgency.EMERGENCY, after=0, expected=3)
+        await tell(Urgency.EMERGENCY, after=9, expected=3)
+        await tell(after=1, expected=4)
+        await tell(Urgency.URGENT, after=299, expected=4)
+        await tell(after=1, expected=5)
+        assert len(service.list_sent()) == next(numbers)
+
+    rounds = [0]
+
+    def read_seconds() -> float:
+        rounds[0] += 1
+        return passed[0]
+
+    play_recorder(recorder, play, monotonic=read_seconds)
+    assert [len(message.document["questions"]) for message in recorder.messages] == [1, 6, 3, 1, 1]
 
 
 def test_an_error_of_any_kind_stops_nothing() -> None:

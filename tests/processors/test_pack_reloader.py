@@ -20,7 +20,7 @@ from sharing.packs.library import Law, find_law, find_law_by_code, load_common_r
 from sharing.packs.signature import sign_pack
 from sharing.serialization.codec import get_codec
 from sharing.settings import Settings
-from sharing.telemetry import metrics
+from sharing.telemetry.metrics import REGISTRY
 from tests.packs.pack_fixtures import DIRECTORY, KEY, NOW_MS, TEMPLATE, public_pem
 from tests.processors.pack_fixtures import make_form, make_pack_text, replace_file
 
@@ -331,7 +331,7 @@ def test_a_batch_is_decided_under_one_law(folder: Path, caplog: pytest.LogCaptur
     before = find_law("XA", folder).pack.sha256
 
     async def act(reloader: PackReloader, failure: FakeFailure) -> None:
-        changes = metrics.REGISTRY.get_sample_value("sharing_pack_changes_total") or 0
+        changes = REGISTRY.get_sample_value("sharing_pack_changes_total") or 0
         async with reloader.use_gate() as gate:
             replace_file(folder / "xa.yaml", AFTER)
             checks = asyncio.gather(reloader.check_files(), reloader.check_files())
@@ -342,10 +342,10 @@ def test_a_batch_is_decided_under_one_law(folder: Path, caplog: pytest.LogCaptur
         async with reloader.use_gate() as gate:
             after = gate.pack.sha256
         assert after == find_law("XA", folder).pack.sha256 != before
-        assert metrics.REGISTRY.get_sample_value("sharing_pack_changes_total") == changes + 1
+        assert REGISTRY.get_sample_value("sharing_pack_changes_total") == changes + 1
         labels = {"state": "XA", "version": "2026.2", "sha256": after}
-        assert metrics.REGISTRY.get_sample_value("sharing_pack_info", labels) == 1
-        assert metrics.REGISTRY.get_sample_value("sharing_pack_consolidated_timestamp_seconds") == 1767225600
+        assert REGISTRY.get_sample_value("sharing_pack_info", labels) == 1
+        assert REGISTRY.get_sample_value("sharing_pack_consolidated_timestamp_seconds") == 1767225600
         assert (
             f"law of XA changed between two batches: from XA 2026.1 of 2026-01-01, sha256 {before} to XA 2026.2 of "
             f"2026-01-01, sha256 {after}"

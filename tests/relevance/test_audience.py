@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sharing.model.decision import Reason
 from sharing.model.directory import Interest
 from sharing.model.indicator import Indicator
+from sharing.model.relevance_reason import Reason
 from sharing.model.vocabulary import RelevanceKind
 from sharing.relevance import audience as audience_module
 from sharing.relevance.audience import EMPTY_AUDIENCE, Audience, AudienceFinder

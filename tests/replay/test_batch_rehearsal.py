@@ -15,15 +15,18 @@ from hypothesis import strategies as st
 
 from sharing.columnar import decoding as bulk_decoding
 from sharing.columnar import groups
-from sharing.columnar.indicators import IndicatorReader, RecordBlock
+from sharing.columnar.indicators import IndicatorReader
+from sharing.columnar.splitting import RecordBlock
 from sharing.law.decision_context import DecisionContext
-from sharing.law.rehearse import Rehearsal, RehearsalSummary
+from sharing.law.rehearsal import Rehearsal, RehearsalSummary
 from sharing.model.indicator import Indicator
 from sharing.packs.library import adopt_law, find_law, get_pack_path, read_law_file, read_law_texts
-from sharing.replay import avro_containers, recorded_batches
+from sharing.replay import avro_containers, recorded_containers
 from sharing.replay.admission import AdmissionStats
 from sharing.replay.batch_rehearsal import BatchReplayer
-from sharing.replay.recorded_batches import RecordedBatch, read_recorded_files, read_topic_range
+from sharing.replay.recorded_batch import RecordedBatch
+from sharing.replay.recorded_files import read_recorded_files
+from sharing.replay.recorded_topic import read_topic_range
 from sharing.replay.sealed_records import SealedRecords
 from sharing.seal.indicators import IndicatorSealer
 from sharing.serialization.codec import get_codec, read_released_schemas
@@ -106,7 +109,7 @@ def test_both_ways_count_and_report_the_same(
 ) -> None:
     path = write_container(tmp_path_factory.mktemp("replay") / "c.avro", records, codec="deflate", sync_interval=sync)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorded_batches, "_BATCH_RECORDS", batch)
+        patch.setattr(recorded_containers, "_BATCH_RECORDS", batch)
         summary, admission = replay_both_ways(path)
     assert summary.items == admission.admitted == len(records) - admission.rejected
 
@@ -148,7 +151,7 @@ def test_a_damaged_file_is_replayed_up_to_the_damage(tmp_path: Path) -> None:
 
 
 def test_both_ways_count_the_same_whichever_byte_is_corrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorded_batches, "_BATCH_RECORDS", 30)
+    monkeypatch.setattr(recorded_containers, "_BATCH_RECORDS", 30)
     path = write_container(tmp_path / "c.avro", GOOD[:60], sync_interval=2_000)
     whole = path.read_bytes()
     header = len(write_container(tmp_path / "empty.avro", []).read_bytes())

@@ -18,17 +18,10 @@ from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority
 from sharing.passkeys.cose_key import PasskeyAlgorithm
 from sharing.passkeys.passkey import Passkey
+from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.facts import FACT_NAMES, RuledFact
-from sharing.rulings.ruling import (
-    ANSWER_PARTS,
-    Answering,
-    AskReference,
-    Claiming,
-    Opening,
-    PassingOn,
-    Ruling,
-)
+from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
 from sharing.rulings.signing import (
     VerifiedRuling,
     assemble_ruling,

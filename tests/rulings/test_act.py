@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.conversation.asks import CLAIM_MS, Ask, GivenAnswer, Publisher
-from sharing.conversation.events import (
+from sharing.conversation.effects import (
     Amend,
     Answered,
     Changed,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from sharing.conversation.asks import Ask
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import Answer, AskKind
-from sharing.model.decision import Condition, RecipientDecision, RecipientTerms, RuleReference
+from sharing.model.decision import RecipientDecision
+from sharing.model.recipient_terms import Condition, RecipientTerms, RuleReference
 from sharing.model.vocabulary import ConditionKind, Effect, Outcome
 from sharing.rulings.asked_terms import AskedTerms, find_own_terms
 from sharing.rulings.ruling import compute_conditions_hash

@@ -9,8 +9,8 @@ import pytest
 
 from sharing.conversation.vocabulary import Answer, Refusal, ReplyResult
 from sharing.rulings.act import ActKind
+from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.reply import ReplyKind
-from sharing.rulings.ruling import ANSWER_PARTS
 from sharing.rulings.vocabulary import OpeningKind, RefusalGround, RulingFault
 from tests.docs.doc_files import ROOT
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sharing.conversation.asks import GRACE_MS, Ask
-from sharing.conversation.events import Covered, Refused, Ruled, TimePassed
+from sharing.conversation.effects import Refused
+from sharing.conversation.events import Covered, Ruled, TimePassed
 from sharing.conversation.received_events import NoticeReceived, Reply
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.receiver import advance_received

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharing.conversation.deliveries import EARLY_MS, Conversation
-from sharing.conversation.events import Answered, Effect, Ended, Opened, ReceiptReceived, Refused, Replied, TimePassed
+from sharing.conversation.effects import Answered, Effect, Ended, Opened, Refused
+from sharing.conversation.events import ReceiptReceived, Replied, TimePassed
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import (
     OfferReceived,

@@ -10,14 +10,15 @@ from pydantic import ValidationError
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.errors import InputError
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority, ConditionKind
 from sharing.packs.library import load_shipped_treaties
 from sharing.rulings.alikeness import find_unavailable_ground, find_unlike
+from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.facts import RuledFact
-from sharing.rulings.ruling import ANSWER_PARTS, ASKS_MAX, Claiming, Opening, PassingOn, compute_conditions_hash
+from sharing.rulings.ruling import ASKS_MAX, Claiming, Opening, PassingOn, compute_conditions_hash
 from sharing.rulings.signing import RULING_BYTES_MAX, sign_ruling
 from sharing.rulings.vocabulary import GROUND_INSTRUMENTS, OpeningKind, RefusalGround, RulingFault
 from tests.conversation.people import held

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sharing.audit.checkpoint_chain import CheckpointPolicy
+from sharing.audit.checkpoint_verifier import CheckpointPolicy
 from sharing.audit.time_stamp import read_roots
 from sharing.kafka import audit_reader
 from sharing.kafka.audit_reader import AuditSource, LogSelection, verify_logs

@@ -11,8 +11,8 @@ import pytest
 
 from sharing.audit.block import AuditBlock, read_block
 from sharing.audit.checkpoint import verify_checkpoint
-from sharing.audit.checkpoint_chain import CheckpointPolicy
 from sharing.audit.checkpoint_record import CheckpointRecord, read_checkpoint_record
+from sharing.audit.checkpoint_verifier import CheckpointPolicy
 from sharing.audit.cosignature import verify_cosignatures
 from sharing.audit.log_head import NO_BLOCK
 from sharing.audit.receipts import Receipt, find_missing_roots, find_receipt
@@ -22,7 +22,8 @@ from sharing.kafka.audit_reader import AuditSource, LogSelection, verify_logs
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
 from sharing.sign.merkle_tree import compute_root
-from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS, TopicKind
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS
 from tests.kafka.topic_io import read_records
 from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
 from tests.secure.secure_states import read_now

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from sharing.ids import make_notice_id
 from sharing.serialization.cloud_events import EventHeaderBuilder, find_header
-from sharing.telemetry.tracing import TraceContext, new_traceparent, read_traceparent
-from sharing.topology.topics import INDICATORS, NOTICES, OFFERS, URGENT, TopicKind
+from sharing.telemetry.tracing import TraceContext, make_traceparent, read_traceparent
+from sharing.topology.topic_kinds import TopicKind
+from sharing.topology.topics import INDICATORS, NOTICES, OFFERS, URGENT
 
 ITEM = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -91,7 +92,7 @@ def test_any_header_gives_a_valid_traceparent(parent: bytes) -> None:
 
 
 def test_without_a_current_span_each_traceparent_is_new() -> None:
-    traceparents = {new_traceparent() for _ in range(100)}
+    traceparents = {make_traceparent() for _ in range(100)}
     assert len(traceparents) == 100
     assert all(read_traceparent(traceparent.encode()) == traceparent for traceparent in traceparents)
 
@@ -102,4 +103,4 @@ def test_the_current_span_is_used_as_traceparent() -> None:
     tracer = sdk.TracerProvider().get_tracer("test")
     with tracer.start_as_current_span("publishing"):
         context = trace.get_current_span().get_span_context()
-        assert new_traceparent() == f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
+        assert make_traceparent() == f"00-{context.trace_id:032x}-{context.span_id:016x}-01"

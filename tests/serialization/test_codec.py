@@ -18,20 +18,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from sharing.errors import DecodeError
-from sharing.law.redact import CONTENT_FIELDS
+from sharing.law.redaction import CONTENT_FIELDS
 from sharing.model import vocabulary
-from sharing.model.decision import (
-    Condition,
-    Decision,
-    PackReference,
-    Reason,
-    RecipientDecision,
-    RecipientTerms,
-    RuleReference,
-    UndecidedRule,
-)
+from sharing.model.decision import Decision, PackReference, RecipientDecision
 from sharing.model.directory import DirectoryEntry
 from sharing.model.indicator import Indicator
+from sharing.model.recipient_terms import Condition, RecipientTerms, RuleReference, UndecidedRule
+from sharing.model.relevance_reason import Reason
 from sharing.serialization.codec import (
     HEADER_LENGTH,
     RECORD_BYTES_MAX,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sharing.conversation.asks import Officer
-from sharing.conversation.events import Opened, RecallOrdered, Send
+from sharing.conversation.effects import Opened, Send
+from sharing.conversation.events import RecallOrdered
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms

@@ -7,6 +7,7 @@ from typing import Any
 
 from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.vocabulary import Answer
+from sharing.law.redaction import CONTENT_FIELDS, build_content
 from sharing.model.times import DAY_MS, from_milliseconds
 from sharing.model.vocabulary import Authority, MessageKind, Urgency
 from sharing.rulings.reply import ReplyKind, ReplyMessage
@@ -14,6 +15,7 @@ from sharing.seal.envelope import OutgoingMessage, Stream
 from sharing.seal.recipient_keys import select_seal_keys
 from sharing.seal.sealing import BatchSealer
 from sharing.serialization.codec import get_codec
+from tests.kafka.topic_io import notice_record
 from tests.processors.inbox.inbox_fixtures import make_offer_record
 from tests.stories.states import State
 from tests.trust.trust_fixtures import make_signer
@@ -46,6 +48,15 @@ class HostileState:
             **make_offer_record(to_state), "id": record_id, "item_id": item, "from_state": self._state.code,
             "urgency": "ORDINARY", "sent_at": from_milliseconds(now),
             "expires_at": from_milliseconds(now + 30 * DAY_MS),
+        }  # fmt: skip
+
+    def make_recall(self, to_state: str, record_id: str, item: str, version: int = 1) -> dict[str, Any]:
+        """Return the record of a recall that no conversation has caused."""
+        nothing = {**build_content({}, CONTENT_FIELDS), "relevance": []}
+        return {
+            **notice_record(to_state), "id": record_id, "item_id": item, "version": version, "kind": "RECALL",
+            "from_state": self._state.code, "urgency": "ORDINARY", "sent_at": from_milliseconds(self._state.bus.now),
+            "content": get_codec("notice_content").encode(nothing),
         }  # fmt: skip
 
     def send(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.audit.block import decode_entries
 from sharing.conversation.asks import GRACE_MS
-from sharing.conversation.events import Opened
+from sharing.conversation.effects import Opened
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus

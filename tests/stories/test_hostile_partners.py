@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from processors.conversation import receiving
+from processors.conversation import room
+from sharing.conversation.received_bounds import ENDED_MAX
 from sharing.conversation.vocabulary import Answer, AskKind, Refusal, ReplyResult
+from sharing.conversation_state.entries import encode_received
 from sharing.ids import make_ask_id
 from sharing.model.times import DAY_MS, MINUTE_MS
 from sharing.model.vocabulary import MessageKind, Outcome
@@ -147,7 +149,7 @@ def test_an_acceptance_that_was_sent_beforehand_releases_nothing_under_other_ter
 def test_one_that_floods_with_offers_is_refused_at_its_limit_and_holds_up_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(receiving, "OPEN_MAX", 20)
+    monkeypatch.setattr(room, "OPEN_MAX", 20)
     world = make_world()
     world.invariants.hostile.add("NL")
     hostile = HostileState(world["NL"])
@@ -169,6 +171,28 @@ def test_one_that_floods_with_offers_is_refused_at_its_limit_and_holds_up_nobody
     hostile.send(MessageKind.OFFER, "offers", hostile.make_offer("DE", record_id, offered), to_state="DE")
     world.settle()
     assert Counter(list_causes(world, "DE")) == {"TOO_MANY_OPEN": 5}, "one was answered, so there is room for one"
+
+
+def test_one_that_recalls_the_same_again_and_again_fills_nothing() -> None:
+    """Germany is asked once at a time, remembers little, and can still acknowledge: the item is gone."""
+    world = make_world()
+    world.invariants.hostile.add("CH")
+    item = world["CH"].publish(make_swiss_notice())
+    world.settle()
+    hostile, sizes = HostileState(world["CH"]), []
+    for number in range(3 * ENDED_MAX):
+        again = str(uuid.UUID(int=number, version=4))
+        hostile.send(MessageKind.NOTICE, "notices", hostile.make_recall("DE", again, item), to_state="DE")
+        world.settle()
+        sizes.append(len(encode_received(world["DE"].find_received(item))))
+    assert max(sizes) <= sizes[ENDED_MAX + 1] + 10
+    assert (list_causes(world, "DE"), list_open(world, "DE")) == ([], [AskKind.ACK_RECALL])
+    assert len(world["DE"].read_content(item)) == 1, "nobody has acknowledged a recall"
+    (asked,) = world["DE"].list_questions()
+    assert asked.ask.id == again, "the last one counts"
+    world["DE"].answer(asked, Answer.ACKNOWLEDGED)
+    world.settle()
+    assert (world["DE"].read_content(item), list_open(world, "DE")) == ([], [])
 
 
 def test_a_recall_that_overtakes_its_item_keeps_the_item_out() -> None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from processors.conversation.batch_driver import BatchDriver, BatchWork, DriverResult
+from processors.conversation.batch_driver import BatchDriver
+from processors.conversation.batch_work import BatchWork, DriverResult
 from processors.conversation.conversation_processor import ConversationProcessor
 from processors.conversation.escalation_outbox import EscalationOutbox
 from processors.exactly_once.batch import Batch, OutputRecord

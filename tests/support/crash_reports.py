@@ -12,7 +12,7 @@ from typing import IO
 _FOLDER = Path(__file__).parents[2] / "build" / "crashes"
 
 _HANG_S = 1500
-"""Seconds; longer than the limit of a test, which raises an error in the test and is better."""
+"""Seconds; longer than the timeout of any test, so that a timeout, which fails that test only, comes first."""
 
 _files: list[IO[str]] = []
 """Keeps the file open, to which a crash is written."""

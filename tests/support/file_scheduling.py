@@ -1,7 +1,7 @@
-"""Hands the files of a test run to the worker processes of pytest-xdist, and goes on when one of them has crashed.
+"""Assigns the files of a test run to the worker processes of pytest-xdist, and continues after one has crashed.
 
-pytest-xdist 3.8.0 gives the files of a crashed worker out again, also those that were done. A worker that gets nothing
-but such files waits for ever, and with it the run (pytest-xdist issues 1323, 1327 and 1378).
+pytest-xdist 3.8.0 assigns the files of a crashed worker again, including those that were finished. A worker that gets
+only such files waits for ever, and with it the run (pytest-xdist issues 1323, 1327 and 1378).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # published wit
     """`--dist loadfile` for runs in which a worker process may crash: the test that it ran fails, all others run."""
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
-        """Forget a file that is done, so that it is not given out again."""
+        """Forget a finished file, so that it is not assigned again."""
         super().mark_test_complete(node, item_index, duration)
-        self._forget_done(node)
+        self._forget_finished(node)
 
     def remove_node(self, node: WorkerController) -> str | None:
-        """Give out the rest of a crashed worker's files; return the test that it ran, which is not run again."""
+        """Assign the rest of a crashed worker's files again; return the test that it ran, which is not repeated."""
         crashed: str | None = None
         for unit in self.assigned_work[node].values():
             crashed = next((test for test, is_done in unit.items() if not is_done), None)
             if crashed is not None:
                 unit[crashed] = True
                 break
-        self._forget_done(node)
+        self._forget_finished(node)
         super().remove_node(node)
         return crashed
 
-    def _forget_done(self, node: WorkerController) -> None:
+    def _forget_finished(self, node: WorkerController) -> None:
         units = self.assigned_work[node]
         self.assigned_work[node] = {scope: unit for scope, unit in units.items() if not all(unit.values())}
 
     def _reschedule(self, node: WorkerController) -> None:
         if node not in self.registered_collections:
-            return  # it replaces a crashed one, and is given files once it has found its tests
+            return  # it replaces a crashed worker, and gets files once it has collected its tests
         super()._reschedule(node)
         # A worker begins a test only when it knows the next one, or that there is none.
         while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:

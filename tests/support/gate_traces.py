@@ -8,7 +8,8 @@ from confluent_kafka import TopicPartition
 
 from sharing.kafka.clients import make_admin
 from sharing.topology.acls import Principal
-from sharing.topology.topics import INDICATORS, Role
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import INDICATORS
 
 if TYPE_CHECKING:
     from sharing.testing.broker.secure_kafka import SecureKafka

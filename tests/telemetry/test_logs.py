@@ -120,9 +120,9 @@ def test_the_message_of_a_sharing_error_is_logged() -> None:
 
 
 def test_log_lines_are_counted_by_level() -> None:
-    value = "metrics.REGISTRY.get_sample_value('sharing_log_records_total', {'level': 'warning'})"
+    value = "REGISTRY.get_sample_value('sharing_log_records_total', {'level': 'warning'})"
     (*_, record) = log_records(
-        f"from sharing.telemetry import metrics; log.warning('a'); log.warning('b'); log.info({value})"
+        f"from sharing.telemetry.metrics import REGISTRY; log.warning('a'); log.warning('b'); log.info({value})"
     )
     assert record["event"] == "2.0"
 

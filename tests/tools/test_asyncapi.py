@@ -18,7 +18,8 @@ from sharing.serialization.codec import HEADER_LENGTH, get_codec
 from sharing.testing.demo.scenario import read_demo_cases
 from sharing.tools.asyncapi import KINDS_WITH_HEADERS, main, make_document, render_document
 from sharing.topology.acls import Operation, Principal, allowed_operations
-from sharing.topology.topics import TOPIC_KINDS, Role, TopicScope
+from sharing.topology.topic_kinds import Role, TopicScope
+from sharing.topology.topics import TOPIC_KINDS
 from tests.docs.doc_files import ROOT
 
 if TYPE_CHECKING:

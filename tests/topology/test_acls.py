@@ -11,15 +11,16 @@ from sharing.topology.acls import (
     AclResource,
     Operation,
     Principal,
-    acl_rules_for,
     allowed_operations,
     list_acl_rules,
     list_principals,
+    make_acl_rules,
     may_see,
     parse_principal,
 )
 from sharing.topology.partners import Partners, parse_partners
-from sharing.topology.topics import ALL_ROLES, CLOCK, TOPIC_KINDS, Role, list_topics
+from sharing.topology.topic_kinds import ALL_ROLES, Role
+from sharing.topology.topics import CLOCK, TOPIC_KINDS, list_topics
 
 PARTNERS = parse_partners("states: {CH: {agencies: [fedpol, customs]}, DE: {}}\n", "partners.yaml")
 
@@ -28,7 +29,7 @@ def is_allowed_to(principal: Principal, operation: Operation, topic: str) -> boo
     """Return whether a rule permits it and no rule denies it, by Kafka's semantics."""
     permissions = {
         rule.allow
-        for rule in acl_rules_for(principal)
+        for rule in make_acl_rules(principal)
         if rule.resource is AclResource.TOPIC
         and operation in rule.operations
         and (rule.name in (topic, "*") if rule.pattern is AclPattern.LITERAL else topic.startswith(rule.name))

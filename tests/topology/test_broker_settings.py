@@ -22,7 +22,8 @@ from sharing.testing.broker.server_properties import server_properties
 from sharing.tools.manifests.kafka_node import SERVER
 from sharing.topology import broker_settings, topics
 from sharing.topology.broker_settings import compute_offsets_retention_minutes, list_required_settings
-from sharing.topology.topics import FOREVER, TOPIC_KINDS
+from sharing.topology.topic_kinds import FOREVER
+from sharing.topology.topics import TOPIC_KINDS
 from tests.cli.test_doctor_access import open_cluster_as
 from tests.deploy.deploy_files import DEPLOY, ROOT
 

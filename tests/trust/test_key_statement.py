@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from sharing.errors import InputError
 from sharing.officers.entry import GRANT_DAYS_MAX
-from sharing.topology.topics import COMPACTION_LAG_MAX_MS, EXCHANGE_RETENTION_MS, INBOX, INBOX_URGENT
+from sharing.topology.topic_kinds import COMPACTION_LAG_MAX_MS
+from sharing.topology.topics import EXCHANGE_RETENTION_MS, INBOX, INBOX_URGENT
 from sharing.trust.ceremonies import find_successor, issue_keys, make_next_root, renew_statement, revoke_keys
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import (

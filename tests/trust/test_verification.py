@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from sharing.trust.ceremonies import revoke_keys
+from sharing.trust.ceremonies import renew_statement, revoke_keys
 from sharing.trust.faults import TrustFault
 from sharing.trust.key_statement import TrustedKeys, accept_key_statement
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
@@ -167,6 +167,19 @@ def test_what_arrives_after_a_revocation_is_refused_whatever_its_date() -> None:
     expect_fault(TrustFault.REVOKED, lambda: verify(keys, signed_at=NOW, now=effective))
     assert get_current_key(keys, KeyRole.GATE, effective - 1) == key
     assert get_current_key(keys, KeyRole.GATE, effective) is None
+
+
+def test_a_key_that_has_ended_counts_for_what_is_dated_before_until_it_is_revoked() -> None:
+    """Nobody can tell an old date from one that a thief of an ended key has written; so such a key is revoked, too."""
+    key = KEYS.statement.list_keys(KeyRole.GATE)[0]
+    ended = key.valid_until + 3 * DAY
+    data = sign_statement(renew_statement(ROOT, KEYS, days=30, now=ended))
+    keys = accept_key_statement(ROOT, data, now=ended, previous=KEYS)
+    verify(keys, now=ended)
+    expect_fault(TrustFault.EXPIRED, lambda: verify(keys, signed_at=ended, now=ended))
+    data = sign_statement(revoke_keys(ROOT, keys, [key.key_id], effective_at=ended, days=30, now=ended))
+    revoked = accept_key_statement(ROOT, data, now=ended, previous=keys)
+    expect_fault(TrustFault.REVOKED, lambda: verify(revoked, now=ended))
 
 
 def test_a_revoked_successor_is_refused_as_revoked() -> None:

@@ -99,7 +99,7 @@ def list_asks(
         if not as_json:
             for cover in list_covers(table.covers, read_clock()):
                 print_line(cover.describe(read_clock()))
-        while watch:
+        while watch and not out.is_closed:
             if table.follow(_POLL_SECONDS):
                 before, listed = listed, select()
                 _print_changes(console, before, listed, options)

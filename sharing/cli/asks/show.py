@@ -29,8 +29,8 @@ from sharing.conversation.vocabulary import Answer
 from sharing.conversation_state.open_asks import show_ask
 from sharing.law.fact_questions import QUESTIONS
 from sharing.model.times import format_time
+from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.asked_terms import AskedTerms
-from sharing.rulings.ruling import ANSWER_PARTS
 
 PART_OPTIONS = {
     "grounds": "--ground",

@@ -11,22 +11,22 @@ import typer
 
 from sharing.audit.cosignature import WITNESSES_DEFAULT
 from sharing.cli.audit.entry_words import describe_entry
+from sharing.cli.audit.given_files import read_given_file
+from sharing.cli.audit.message_words import describe_message
 from sharing.cli.audit.openings import ComparedContent, read_content
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
 from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError, SharingError
-from sharing.interop.entry_proofs import CheckedEntry, check_entry_proof, is_entry_proof, read_entry_proof
+from sharing.interop.entry_proof_file import is_entry_proof, read_entry_proof
+from sharing.interop.entry_proofs import CheckedEntry, check_entry_proof
 from sharing.interop.message_proofs import PROOF_BYTES_MAX, CheckedProof, check_proof
 from sharing.interop.signature_files import DigestFile, SignatureFiles, list_entry_signatures, list_signatures
 from sharing.interop.time_stamp_roots import read_time_stamp_roots
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.keystore.files import PRIVATE_MODE, make_private_folder, write_new_file
-from sharing.model.times import format_time
-from sharing.model.vocabulary import MessageKind
-from sharing.serialization.notice_decoder import decode_notice
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings, load_settings
-from sharing.trust.root import Pin, format_fingerprint
+from sharing.trust.root import Pin
 
 
 def check_proof_file(
@@ -56,11 +56,11 @@ def check_proof_file(
             "no pinned roots: give --trust-file FILE, or set SHARING_TRUST_FILE; `sharing trust add` pins the root of "
             "the sender and of the State that exported the file, with the paper of each in hand"
         )
-    data = _read(file)
+    if trust_file is not None and not trust_file.exists():  # elsewhere, one that is missing has no pins yet
+        raise InputError(f"{trust_file} cannot be read: No such file or directory")
+    data = read_given_file(file, PROOF_BYTES_MAX + 1)
     stamp_roots = read_time_stamp_roots(settings, time_stamp_roots)
     compared = read_content(content)
-    if compared is not None and not is_entry_proof(data):
-        raise InputError(f"{file} is a proof of a message, which shows its content: --content is for decisions")
     try:
         if is_entry_proof(data):
             checked = check_entry_proof(
@@ -76,7 +76,9 @@ def check_proof_file(
             is_enough = checked.witnessed_at is not None or not witnesses
         else:
             message = _check_message(data, pins, settings)
-            signatures, document, is_enough = list_signatures(message), describe_proof(message), True
+            if compared is not None:
+                raise InputError("is a proof of a message, which shows its content: --content is for decisions")
+            signatures, document, is_enough = list_signatures(message), describe_message(message), True
     except SharingError as error:
         error.args = (f"{file}: {error}",)
         raise
@@ -94,27 +96,6 @@ def check_proof_file(
         raise typer.Exit(1)
 
 
-def describe_proof(checked: CheckedProof) -> dict[str, Any]:
-    """Return what a proof of a message says, as the command line's JSON shows it."""
-    envelope, proof = checked.envelope, checked.proof
-    content: Any = dict(checked.fields)
-    if envelope.kind == MessageKind.NOTICE:
-        content = decode_notice(checked.content, envelope.to_state).to_json()
-    return {
-        "id": envelope.id,
-        "kind": envelope.kind,
-        "from": envelope.from_state,
-        "to": envelope.to_state,
-        "signed_at": format_time(checked.signed_at),
-        "signer": envelope.signer,
-        "root": format_fingerprint(checked.sender.root.fingerprint),
-        "exported_by": proof.state,
-        "exported_at": format_time(proof.exported_at),
-        "arrival": {**proof.arrival.model_dump(), "arrived_at": format_time(proof.arrival.arrived_at)},
-        "content": content,
-    }
-
-
 def _check_message(data: bytes, pins: Mapping[str, Pin], settings: Settings) -> CheckedProof:
     return check_proof(data, pins, read_clock(), framing=load_framing(settings, None))
 
@@ -129,6 +110,7 @@ def _print_proof(checked: CheckedProof, document: dict[str, Any]) -> None:
     )
     print_labelled("exported", f"{document['exported_at']} by {document['exported_by']}, which signed this file")
     print_labelled("content", json.dumps(document["content"], ensure_ascii=False, default=str))
+    _print_sentences(document)
 
 
 def _print_entry(checked: CheckedEntry, document: dict[str, Any]) -> None:
@@ -140,21 +122,17 @@ def _print_entry(checked: CheckedEntry, document: dict[str, Any]) -> None:
         print_labelled("content", json.dumps(document["content"], ensure_ascii=False, default=str))
     for state, reason in document["not_counted"].items():
         print_labelled("ignored", f"cosignature of {state}: {reason}")
+    _print_sentences(document)
+
+
+def _print_sentences(document: dict[str, Any]) -> None:
+    """Print what is proved, and what is not."""
     print_line("It proves:")
     for sentence in document["proves"]:
         print_line(f"- {sentence}", indent=2)
     print_line("It does not prove:")
     for sentence in document["does_not_prove"]:
         print_line(f"- {sentence}", indent=2)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(PROOF_BYTES_MAX + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise InputError(f"{file} cannot be read: {reason}") from None
 
 
 def _write_signatures(signatures: Sequence[SignatureFiles | DigestFile], folder: Path) -> list[str]:

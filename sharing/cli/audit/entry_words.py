@@ -81,21 +81,34 @@ def list_not_proved(checked: CheckedEntry) -> Iterator[str]:
     """Yield what is not proved, one sentence each."""
     state = checked.place.state
     if checked.witnessed_at is None:
-        yield (
-            f"Not enough other States have cosigned: {state} alone states when it was written, and could have shown "
-            "others another history."
-        )
-    if checked.proof.time_stamp is not None and checked.stamped_at is None:
+        yield _describe_missing_witnesses(checked)
+    if checked.proof.time_stamp is None:
+        yield "That anybody but States has seen it: the file has no time stamp of a service."
+    elif checked.stamped_at is None:
         yield "What the time stamp in the file says: name the roots of the service with --time-stamp-roots."
     yield f"That it was written at {format_time(checked.written_at)}: this time is {state}'s own."
     if checked.place.log is AuditLogName.DECISIONS:
         yield from _list_not_shown(checked)
         yield "That what the decision names was sent, arrived or was read; a proof of the message itself shows that."
-        yield "That the decision is lawful, or that the facts behind it are true; it says which rules were applied."
+        yield "That the decision is lawful, or that its facts are true; it says which rules were applied."
     else:
         yield "That what the act says was right; it says what was done, when, and under which role."
     yield "That there is no other entry about this item: `sharing audit verify` and the whole log show that."
     yield "That a key was not revoked after the key statement in the file was issued; ask the States for their newest."
+
+
+def _describe_missing_witnesses(checked: CheckedEntry) -> str:
+    """Return what is not proved because fewer States have cosigned than are required, or none are required."""
+    state = checked.place.state
+    if not checked.cosigned_by:
+        return (
+            f"That another State has seen it: no cosignature counts. {state} alone states when it was written, and "
+            "could have shown others another history."
+        )
+    return (
+        f"That enough other States have seen it: only {' and '.join(checked.cosigned_by)} cosigned. {state} could have "
+        "shown others another history."
+    )
 
 
 def _list_not_shown(checked: CheckedEntry) -> Iterator[str]:

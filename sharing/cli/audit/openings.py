@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sharing.cli.audit.given_files import read_given_file
 from sharing.cli.shared.instants import read_clock
 from sharing.console.audit_logs import make_audit_source
 from sharing.console.connection import ConsoleConnection
@@ -59,7 +60,7 @@ class Shown:
         """Return what the options name.
 
         Raises:
-            InputError: They do not go together, or the file is no item.
+            InputError: They do not go together, or the file is not an item.
         """
         if with_content and with_salt:
             raise InputError("give --with-content or --with-salt, not both: the first has the salt in it")
@@ -75,16 +76,13 @@ def read_content(file: Path | None) -> bytes | None:
     """Return the content of a file in single-object encoding; None without a file.
 
     Raises:
-        InputError: It cannot be read, or is no item.
+        InputError: It cannot be read, or is not an item.
     """
     if file is None:
         return None
+    data = read_given_file(file, _BYTES_MAX)
     try:
-        with file.open("rb") as opened:
-            return encode_content(opened.read(_BYTES_MAX))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise InputError(f"{file} cannot be read: {reason}") from None
+        return encode_content(data)
     except InputError as error:
         error.args = (f"{file}: {error}",)
         raise

@@ -23,8 +23,9 @@ from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.console.audit_logs import make_audit_source
 from sharing.console.connection import ConsoleConnection
-from sharing.errors import InputError, SettingsError
-from sharing.interop.entry_proofs import check_entry_proof, read_entry_proof
+from sharing.errors import InputError, SettingsError, SharingError
+from sharing.interop.entry_proof_file import read_entry_proof
+from sharing.interop.entry_proofs import check_entry_proof
 from sharing.interop.entry_search import EntrySearch, FoundEntry
 from sharing.interop.message_proofs import Arrival, KeyDocuments, MessageProof, check_proof, sign_proof
 from sharing.interop.time_stamp_roots import read_time_stamp_roots
@@ -113,10 +114,19 @@ def prove_item(
             )
             found = search.find(item, log, which)
         if found is not None:
+            if found.not_searched:
+                err.print(f"{found.not_searched}; what comes after it was not searched")
             _export_entry(console, search, found, output, witnesses, roots, shown, as_json=as_json)
             return
+        missing = f"{console.state} has no entry about {item!r} in its log of {log.lower()}"
         if is_entry or which is not None or shown.is_opened:
-            raise InputError(f"{console.state} has no entry about {item!r} in its log of {log.lower()}")
+            raise InputError(missing)
+        try:
+            _prove_message(item, output, bootstrap, as_json=as_json)
+        except SharingError as error:
+            error.args = (f"{missing}, and no message is proved: {error}",)
+            raise
+        return
     _prove_message(item, output, bootstrap, as_json=as_json)
 
 
@@ -151,8 +161,6 @@ def _export_entry(
         item = read_entry_id(proof.entry, found.place.log)
         proof = replace(proof, opening=find_opening(console, found, item, shown))
     if proof.time_stamp is None and settings.time_stamp_url is not None:
-        if not roots:
-            raise SettingsError("SHARING_TIME_STAMP_URL needs SHARING_TIME_STAMP_ROOTS, the service's root in PEM form")
         stamp = fetch_time_stamp(settings.time_stamp_url, proof.checkpoint.note.text, roots)
         proof = replace(proof, time_stamp=stamp)
     data = proof.encode()

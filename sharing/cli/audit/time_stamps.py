@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import URLError
-from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from cryptography.x509 import Certificate
@@ -16,9 +15,10 @@ from sharing.audit.time_stamp import (
     RESPONSE_BYTES_MAX,
     RESPONSE_TYPE,
     make_query,
+    require_service,
     verify_time_stamp,
 )
-from sharing.errors import InfrastructureError, SettingsError
+from sharing.errors import InfrastructureError
 
 TIMEOUT_S: Final = 20.0
 
@@ -36,15 +36,14 @@ def fetch_time_stamp(url: str, text: bytes, roots: Sequence[Certificate]) -> byt
     Args:
         url: Address of the service.
         text: The text.
-        roots: The roots that are believed.
+        roots: The roots of the trusted services.
 
     Raises:
         InfrastructureError: The service does not answer, or answers something else.
-        SettingsError: The address is not one of HTTP.
+        SettingsError: The address is not one of HTTP, or its root is not named.
         TrustError: The time stamp does not count.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise SettingsError("SHARING_TIME_STAMP_URL must begin with https:// or http://")
+    require_service(url, roots)
     query = make_query(text)
     request = Request(url, query.data, {"Content-Type": REQUEST_TYPE, "Accept": RESPONSE_TYPE})  # noqa: S310 checked
     try:

@@ -65,8 +65,9 @@ def verify_audit_logs(
     until_ms = None if until is None else parse_instant(until, "--until")
     if since_ms is not None and until_ms is not None and since_ms >= until_ms:
         raise InputError("--since must be earlier than --until")
-    elsewhere = read_seen_checkpoints(seen)
     console = connect_console(bootstrap, state)
+    partitions = None if not partition else set(partition)
+    elsewhere = read_seen_checkpoints(seen, console.state, partitions)
     now = read_clock()
     stamp_roots = read_time_stamp_roots(console.settings, time_stamp_roots)
     checkpoints = read_own_checkpoints(console, now, witnesses, elsewhere, stamp_roots)
@@ -74,9 +75,12 @@ def verify_audit_logs(
         if elsewhere:
             raise InputError("--checkpoint needs pinned roots: set SHARING_TRUST_FILE")
         err.print("no roots are pinned (SHARING_TRUST_FILE): checkpoints are not looked at, nothing is witnessed")
-    selection = LogSelection(
-        console.state, partitions=None if not partition else set(partition), since_ms=since_ms, until_ms=until_ms
-    )
+    elif checkpoints.stamped and not stamp_roots:
+        err.print(
+            f"checkpoints with time stamps that are not verified: {checkpoints.stamped}; name the roots of the service "
+            "with --time-stamp-roots FILE, or set SHARING_TIME_STAMP_ROOTS"
+        )
+    selection = LogSelection(console.state, partitions=partitions, since_ms=since_ms, until_ms=until_ms)
     with progress_bar(console.state, 1.0, as_percentage=True) as set_done:
         reports = verify_logs(
             make_audit_source(console),
@@ -115,6 +119,8 @@ def _print_reports(reports: Sequence[LogReport], document: dict[str, Any], *, sh
     for log in document["logs"] if shows_stamps else ():
         print_line(f"{log['log']}: {_describe_stamps(log)}")
     verdict = "complete, in order and unchanged" if document["ok"] else f"{len(document['findings'])} findings"
+    if document["ok"] and not document["records"]:
+        verdict = "there is nothing to verify"
     print_line(f"{document['records']} records, {document['witnessed']} witnessed: {verdict}")
 
 

@@ -10,7 +10,7 @@ from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.states import read_state
-from sharing.console.witnessed_logs import read_seen_logs
+from sharing.console.witnessed_logs import SeenLog, read_seen_logs
 from sharing.model.times import format_time
 
 
@@ -22,8 +22,8 @@ def list_witnessed(
 ) -> None:
     """List how far the State has seen each audit log that it follows, its own included, and which have forked.
 
-    With --json, each log has its last checkpoint, and of a fork the two checkpoints that prove it. Exit code 1: a log
-    has forked.
+    Of its own logs, it also shows how many blocks are time-stamped. With --json, each log has its last checkpoint, and
+    of a fork the two checkpoints that prove it. Exit code 1: a log has forked.
     """
     console = connect_console(bootstrap, state)
     wanted = None if owner is None else read_state("--owner", owner)
@@ -38,11 +38,21 @@ def list_witnessed(
     elif not seen:
         err.print(f"{console.state} has seen no checkpoint; SHARING_WITNESS_FOR names the States that it witnesses")
     else:
-        table = make_table(unwrapped_column("log"), "blocks", "watched since block", "signed", "fork")
+        table = make_table(unwrapped_column("log"), "blocks", "watched since block", "signed", "time-stamped", "fork")
         for each in seen:
             last = each.log.last
             fork = "FORKED: see --json" if each.log.evidence else "none"
-            add_row(table, each.origin, last.size, each.log.first_size, format_time(last.signed_at), fork)
+            signed_at, stamped = format_time(last.signed_at), _describe_stamp(each, console.state)
+            add_row(table, each.origin, last.size, each.log.first_size, signed_at, stamped, fork)
         out.print(table)
     if any(each.log.evidence for each in seen):
         raise typer.Exit(1)
+
+
+def _describe_stamp(seen: SeenLog, state: str) -> str:
+    """Return up to where the worker has had a log of its own State time-stamped; "-" for one of another State."""
+    if seen.log.last.place.state != state:
+        return "-"
+    if seen.stamp is None:
+        return "never"
+    return f"until block {seen.stamp.blocks}, {format_time(seen.stamp.written_at)}"

@@ -72,7 +72,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check Python, packages, settings, schemas, law packs and certificate; then the broker, if one is configured."""
-    read_states(states)  # whatever else is wrong
+    read_states(states)  # refuses a wrong code before any check runs
     options = DoctorOptions(tuple(states or ()), bootstrap)
     findings = _run_checks(options)
     if deep:

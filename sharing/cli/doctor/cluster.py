@@ -13,7 +13,8 @@ from sharing.kafka.tls import read_identity, tls_properties
 from sharing.settings import Settings
 from sharing.topology.acls import OPERATOR, Principal
 from sharing.topology.partners import Partners
-from sharing.topology.topics import CLOCK, TopicScope, find_topic_kind
+from sharing.topology.topic_kinds import TopicScope
+from sharing.topology.topics import CLOCK, find_topic_kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from sharing.errors import SharingError
 from sharing.kafka.clients import is_embedded, look_up_topics, make_admin
 from sharing.kafka.gate_status import read_gate_status
 from sharing.topology.acls import Principal
-from sharing.topology.topics import INDICATORS, Role, find_topic_kind
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import INDICATORS, find_topic_kind
 
 
 def check_gates(cluster: Cluster) -> Iterator[CheckResult]:

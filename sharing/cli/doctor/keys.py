@@ -43,6 +43,10 @@ def check_own_keys(settings: Settings) -> Iterator[CheckResult]:
     except SharingError as error:
         yield CheckResult("keys", ok=False, detail=str(error), remedy="see the message, and docs/security.md")
         return
+    if settings.state not in {None, roots[-1].state}:
+        detail = f"{folder.path} is the key folder of {roots[-1].state}, and SHARING_STATE is {settings.state}"
+        yield CheckResult("keys", ok=False, detail=detail, remedy="correct SHARING_KEY_FOLDER or SHARING_STATE")
+        return
     problems = find_key_problems(folder, roots[-1], keys, read_clock())
     for problem in problems:
         yield CheckResult("keys", ok=not problem.is_urgent, detail=problem.problem, remedy=problem.remedy, warning=True)
@@ -72,8 +76,11 @@ def check_pins(settings: Settings) -> Iterator[CheckResult]:
         )
         return
     if not states:
+        is_there = path.exists()
         detail = f"{path} pins no root: nothing that another State signs is accepted"
-        yield CheckResult("pins", ok=True, detail=detail, remedy="`sharing trust add` pins one", warning=True)
+        if not is_there:
+            detail = f"{path} is not there, and pins no root: a worker does not start"
+        yield CheckResult("pins", ok=is_there, detail=detail, remedy="`sharing trust add` pins one", warning=True)
     elif is_writable_by_others(path):
         detail = f"other users may write to {path}, and decide whose keys are believed"
         yield CheckResult("pins", ok=False, detail=detail, remedy=f"restrict it with `chmod go-w {path}`")

@@ -38,15 +38,21 @@ def check_packs(settings: Settings) -> Iterator[CheckResult]:
             )
             continue
         detail = f"{pack.code} {pack.version}, {len(pack.rules)} rules, consolidated {pack.consolidated_at}"
-        yield _check_pack_age(f"pack {file.name}", pack, f"{detail}; today is {today}", today)
+        applied = settings.pack or settings.state
+        yield _check_pack_age(
+            f"pack {file.name}", pack, f"{detail}; today is {today}", today, is_applied=applied in {None, pack.code}
+        )
     if settings.state is not None:
         state = settings.state
         remedy = "fix what the message says; until then, a gate of that State does not start"
         yield run_check("law", lambda: _describe_law(state, settings), remedy)
 
 
-def _check_pack_age(check: str, pack: Pack, detail: str, today: dt.date) -> CheckResult:
-    """Check the dates of a pack: not in the future, at least one permission in force, not older than a year."""
+def _check_pack_age(check: str, pack: Pack, detail: str, today: dt.date, *, is_applied: bool) -> CheckResult:
+    """Check the dates of a pack: not in the future, at least one permission in force, not older than a year.
+
+    The last is said of the law that the configured State applies, or of all if none is configured.
+    """
     if pack.consolidated_at > today:
         remedy = "set the clock (is the time service running?), or use a pack version that is already in force"
         return CheckResult(check, ok=False, detail=detail, remedy=remedy)
@@ -56,7 +62,7 @@ def _check_pack_age(check: str, pack: Pack, detail: str, today: dt.date) -> Chec
         return CheckResult(
             check, ok=False, detail=detail, remedy="ask the law office for a version of the law in force today"
         )
-    is_old = today - pack.consolidated_at > PACK_AGE_MAX
+    is_old = is_applied and today - pack.consolidated_at > PACK_AGE_MAX
     remedy = "ask the law office to check the pack against current law and update its date" if is_old else ""
     return CheckResult(check, ok=True, detail=detail, remedy=remedy, warning=is_old)
 

@@ -19,7 +19,7 @@ from sharing.console.printable import to_printable
 from sharing.console.readers import require_reader
 from sharing.console.recalls import add_recall, is_recalled
 from sharing.errors import InputError
-from sharing.model.decision import Condition, RuleReference
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import MessageKind, NoticeKind
 from sharing.rulings.ruling import compute_conditions_hash

@@ -7,7 +7,7 @@ from typing import Any
 
 from sharing.cli.items.outcome_history import HistoryLine, OutcomeHistory
 from sharing.cli.shared.agency_connection import AgencyConnection, connect_agency
-from sharing.cli.shared.console import print_json, print_labelled, print_line
+from sharing.cli.shared.console import out, print_json, print_labelled, print_line
 from sharing.cli.shared.instants import read_clock
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.own_items import shorten_name
@@ -70,7 +70,7 @@ def show_outcomes(
             if not watch:
                 _require_known(connection, history)
             _print(connection, history, as_json=as_json, as_lines=watch)
-        while watch:
+        while watch and not out.is_closed:
             for history, line in _take(histories, reader.poll(_POLL_SECONDS)):
                 _print_line(history, line, as_json=as_json, is_labelled=len(histories) > 1)
 

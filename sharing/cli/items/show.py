@@ -10,7 +10,7 @@ import typer
 from sharing.cli.items.outcomes import show_outcomes
 from sharing.cli.shared.agency_connection import is_officer
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
+from sharing.cli.shared.console import AsJson, out, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.console.connection import ConsoleConnection
@@ -74,7 +74,7 @@ def show_items(
             _print(
                 console, place, sorted(events[place.item], key=lambda event: event.at), as_json=as_json, as_lines=watch
             )
-        while watch:
+        while watch and not out.is_closed:
             batch = follower.poll(_POLL_SECONDS)
             for place in places:
                 label = place.item if len(places) > 1 else ""

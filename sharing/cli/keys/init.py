@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, get_passphrases
+from sharing.cli.keys.options import RootPassphraseFiles, get_passphrases
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, explain_left_files, locate_folder, require_new_files
@@ -26,7 +26,10 @@ from sharing.trust.verification import shorten
 
 
 def init_keys(
-    root: RootFiles,
+    root: Annotated[
+        list[Path],
+        typer.Option("--root", help="File for a root key to make; repeat it for each root key.", metavar="FILE"),
+    ],
     threshold: Annotated[int, typer.Option("--threshold", help="How many root keys must sign.", min=1, max=16)],
     state: Annotated[str | None, typer.Option("--state", help="The State. Default: SHARING_STATE.")] = None,
     folder: Folder = None,

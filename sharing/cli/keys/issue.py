@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,8 +19,15 @@ from sharing.keystore.private_key import generate_wrapping_key
 from sharing.settings import load_settings
 from sharing.trust.ceremonies import issue_keys
 from sharing.trust.key_statement import TrustedKeys
-from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyAlgorithm, KeyRole
+from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from sharing.trust.root import require_current_root
+
+
+class SealAlgorithm(StrEnum):
+    """The algorithms to which content is sealed, the default first."""
+
+    MLKEM768_X25519 = KeyAlgorithm.MLKEM768_X25519.value
+    X25519 = KeyAlgorithm.X25519.value
 
 
 def issue_online_keys(
@@ -29,8 +37,8 @@ def issue_online_keys(
         typer.Option("--role", help="A role; repeat it for several. Default: all that have no key in force."),
     ] = None,
     seal_algorithm: Annotated[
-        KeyAlgorithm, typer.Option("--seal-algorithm", help="Algorithm of the seal key: mlkem768-x25519 or x25519.")
-    ] = KeyAlgorithm.MLKEM768_X25519,
+        SealAlgorithm, typer.Option("--seal-algorithm", help="Algorithm of the seal key.")
+    ] = SealAlgorithm.MLKEM768_X25519,
     days: Annotated[
         int | None,
         typer.Option(
@@ -47,8 +55,6 @@ def issue_online_keys(
 
     The first time it also makes the wrapping key, which no statement names: it is for the State's own topics.
     """
-    if seal_algorithm not in ROLE_ALGORITHMS[KeyRole.SEAL]:
-        raise InputError(f"--seal-algorithm {seal_algorithm} does not seal; use mlkem768-x25519 or x25519")
     settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     key_folder = locate_folder(settings)
     with lock_keys(key_folder):
@@ -59,7 +65,8 @@ def issue_online_keys(
         roles = _choose_roles(role, previous, now)
         signers = open_root_keys(newest, root, root_passphrase_file)
         access = open_key_access(settings, key_folder, is_new=True)
-        made = make_online_keys(key_folder, newest.state, previous, roles, access, seal_algorithm, now)
+        algorithm = KeyAlgorithm(seal_algorithm)
+        made = make_online_keys(key_folder, newest.state, previous, roles, access, algorithm, now)
         if not key_folder.list_wrapping_keys():
             made.private.append(access.protect(generate_wrapping_key(newest.state, now)))
         statement = issue_keys(

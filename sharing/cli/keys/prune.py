@@ -10,7 +10,7 @@ import typer
 from sharing.cli.keys.options import lock_keys
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.instants import read_clock
-from sharing.cli.shared.key_options import Folder, TokenUri, locate_folder
+from sharing.cli.shared.key_options import Folder, locate_folder
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.pruning import KeyVerdict, destroy_private_key, is_in_token, judge_private_keys
 from sharing.keystore.token_address import TokenAddress, open_token, parse_token_address
@@ -24,7 +24,14 @@ def prune_keys(
         bool, typer.Option("--dry-run", help="Say what would be destroyed and what kept, and destroy nothing.")
     ] = False,
     folder: Folder = None,
-    token: TokenUri = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            help="PKCS#11 URI of the token whose ended keys are destroyed. Default: SHARING_KEY_TOKEN.",
+            metavar="URI",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Destroy the private keys that have ended, and say for each key why it was destroyed or kept.
@@ -76,6 +83,8 @@ def _print_result(state: str, verdicts: Sequence[KeyVerdict], *, dry_run: bool, 
         }
         print_json({"state": state, "dry_run": dry_run, "destroyed": rows[False], "kept": rows[True]})
         return
+    if not verdicts:
+        err.print("there are no private keys in the key folder; nothing to destroy")
     destroyed = "would be destroyed" if dry_run else "destroyed"
     for verdict in sorted(verdicts, key=lambda verdict: verdict.is_needed):
         what = "kept" if verdict.is_needed else destroyed

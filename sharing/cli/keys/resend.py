@@ -28,7 +28,8 @@ from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 from sharing.topology.acls import Principal, make_resend_rule
-from sharing.topology.topics import DIRECTORY, Role
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import DIRECTORY
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyRole
 

@@ -12,6 +12,7 @@ from sharing.cli.shared.console import AsJson, print_json, print_line
 from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
 from sharing.errors import InputError
 from sharing.keystore.backup import open_backup, read_backup, read_share
+from sharing.keystore.private_key import PrivateKey
 from sharing.settings import load_settings
 from sharing.trust.verification import shorten
 
@@ -37,16 +38,20 @@ def restore_keys(
     keys = open_backup(backup, [read_share(path) for path in share])
     with lock_keys(key_folder):
         access = open_key_access(settings, key_folder, is_new=True)
-        restored, kept = [], []
+        restored: list[PrivateKey] = []
+        kept: list[PrivateKey] = []
         for key in keys:
             if key_folder.locate_private_key(key.header.role, key.key_id).exists():
-                kept.append(key.key_id)
+                kept.append(key)
             else:
                 key_folder.write_private_key(access.protect(key))
-                restored.append(key.key_id)
+                restored.append(key)
         if as_json:
-            print_json({"backup": backup.header.id, "state": state, "restored": restored, "kept": kept})
+            ids = {
+                "restored": [key.key_id for key in restored], "kept": [key.key_id for key in kept],
+            }  # fmt: skip
+            print_json({"backup": backup.header.id, "state": state, **ids})
             return
-        for what, ids in (("restored", restored), ("kept", kept)):
-            for key_id in ids:
-                print_line(f"{what}  {shorten(key_id)}")
+        for what, listed in (("restored", restored), ("kept", kept)):
+            for key in listed:
+                print_line(f"{what}  {key.header.role}  {shorten(key.key_id)}")

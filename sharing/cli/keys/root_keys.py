@@ -35,7 +35,7 @@ def open_root_keys(
         given.add(header.key.key_id)
     if len(given) < root.metadata.threshold:
         raise InputError(
-            f"{root.metadata.threshold} different root keys must sign, and {len(given)} were given; repeat --root"
+            f"different root keys that must sign: {root.metadata.threshold}; given: {len(given)}; repeat --root"
         )
     passphrases: list[SecretStr] = get_passphrases(paths, passphrase_files, "--root-passphrase-file", are_new=False)
     keys = (read_private_key(path, passphrase) for path, passphrase in zip(paths, passphrases, strict=True))

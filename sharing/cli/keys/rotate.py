@@ -85,6 +85,11 @@ def rotate_keys(
                 "for how long these keys are valid"
             )
         if roles == [WRAP_ROLE]:
+            if root or root_passphrase_file or days is not None:
+                raise InputError(
+                    "a wrapping key needs no root key, and does not end: leave --root, --root-passphrase-file and "
+                    "--days out"
+                )
             put_wrapping_key_into_force(key_folder, settings, as_json=as_json)
             return
         passphrases = (settings, root_passphrase_file)

@@ -33,7 +33,7 @@ COMMANDS = {
 
 app = typer.Typer(
     name="law",
-    cls=lazy_group(COMMANDS),
+    cls=lazy_group(COMMANDS, "sharing law"),
     help="Law packs: list, show, test, check, explain, sign and compare them.",
     no_args_is_help=True,
 )

@@ -13,7 +13,8 @@ from sharing.cli.law.options import PacksOption, read_decision_time
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
 from sharing.cli.shared.states import read_pack_code, read_state
 from sharing.errors import InputError
-from sharing.law.compare import STEPS_MAX, Comparison, Difference, DifferenceKind, LawVersion, compare_laws
+from sharing.law.comparison import STEPS_MAX, compare_laws
+from sharing.law.comparison.differences import Comparison, Difference, DifferenceKind, LawVersion
 from sharing.law.lint.findings import describe_value
 from sharing.model.times import to_utc_day
 from sharing.packs.library import TREATIES_FILE, Law, adopt_law, find_law_by_code, load_law, read_law_texts
@@ -131,6 +132,8 @@ def _describe(verb: str, difference: Difference) -> str:
     match difference.kind:
         case DifferenceKind.APPROVER | DifferenceKind.EXCULPATORY:
             change = ""
+        case DifferenceKind.APPROVALS:
+            change = " of one officer instead of two" if verb == "opens" else " of two officers instead of one"
         case DifferenceKind.OBLIGATION:
             change = " that is new" if verb == "opens" else " that is gone"
         case _:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sharing.cli.shared.console import add_row, make_table, out, print_line, unwrapped_column
-from sharing.law.coverage import RuleCoverage, compute_percentage
+from sharing.law.cases.coverage import RuleCoverage, compute_percentage
 
 
 @dataclass(frozen=True, slots=True)

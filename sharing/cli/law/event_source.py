@@ -12,13 +12,9 @@ from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError
 from sharing.kafka.topic_range import TopicRange
 from sharing.keystore.configured_keys import open_configured_keys
-from sharing.replay.recorded_batches import (
-    ProgressCallback,
-    RecordedBatch,
-    measure_files,
-    read_recorded_files,
-    read_topic_range,
-)
+from sharing.replay.recorded_batch import ProgressCallback, RecordedBatch
+from sharing.replay.recorded_files import measure_files, read_recorded_files
+from sharing.replay.recorded_topic import read_topic_range
 from sharing.replay.sealed_records import SealedRecords
 from sharing.seal.hpke import OpeningKey
 from sharing.serialization.schema_registry import load_framing

@@ -31,11 +31,12 @@ from sharing.ids import make_content_id
 from sharing.interop.files import read_file
 from sharing.interop.import_context import FileFormat, ImportContext, PublisherIdentity
 from sharing.law.decision_context import DecisionContext
-from sharing.law.explain import ExplainedRule, Explanation, explain_outcomes
+from sharing.law.explanation import ExplainedRule, Explanation, explain_outcomes
 from sharing.model.countries import country_name
-from sharing.model.decision import EVALUATION_FAILED, Decision
+from sharing.model.decision import Decision
 from sharing.model.effects import permits
 from sharing.model.indicator import Indicator
+from sharing.model.recipient_terms import EVALUATION_FAILED
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Effect, Nature, Outcome
 from sharing.packs.archive import find_law_version
@@ -141,10 +142,10 @@ def read_indicators(file: Path, state: str) -> list[Indicator]:
 
 
 def _refuse_misp(file: Path, context: ImportContext) -> None:
-    """Say where a MISP file goes, which is one that can be read, but not as JSON lines.
+    """Refuse a MISP file, and name the command that reads it.
 
     Raises:
-        InputError: It is one.
+        InputError: It is a MISP file.
     """
     try:
         read_file(file, replace(context, format=FileFormat.MISP))

@@ -49,4 +49,5 @@ def _print_group(group: RecipientGroup) -> None:
     for code, text in terms.conditions:
         print_labelled("condition", f"{text} [{code}]", indent=4)
     if terms.approver:
-        print_labelled("approver", terms.approver, indent=4)
+        two = f", {terms.approvals} officers" if terms.approvals > 1 else ""
+        print_labelled("approver", f"{terms.approver}{two}", indent=4)

@@ -15,6 +15,7 @@ import typer
 from sharing.cli.law.options import PacksOption
 from sharing.cli.law.pack_choice import choose_packs
 from sharing.cli.shared.console import AsJson, out, print_json, print_line
+from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.law.lint import (
     LintCode,
@@ -25,7 +26,7 @@ from sharing.law.lint import (
     lint_common_rules,
     lint_pack,
 )
-from sharing.law.pack_reader import read_pack_yaml
+from sharing.law.reading.pack_reader import read_pack_yaml
 from sharing.packs.library import (
     COMMON_RULES_FILE,
     list_pack_files,
@@ -39,6 +40,7 @@ from sharing.packs.library import (
 from sharing.settings import load_settings
 
 _ACCEPTED = "accepted"
+_SHOWN_MAX = 40
 _STYLES = {LintSeverity.ERROR: "red", LintSeverity.WARNING: "yellow", LintSeverity.NOTICE: ""}
 
 
@@ -100,7 +102,8 @@ def _read_day(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise InputError("--at must be a day, such as 2026-03-01") from None
+        shown = to_printable(text)[:_SHOWN_MAX] or "''"
+        raise InputError(f"--at {shown}: must be a day, such as 2026-03-01") from None
 
 
 def _print_report(findings: list[LintFinding], sources: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from sharing.cli.shared.states import read_pack_code
 from sharing.errors import InputError
 from sharing.law.cases import CaseFile
 from sharing.law.pack import Rule
-from sharing.law.pack_reader import read_pack_yaml
+from sharing.law.reading.pack_reader import read_pack_yaml
 from sharing.packs.library import (
     COMMON_RULES_FILE,
     Law,

@@ -21,7 +21,8 @@ from sharing.geoip import open_geoip_lookup
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_questions import read_all_facts
 from sharing.law.filter import DisclosureFilter
-from sharing.law.questions import Question, Questionnaire, describe_answers, find_questions, find_typical_questions
+from sharing.law.questions import find_questions, find_typical_questions
+from sharing.law.questions.questionnaire import Question, Questionnaire, describe_answers
 from sharing.model.countries import country_name
 from sharing.model.indicator import Indicator
 from sharing.model.times import to_utc_day

@@ -12,7 +12,9 @@ import typer
 
 from sharing.cli.law.event_source import EventSource, open_source
 from sharing.cli.law.options import AdoptedPackOption, PacksOption, read_decision_time
-from sharing.cli.law.rehearsal_report import RehearsalReport, print_report, to_document
+from sharing.cli.law.rehearsal_document import to_document
+from sharing.cli.law.rehearsal_pages import print_report
+from sharing.cli.law.rehearsal_report import RehearsalReport
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, progress_bar
 from sharing.cli.shared.directory_source import read_directory
@@ -24,7 +26,7 @@ from sharing.geoip import open_geoip_lookup
 from sharing.kafka.tls import tls_properties
 from sharing.law.decision_context import DecisionContext
 from sharing.law.filter import DisclosureFilter
-from sharing.law.rehearse import Rehearsal, compare_rules, compare_supporting_data, supply_authorities
+from sharing.law.rehearsal import Rehearsal, compare_rules, compare_supporting_data, supply_authorities
 from sharing.model.countries import STATES
 from sharing.model.directory import Directory
 from sharing.packs.library import TREATIES_FILE, Law, adopt_law, find_law, load_law, read_law_texts
@@ -33,7 +35,7 @@ from sharing.relevance.nexus import no_geo_lookup
 from sharing.replay.admission import AdmissionStats
 from sharing.replay.avro_containers import ContainerRecorder
 from sharing.replay.batch_rehearsal import BatchReplayer
-from sharing.replay.recorded_batches import RecordedBatch, admit_records
+from sharing.replay.recorded_batch import RecordedBatch, admit_records
 from sharing.settings import Settings, load_settings
 
 EXAMPLES_MAX = 100

@@ -14,9 +14,9 @@ from sharing.cli.law.coverage_report import LocatedCoverage, print_coverage, to_
 from sharing.cli.law.options import PacksOption
 from sharing.cli.law.pack_choice import choose_packs, load_case_files, locate_rules
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_line
-from sharing.law.case_runs import CaseResult, run_cases, run_cases_in_detail
 from sharing.law.cases import CaseFile
-from sharing.law.coverage import measure_coverage
+from sharing.law.cases.coverage import measure_coverage
+from sharing.law.cases.runs import CaseResult, run_cases, run_cases_in_detail
 from sharing.packs.library import Law, list_pack_files, load_cases, load_law
 from sharing.settings import load_settings
 

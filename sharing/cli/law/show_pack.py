@@ -39,7 +39,8 @@ def _print_rule(rule: Rule) -> None:
     print_line(rule.paraphrase, indent=2)
     print_labelled("when", rule.when)
     if rule.exception is not None:
-        print_labelled("except", f"{rule.exception.when}; if that is unknown, {rule.exception.approver} decides")
+        decides = "decides" if rule.exception.approvals == 1 else f"decides ({rule.exception.approvals} officers)"
+        print_labelled("except", f"{rule.exception.when}; if that is unknown, {rule.exception.approver} {decides}")
     if rule.replaces:
         print_labelled("replaces", rule.replaces)
     parameter = _describe_effect_parameter(rule)
@@ -53,7 +54,7 @@ def _print_rule(rule: Rule) -> None:
 def _describe_effect_parameter(rule: Rule) -> tuple[str, str] | None:
     """Return the approver, condition or redacted fields of a rule, as a label and a text."""
     if rule.approver:
-        return "approver", rule.approver
+        return "approver", rule.approver if rule.approvals == 1 else f"{rule.approver}, {rule.approvals} officers"
     if rule.condition:
         return "condition", f"({rule.condition.kind}) {rule.condition.text}"
     return ("redacts", ", ".join(rule.redact)) if rule.redact else None
@@ -81,6 +82,8 @@ def _to_pack_document(pack: Pack) -> dict[str, Any]:
                     if rule.exception is None
                     else {"when": str(rule.exception.when), "approver": rule.exception.approver}
                 ),
+                "approver": rule.asked_role,
+                "approvals": None if rule.asked_role is None else rule.asked_approvals,
                 "replaces": rule.replaces or None,
                 "from": str(rule.valid.start),
                 "to": str(rule.valid.end) if rule.valid.end else None,

@@ -34,7 +34,8 @@ from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
 from sharing.topology.acls import AclEntry, Principal
 from sharing.topology.partners import read_partners
-from sharing.topology.topics import DIRECTORY, TopicScope
+from sharing.topology.topic_kinds import TopicScope
+from sharing.topology.topics import DIRECTORY
 
 
 class LeftTopics(StrEnum):
@@ -121,11 +122,12 @@ def leave(
             f"{code} still has an entry in the directory: it removes it by `sharing directory remove --state {code}`. "
             f"If it cannot sign any more, give --unsigned, and let each State run `sharing trust remove {code}`"
         )
+    removed, remaining = revoke_principals(servers, _is_of(code), tls, dry_run=True)  # says who may do this
     backlogs = measure_backlogs(servers, code, tls)
     deleted = [name for name in names if _is_deleted(name, topics)]
     if confirm:
         require_deletion_right(servers, deleted, tls)
-    removed, remaining = revoke_principals(servers, _is_of(code), tls, dry_run=not confirm)
+        removed, remaining = revoke_principals(servers, _is_of(code), tls)
     quotas = remove_quotas(servers, _is_of(code), tls, dry_run=not confirm)
     if confirm:
         delete_topics(servers, deleted, tls)
@@ -219,6 +221,9 @@ def _list_next_steps(departure: Departure, *, confirmed: bool) -> list[str]:
     ]
     if departure.kept:
         steps.append(f"a super user deletes the topics that stay: {', '.join(departure.kept)}")
+    directory = DIRECTORY.topic(state)
+    if directory in departure.kept:
+        steps[-1] += f"; {directory} within a day, or every other State has the alert SharingDirectoryUnreadable"
     return steps
 
 
@@ -248,7 +253,8 @@ def _print_departure(departure: Departure, *, confirmed: bool) -> None:
     presence = departure.presence
     proof = "verified from its pinned root" if presence.is_verified else "not verified: its root is not pinned here"
     until = "" if presence.until is None else f" until {format_time(presence.until)}"
-    print_line(f"{departure.state}: entry {presence.status.lower().replace('_', ' ')}{until}, {proof}")
+    says = "entry in force" if presence.status == _IN_FORCE else "no entry in force"
+    print_line(f"{departure.state}: {says}{until}, {proof}")
     for backlog in departure.backlogs:
         print_line(f"waiting  {backlog.topic}: {backlog.records:,} not read by {backlog.group}")
     verb = "removed" if confirmed else "would be removed"

@@ -13,12 +13,15 @@ from sharing.cli.shared.kafka_commands import format_removal_command
 from sharing.cli.shared.states import read_state
 from sharing.errors import InputError
 from sharing.kafka.acl_admin import revoke_principals
+from sharing.kafka.clients import require_broker
 from sharing.kafka.tls import tls_properties
 from sharing.topology.acls import OPERATOR, AclEntry, Principal, parse_principal
 
 
 def revoke(
-    party: Annotated[str, typer.Argument(help="A State, such as DE, or the name of one client, such as gate.de.")],
+    party: Annotated[
+        str, typer.Argument(metavar="PARTY", help="A State, such as DE, or the name of one client, such as gate.de.")
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
@@ -26,7 +29,9 @@ def revoke(
     """Remove all access control entries of a State's clients, or of one client. Open connections are denied too."""
     matches = parse_party(party)
     settings, servers = load_broker_settings(bootstrap)
-    removed, remaining = revoke_principals(servers, matches, tls_properties(settings), dry_run=dry_run)
+    tls = tls_properties(settings)
+    require_broker(servers, tls)
+    removed, remaining = revoke_principals(servers, matches, tls, dry_run=dry_run)
     if as_json:
         lists = {"removed": removed, "remaining": remaining}
         documents = {name: [entry.to_document() for entry in entries] for name, entries in lists.items()}

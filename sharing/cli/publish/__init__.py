@@ -8,15 +8,16 @@ import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sharing._publisher import new_id
 from sharing.cli.publish.checking import check_everything
 from sharing.cli.publish.dry_run import Predictor
+from sharing.cli.publish.held_signals import HeldSignals
 from sharing.cli.publish.outcome_report import print_outcomes, raise_unsettled
-from sharing.cli.publish.outcome_waiting import WAIT_SECONDS, open_wait
+from sharing.cli.publish.outcome_waiting import WAIT_SECONDS, WaitResult, open_wait
 from sharing.cli.publish.publishing import ItemFates, PublishingRun
 from sharing.cli.publish.report import (
     print_document,
@@ -43,6 +44,9 @@ from sharing.packs.library import find_law
 from sharing.packs.signature import read_public_keys
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sharing.cli.publish.first_pass import CheckedInput
 
 
 def publish(
@@ -95,39 +99,65 @@ def publish(
     """Publish indicators from files. List what is not published, with its position and the reason."""
     _check_options(directory, receipt, resume, dry_run=dry_run, new_ids=new_ids)
     _check_waiting(timeout, wait=wait, dry_run=dry_run)
-    settings = load_settings(
-        bootstrap=bootstrap,
-        seal_indicators=False if no_seal else None,
-        state=None if state is None else read_state("--state", state),
-        agency=agency,
-    )
-    publisher = _identify_publisher(settings)
-    law = find_law(publisher.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
-    locate = no_geo_lookup if settings.geoip is None else open_geoip_lookup(settings.geoip)
-    facts = load_profile(profile) if profile is not None else NO_PROFILE
-    servers = settings.bootstrap if dry_run else load_broker_settings(bootstrap)[1]
-    tls = tls_properties(settings)
-    begun_at = None if resume is None else read_begin(resume, publisher)
-    make_id = _choose_ids(settings, publisher, dry_run=dry_run, new_ids=new_ids)
-    context = ImportContext(publisher, make_id, facts, file_format)
-    gc.freeze()  # what is loaded by now stays: it need not be searched again and again
-    with say_that_nothing_is_published():
-        checked = check_everything(files, context, settings, servers, tls, keep_going=keep_going, dry_run=dry_run)
-        # Read the directory before publishing: a failure after it would look as if nothing had been published.
-        predictor = Predictor(law, read_directory(directory, settings, tls), locate)
-        waiting = open_wait(settings, publisher, servers, tls, begun_at) if wait and servers is not None else None
-    if dry_run or servers is None:
-        fates = ItemFates(checked.spool, lambda _: None)
-        fates.settle_all(checked.own_versions)
-    elif (load := receipt or resume) is not None:
-        fates = send_load(checked, publisher, servers, tls, settings, load)
-    else:
-        fates = send_items(checked, publisher, servers, tls, settings)
-    run = fates.sum_up(None if quiet and not as_json else predictor, None if waiting is None else waiting.expect)
-    told = None if waiting is None or run.is_cut else waiting.wait(timeout or WAIT_SECONDS)
+    with HeldSignals() as held:
+        with say_that_nothing_is_published(), held.released():
+            settings = load_settings(
+                bootstrap=bootstrap,
+                seal_indicators=False if no_seal else None,
+                state=None if state is None else read_state("--state", state),
+                agency=agency,
+            )
+            publisher = _identify_publisher(settings)
+            law = find_law(publisher.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
+            locate = no_geo_lookup if settings.geoip is None else open_geoip_lookup(settings.geoip)
+            facts = load_profile(profile) if profile is not None else NO_PROFILE
+            servers = settings.bootstrap if dry_run else load_broker_settings(bootstrap)[1]
+            tls = tls_properties(settings)
+            begun_at = None if resume is None else read_begin(resume, publisher)
+            make_id = _choose_ids(settings, publisher, dry_run=dry_run, new_ids=new_ids)
+            context = ImportContext(publisher, make_id, facts, file_format)
+            gc.freeze()  # what is loaded by now stays: it need not be searched again and again
+            checked = check_everything(files, context, settings, servers, tls, keep_going=keep_going, dry_run=dry_run)
+            # Read the directory before publishing: a failure after it would look as if nothing had been published.
+            predictor = Predictor(law, read_directory(directory, settings, tls), locate)
+            waiting = open_wait(settings, publisher, servers, tls, begun_at) if wait and servers is not None else None
+        if dry_run or servers is None:
+            fates = ItemFates(checked.spool, lambda _: None)
+            fates.settle_all(checked.own_versions)
+        elif (load := receipt or resume) is not None:
+            fates = send_load(checked, publisher, servers, tls, settings, load, held)
+        else:
+            fates = send_items(checked, publisher, servers, tls, settings, held)
+        expect = None if waiting is None else waiting.expect
+        run = fates.sum_up(None if quiet and not as_json else predictor, expect, held)
+        told = None if waiting is None or run.is_cut else waiting.wait(timeout or WAIT_SECONDS, held)
+        _print_report(checked, predictor, fates, told, dry_run=dry_run, quiet=quiet, as_json=as_json)
+        run.interruption = run.interruption or held.take()
+    if told is not None:
+        raise_unsettled(told)
+    is_faulty = bool(run.refused or (told and told.quarantined) or checked.unpublished.has_refused)
+    _raise_failure(run, is_unreadable=bool(checked.unreadable), is_faulty=is_faulty)
+
+
+def _print_report(
+    checked: CheckedInput,
+    predictor: Predictor,
+    fates: ItemFates,
+    told: WaitResult | None,
+    *,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Print what became of everything.
+
+    Raises:
+        InfrastructureError: It cannot be printed.
+    """
+    run = fates.run
     for error in checked.unreadable:
         err.print(f"not read: {error}")
-    warn_of_unanswered_emergencies(checked.unanswered)
+    warn_of_unanswered_emergencies(checked.unanswered, checked.unanswered_count)
     try:
         if as_json:
             outcomes = None if told is None else told.to_document()
@@ -137,14 +167,12 @@ def publish(
             if told is not None:
                 print_outcomes(told, quiet=quiet)
     except OSError as error:  # a full disk
+        if run.is_cut:
+            print_remedy(run)
         raise InfrastructureError(
             f"the report cannot be written ({error.strerror}); published: {0 if dry_run else run.published} of "
             f"{checked.total}"
         ) from None
-    if told is not None:
-        raise_unsettled(told)
-    is_faulty = bool(run.refused or (told and told.quarantined) or any(each.is_refused for each in checked.unpublished))
-    _raise_failure(run, is_unreadable=bool(checked.unreadable), is_faulty=is_faulty)
 
 
 def _check_options(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sharing._publisher_records import make_oversized_reason
 from sharing.cli.publish.item_spool import ItemSpool
+from sharing.cli.publish.unpublished_list import UnpublishedList
 from sharing.cli.shared.console import progress_bar
 from sharing.errors import InputError
 from sharing.interop.files import iterate_entries, merge_errors, open_input
@@ -17,7 +18,6 @@ from sharing.interop.import_results import (
     InputLocation,
     LocatedIndicator,
     UnpublishedCause,
-    UnpublishedEntry,
     make_unpublished,
 )
 from sharing.serialization.codec import HEADER_LENGTH, RECORD_BYTES_MAX
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sharing.interop.import_context import ImportContext
+
+EMERGENCIES_SHOWN: Final = 5
+"""How many emergencies that are decided as ordinary a warning lists."""
 
 
 @dataclass(slots=True)
@@ -38,16 +41,18 @@ class CheckedInput:
         digests: SHA-256 of each of them.
         unpublished: All other values in the files.
         unreadable: One error for each file that could not be read.
-        unanswered: Places of the items that state an emergency for which nobody answers.
+        unanswered: Places of the first items that state an emergency for which nobody answers.
+        unanswered_count: Number of all of them.
         own_versions: The highest version of each of the agency's items that has one above 1, as its gate has told it.
     """
 
     spool: ItemSpool
     files: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
-    unpublished: list[UnpublishedEntry] = field(default_factory=list)
+    unpublished: UnpublishedList = field(default_factory=UnpublishedList)
     unreadable: list[InputError] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
+    unanswered_count: int = 0
     own_versions: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -81,6 +86,7 @@ def check_files(files: Sequence[Path], context: ImportContext, *, keep_going: bo
                 checked.unreadable.append(error)
     if checked.unreadable and not keep_going:
         raise merge_errors(checked.unreadable)
+    checked.spool.finish()
     return checked
 
 
@@ -91,7 +97,8 @@ def _check_file(path: Path, context: ImportContext, duplicates: DuplicateFilter,
         InputError: It cannot be read.
     """
     data = open_input(path)
-    mark, listed, unanswered = checked.spool.mark(), len(checked.unpublished), len(checked.unanswered)
+    mark, listed = checked.spool.mark(), checked.unpublished.mark()
+    shown, unanswered = len(checked.unanswered), checked.unanswered_count
     try:
         for entry in iterate_entries(data, str(path), context, duplicates):
             if not isinstance(entry, LocatedIndicator):
@@ -105,11 +112,14 @@ def _check_file(path: Path, context: ImportContext, duplicates: DuplicateFilter,
                 continue
             checked.spool.add(entry)
             if entry.item.is_unanswered:
-                checked.unanswered.append(f"{entry.file} {entry.position}")
+                checked.unanswered_count += 1
+                if len(checked.unanswered) < EMERGENCIES_SHOWN:
+                    checked.unanswered.append(f"{entry.file} {entry.position}")
     except InputError:
         checked.spool.truncate(mark)
-        del checked.unpublished[listed:]
-        del checked.unanswered[unanswered:]
+        checked.unpublished.truncate(listed)
+        del checked.unanswered[shown:]
+        checked.unanswered_count = unanswered
         raise
     checked.files.append(str(path))
     checked.digests.append(compute_sha256(data))

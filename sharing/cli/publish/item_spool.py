@@ -78,6 +78,17 @@ class ItemSpool:
             raise _make_error(error) from None
         self._count += 1
 
+    def finish(self) -> None:
+        """Write what is still in memory: reading cannot fail then for want of space.
+
+        Raises:
+            InfrastructureError: There is no space left for temporary files.
+        """
+        try:
+            self._data.flush()
+        except OSError as error:
+            raise _make_error(error) from None
+
     def mark(self) -> tuple[int, int]:
         """Return how much has been added, for `truncate`."""
         return self._data.tell(), self._count
@@ -89,8 +100,7 @@ class ItemSpool:
         self._data.truncate()
 
     def __iter__(self) -> Iterator[SpooledItem]:
-        """Yield all indicators. Only one iteration at a time is possible."""
-        self._data.flush()
+        """Yield all indicators, after `finish`. Only one iteration at a time is possible."""
         self._data.seek(0)
         read, files, sources, size = self._data.read, self._files, list(self._sources), _HEAD.size
         for _ in range(self._count):
@@ -116,5 +126,5 @@ class ItemSpool:
 def _make_error(error: OSError) -> InfrastructureError:
     return InfrastructureError(
         f"the checked items cannot be buffered in {tempfile.gettempdir()} ({error.strerror}); free some space, or set "
-        "TMPDIR to another folder; nothing was published"
+        "TMPDIR to another folder"
     )

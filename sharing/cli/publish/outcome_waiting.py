@@ -23,6 +23,7 @@ from sharing.outcomes.block_writing import pack_id
 from sharing.outcomes.outcome import DecidedOutcome, ItemOutcome, QuarantinedOutcome, Told
 
 if TYPE_CHECKING:
+    from sharing.cli.publish.held_signals import HeldSignals
     from sharing.interop.import_context import PublisherIdentity
     from sharing.settings import Settings
 
@@ -157,15 +158,17 @@ class OutcomeWait:
             self._pending[key] = _FIRST if (*versions, version) == _FIRST else (*versions, version)
             self._total += 1
 
-    def wait(self, timeout_s: float) -> WaitResult:
+    def wait(self, timeout_s: float, held: HeldSignals) -> WaitResult:
         """Wait until every item is decided or quarantined, or the time is over, and return what became of them.
 
         Args:
             timeout_s: How long to wait, in seconds.
+            held: Keeps the signals that arrive while nothing may be interrupted.
         """
         result = self._result
         try:
-            self._read_until(time.monotonic() + timeout_s)
+            with held.released():
+                self._read_until(time.monotonic() + timeout_s)
         except SharingError as error:
             result.failure = error
         except (KeyboardInterrupt, SystemExit) as signal:

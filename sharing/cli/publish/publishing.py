@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from sharing.cli.publish.held_signals import hold_signals
+from sharing.cli.publish.unpublished_list import UnpublishedList
 from sharing.errors import InputError, NotDeliveredError, SharingError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, make_outdated_reason, make_unpublished
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sharing._publisher import Publisher
     from sharing.cli.publish.dry_run import Predictor
     from sharing.cli.publish.first_pass import CheckedInput
+    from sharing.cli.publish.held_signals import HeldSignals
     from sharing.cli.publish.item_spool import ItemSpool, SpooledItem
-    from sharing.interop.import_results import UnpublishedEntry
 
 BATCH_ITEMS = 10_000
 """After so many items a run waits for their confirmations."""
@@ -57,7 +57,7 @@ class PublishingRun:
 
     published: int = 0
     earlier: int = 0
-    refused: list[UnpublishedEntry] = field(default_factory=list)
+    refused: UnpublishedList = field(default_factory=UnpublishedList)
     unconfirmed: int = 0
     failure: SharingError | None = None
     interruption: BaseException | None = None
@@ -115,7 +115,9 @@ class ItemFates:
             else:
                 self.settle(index, ItemFate.CONFIRMED)
 
-    def sum_up(self, predictor: Predictor | None, expect: Callable[[str, int], object] | None = None) -> PublishingRun:
+    def sum_up(
+        self, predictor: Predictor | None, expect: Callable[[str, int], object] | None, held: HeldSignals
+    ) -> PublishingRun:
         """Return what became of all items.
 
         A signal that arrives meanwhile counts as the end of the run, and the rest is not predicted: the report is made.
@@ -123,6 +125,7 @@ class ItemFates:
         Args:
             predictor: What predicts the decision on each confirmed item; None if nobody wants that.
             expect: Called with id and version of each confirmed item; None if nobody waits for what becomes of it.
+            held: Keeps the signals that arrive.
         """
         run = self.run
         run.earlier = self._fates.count(ItemFate.EARLIER)
@@ -130,16 +133,14 @@ class ItemFates:
         run.unconfirmed = self._fates.count(ItemFate.OPEN)
         if predictor is None and expect is None:
             return run
-        with hold_signals() as received:
-            for spooled in self._iterate(_PUBLISHED):
-                if received:
-                    break
-                if predictor is not None:
-                    predictor.add(spooled.item)
-                if expect is not None:
-                    expect(spooled.item.id, spooled.item.version)
-        if received and run.interruption is None:
-            run.interruption = SystemExit(128 + received[0])
+        for spooled in self._iterate(_PUBLISHED):
+            if held.has_kept:
+                break
+            if predictor is not None:
+                predictor.add(spooled.item)
+            if expect is not None:
+                expect(spooled.item.id, spooled.item.version)
+        run.interruption = run.interruption or held.take()
         return run
 
     def iterate_ids(self) -> Iterator[str]:
@@ -170,7 +171,7 @@ def require_own_latest(spooled: SpooledItem, own_versions: Mapping[str, int]) ->
         raise InputError(make_outdated_reason(latest, where), field="version")
 
 
-def publish_items(publisher: Publisher, checked: CheckedInput, fates: ItemFates) -> None:
+def publish_items(publisher: Publisher, checked: CheckedInput, fates: ItemFates, held: HeldSignals) -> None:
     """Publish items, and wait for their confirmations.
 
     An item that the publisher refuses does not keep the others back. Whatever ends the run early, it is known which
@@ -180,28 +181,31 @@ def publish_items(publisher: Publisher, checked: CheckedInput, fates: ItemFates)
         publisher: The publisher.
         checked: What was found in the files.
         fates: Where it is noted what became of the items.
+        held: Keeps the signals that arrive while nothing may be interrupted.
     """
     run = fates.run
     waiting: dict[int, str] = {}
     try:
-        for index, spooled in enumerate(checked.spool):
-            try:
-                require_own_latest(spooled, checked.own_versions)
-                publisher.publish(spooled.item)
-            except InputError as error:
-                fates.refuse(index, spooled, error)
-            else:
-                waiting[index] = spooled.item.id
-            if len(waiting) >= BATCH_ITEMS:
-                _await_confirmations(publisher, waiting, fates)
-                if run.failure is not None:
-                    return
+        with held.released():
+            for index, spooled in enumerate(checked.spool):
+                try:
+                    require_own_latest(spooled, checked.own_versions)
+                    publisher.publish(spooled.item)
+                except InputError as error:
+                    fates.refuse(index, spooled, error)
+                else:
+                    waiting[index] = spooled.item.id
+                if len(waiting) >= BATCH_ITEMS:
+                    _await_confirmations(publisher, waiting, fates)
+                    if run.failure is not None:
+                        return
     except SharingError as error:
         run.failure = error
     except (KeyboardInterrupt, SystemExit) as signal:
         run.interruption = signal
     try:
-        _await_confirmations(publisher, waiting, fates)
+        with held.released():
+            _await_confirmations(publisher, waiting, fates)
     except (KeyboardInterrupt, SystemExit) as signal:  # a second one does not wait: nothing more counts as confirmed
         run.interruption = signal
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
+from sharing.cli.shared.console import format_json
 from sharing.errors import InfrastructureError, InputError
 from sharing.interop.digest_table import TextSet
 from sharing.keystore.files import PRIVATE_MODE, write_new_file
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from sharing.cli.publish.item_spool import SpooledItem
 
 _FORMAT = 1
+_PENDING_MAX = 10_000
+"""How many lines that are refused are kept in memory until they are written."""
 
 
 class LineState(StrEnum):
@@ -53,7 +56,7 @@ class ReceiptContent:
         is_ended: Whether the last run has ended with nothing open.
         confirmed: Each confirmed item, as `id/version`.
         latest: The highest confirmed version of each item that has one above 1.
-        refused: File and line of each line that was refused, of the files of the last run.
+        refused: Each line that was refused, of the files of the last run, as `make_place` names it.
     """
 
     load: str = ""
@@ -65,7 +68,7 @@ class ReceiptContent:
     is_ended: bool = False
     confirmed: TextSet = field(default_factory=TextSet)
     latest: dict[str, int] = field(default_factory=dict)
-    refused: set[tuple[str, str]] = field(default_factory=set)
+    refused: TextSet = field(default_factory=TextSet)
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Take one line.
@@ -86,7 +89,7 @@ class ReceiptContent:
             if version > max(1, self.latest.get(identity, 0)):
                 self.latest[identity] = version
         elif state is LineState.REFUSED:
-            self.refused.add((str(line["file"]), str(line["line"])))
+            self.refused.add(make_place(str(line["file"]), str(line["line"])))
 
     def _begin(self, line: Mapping[str, Any]) -> None:
         load, publisher = str(line["load"]), (str(line["publisher"]["state"]), str(line["publisher"]["agency"]))
@@ -100,8 +103,13 @@ class ReceiptContent:
         if load != self.load:
             self.recorded = 0
         if digests != self.digests:
-            self.refused.clear()
+            self.refused = TextSet()
         self.load, self.publisher, self.cluster, self.digests = load, publisher, cluster, digests
+
+
+def make_place(file: str, line: str) -> str:
+    """Return the name of a line among those of all files."""
+    return f"{line} {json.dumps(file)}"  # in ASCII: a file name may be no text
 
 
 class Receipt:
@@ -126,7 +134,7 @@ class Receipt:
             InputError: The file exists.
             InfrastructureError: It cannot be written.
         """
-        write_new_file(path, f"{begun}\n".encode(), PRIVATE_MODE)
+        write_new_file(path, begun.encode(), PRIVATE_MODE)
         return cls.open(path)
 
     @classmethod
@@ -178,6 +186,8 @@ class Receipt:
             "line": _to_line(place), "file": file, "id": None, "version": None, "state": LineState.REFUSED,
             "reason": reason,
         })  # fmt: skip
+        if len(self._pending) >= _PENDING_MAX:
+            self.write()
 
     def end(self) -> None:
         """Write down that a run has ended, and that nothing is open."""
@@ -199,7 +209,7 @@ class Receipt:
         Raises:
             InfrastructureError: It cannot be written.
         """
-        data = "".join(f"{line}\n" for line in self._pending).encode()
+        data = "".join(self._pending).encode()
         size = os.fstat(self._descriptor).st_size
         try:
             written = 0
@@ -219,7 +229,7 @@ class Receipt:
 
     def _add(self, line: dict[str, Any]) -> None:
         self.content.take(line)
-        self._pending.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+        self._pending.append(format_json(line))
 
 
 def make_begun_line(
@@ -241,7 +251,7 @@ def make_begun_line(
         "publisher": {"state": publisher[0], "agency": publisher[1]},
         "input": [{"file": file, "sha256": digest} for file, digest in zip(files, digests, strict=True)],
     }  # fmt: skip
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    return format_json(line)
 
 
 def _make_line(spooled: SpooledItem, state: LineState, reason: str | None) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sharing.cli.shared.console import add_row, err, make_table, out, print_json_stream, print_line, unwrapped_column
+from sharing.errors import InfrastructureError
 from sharing.model.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from sharing.cli.publish.first_pass import CheckedInput
     from sharing.cli.publish.item_spool import SpooledItem
     from sharing.cli.publish.publishing import ItemFates, PublishingRun
-    from sharing.interop.import_results import UnpublishedEntry
+    from sharing.cli.publish.unpublished_list import UnpublishedList
 
-EMERGENCIES_SHOWN = 5
-"""How many emergencies that are decided as ordinary a warning lists."""
+_NOTHING: Final = "0 confirmed; this run has published nothing"
 
 
 def print_document(
@@ -44,7 +43,7 @@ def print_document(
     run = fates.run
     refused = (
         {"file": entry.file, "place": entry.position, "reason": entry.reason}
-        for entry in (*checked.unpublished, *run.refused)
+        for entry in chain(checked.unpublished, run.refused)
     )
     unconfirmed = (
         {"file": spooled.file, "place": spooled.place, "reason": _make_unconfirmed_reason(run, spooled)}
@@ -87,9 +86,8 @@ def _make_unconfirmed_reason(run: PublishingRun, spooled: SpooledItem) -> str:
 
 def _print_details(checked: CheckedInput, expected: DryRunResult, run: PublishingRun) -> None:
     """Print what is not published, by cause, and who is expected to receive what is."""
-    unpublished = (*checked.unpublished, *run.refused)
-    if unpublished:
-        _print_not_published(unpublished)
+    if checked.unpublished or run.refused:
+        _print_not_published(checked.unpublished, run.refused)
     table = make_table(
         unwrapped_column("State"), unwrapped_column("outcome"), unwrapped_column("items"), "by which law, or why not"
     )
@@ -107,24 +105,32 @@ def _print_details(checked: CheckedInput, expected: DryRunResult, run: Publishin
     err.print("This is a prediction with the law pack installed here. The gate's decision is what counts.")
 
 
-def warn_of_unanswered_emergencies(places: Sequence[str]) -> None:
-    """Say which items state an emergency for which nobody answers: they are decided as ordinary."""
+def warn_of_unanswered_emergencies(places: Sequence[str], count: int) -> None:
+    """Say which items state an emergency for which nobody answers: they are decided as ordinary.
+
+    Args:
+        places: Where the first of them are.
+        count: How many there are.
+    """
     if places:
-        hidden = len(places) - EMERGENCIES_SHOWN
+        hidden = count - len(places)
         more = f" and {hidden} more" if hidden > 0 else ""
         err.print(
             f"warning: decided as ORDINARY, because an EMERGENCY needs source.officer and urgency_reason: "
-            f"{', '.join(places[:EMERGENCIES_SHOWN])}{more}"
+            f"{', '.join(places)}{more}"
         )
 
 
 @contextmanager
 def say_that_nothing_is_published() -> Iterator[None]:
-    """Say so if a signal ends the block, in which nothing is published yet."""
+    """Say so if a signal, the broker or a full disk ends the block, in which nothing is published yet."""
     try:
         yield
+    except InfrastructureError as error:
+        error.add_note(_NOTHING)
+        raise
     except (KeyboardInterrupt, SystemExit):
-        err.print("interrupted: 0 confirmed; this run has published nothing")
+        err.print(f"interrupted: {_NOTHING}")
         raise
 
 
@@ -138,11 +144,11 @@ def print_remedy(run: PublishingRun) -> None:
     err.print(f"{counts}; publish the same files again: the items keep their ids, so no State receives one twice")
 
 
-def _print_not_published(unpublished: Sequence[UnpublishedEntry]) -> None:
+def _print_not_published(unpublished: UnpublishedList, refused: UnpublishedList) -> None:
     table = make_table(unwrapped_column("not published"), unwrapped_column("count"), "for example")
-    counts = Counter(entry.cause for entry in unpublished)
-    for cause, count in counts.most_common():
-        first = next(entry for entry in unpublished if entry.cause is cause)
+    examples = refused.examples | unpublished.examples
+    for cause, count in (unpublished.counts + refused.counts).most_common():
+        first = examples[cause]
         add_row(table, cause, count, f"{first.file} {first.position}: {first.reason}")
     out.print()
     out.print(table)

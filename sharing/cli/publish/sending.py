@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sharing.cli.publish.first_pass import CheckedInput
+    from sharing.cli.publish.held_signals import HeldSignals
     from sharing.interop.import_context import PublisherIdentity
     from sharing.settings import Settings
 
@@ -63,25 +64,38 @@ def find_own_agency(identity: PublisherIdentity, servers: str, tls: Mapping[str,
 
 
 def send_items(
-    checked: CheckedInput, identity: PublisherIdentity, servers: str, tls: Mapping[str, str], settings: Settings
+    checked: CheckedInput,
+    identity: PublisherIdentity,
+    servers: str,
+    tls: Mapping[str, str],
+    settings: Settings,
+    held: HeldSignals,
 ) -> ItemFates:
     """Publish the items.
+
+    Args:
+        checked: The items.
+        identity: The publisher.
+        servers: Kafka bootstrap servers.
+        tls: Further librdkafka properties.
+        settings: The settings.
+        held: Keeps the signals that arrive while nothing may be interrupted.
 
     Raises:
         InfrastructureError: No broker answers, the State's topic does not exist, or it has announced no valid seal key:
             nothing was published.
         InputError: The State's root is not pinned: nothing was published.
     """
-    framing = load_framing(settings, identity.state)
-    pins = read_directory_pins(settings) if settings.seal_indicators else None
-    with say_that_nothing_is_published():
+    with say_that_nothing_is_published(), held.released():
+        framing = load_framing(settings, identity.state)
+        pins = read_directory_pins(settings) if settings.seal_indicators else None
         publisher = Publisher(
             servers, identity.state, identity.agency,
             properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
         )  # fmt: skip
     with progress_bar("publishing", len(checked.spool)) as set_done:
         fates = ItemFates(checked.spool, set_done)
-        publish_items(publisher, checked, fates)
+        publish_items(publisher, checked, fates, held)
     return fates
 
 
@@ -92,6 +106,7 @@ def send_load(
     tls: Mapping[str, str],
     settings: Settings,
     receipt: Path,
+    held: HeldSignals,
 ) -> ItemFates:
     """Publish the items that a receipt does not show; it is made if it does not exist.
 
@@ -102,34 +117,35 @@ def send_load(
         tls: Further librdkafka properties.
         settings: The settings.
         receipt: The receipt.
+        held: Keeps the signals that arrive while nothing may be interrupted.
 
     Raises:
         InfrastructureError: As `send_items`, or the load cannot be continued: nothing was published.
         InputError: As `send_items`, or the receipt is not that of these files: nothing was published.
     """
-    framing = load_framing(settings, identity.state)
-    pins = read_directory_pins(settings) if settings.seal_indicators else None
 
     def make_publisher(load: str) -> BulkPublisher:
+        framing = load_framing(settings, identity.state)
+        pins = read_directory_pins(settings) if settings.seal_indicators else None
         return BulkPublisher(
             servers, identity.state, identity.agency, load,
             properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
         )  # fmt: skip
 
     with ExitStack() as closed_at_end:
-        earlier = None
-        if receipt.exists():
-            earlier = closed_at_end.enter_context(closing(open_receipt(receipt, identity)))
-        with say_that_nothing_is_published():
+        with say_that_nothing_is_published(), held.released():
+            earlier = None
+            if receipt.exists():
+                earlier = closed_at_end.enter_context(closing(open_receipt(receipt, identity)))
             load, publisher = open_load(make_publisher, None if earlier is None else earlier.content)
-        closed_at_end.callback(publisher.close)
-        names = (identity.state, identity.agency)
-        begun = make_begun_line(load, publisher.cluster, names, checked.files, checked.digests, read_clock())
-        opened = earlier or closed_at_end.enter_context(closing(Receipt.create(receipt, begun)))
-        set_done = closed_at_end.enter_context(progress_bar("publishing", len(checked.spool)))
-        fates = ItemFates(checked.spool, set_done)
-        bulk_load = BulkLoad(publisher, opened, checked, fates)
-        if earlier is not None:
-            bulk_load.begin(begun)
-        bulk_load.publish_items()
+            closed_at_end.callback(publisher.close)
+            names = (identity.state, identity.agency)
+            begun = make_begun_line(load, publisher.cluster, names, checked.files, checked.digests, read_clock())
+            opened = earlier or closed_at_end.enter_context(closing(Receipt.create(receipt, begun)))
+            set_done = closed_at_end.enter_context(progress_bar("publishing", len(checked.spool)))
+            fates = ItemFates(checked.spool, set_done)
+            bulk_load = BulkLoad(publisher, opened, checked, fates)
+            if earlier is not None:
+                bulk_load.begin(begun)
+        bulk_load.publish_items(held)
     return fates

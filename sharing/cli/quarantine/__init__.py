@@ -29,7 +29,7 @@ from sharing.kafka.quarantine_reader import QuarantinedRecord, read_quarantine
 from sharing.model.times import format_time
 from sharing.serialization.schema_registry import load_framing
 from sharing.topology.acls import Principal
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 ID_CHARACTERS_MIN = 8
 
@@ -72,7 +72,7 @@ def list_records(
             print_json(_to_document(code, record))
     else:
         _print_table(shown)
-        _print_counts(selected, code, "such " if cause is not None or since_ms is not None else "")
+        _print_counts(selected, code, is_filtered=cause is not None or since_ms is not None)
     if len(shown) < len(selected):
         err.print(f"the last {len(shown)} of {len(selected)} are shown; `--last 0` shows all")
 
@@ -138,9 +138,9 @@ def _print_table(records: list[QuarantinedRecord]) -> None:
     out.print(table)
 
 
-def _print_counts(records: list[QuarantinedRecord], state: str, such: str) -> None:
+def _print_counts(records: list[QuarantinedRecord], state: str, *, is_filtered: bool) -> None:
     if not records:
-        print_line(f"{state} has no {such}quarantined record")
+        print_line(f"{state} has no {'such ' if is_filtered else ''}quarantined record")
         return
     counts = ", ".join(f"{cause} {count}" for cause, count in Counter(r.cause for r in records).most_common())
     print_line(f"{len(records)} quarantined: {counts}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sharing.topology.topics import TopicScope
+from sharing.topology.topic_kinds import TopicScope
 
 if TYPE_CHECKING:
     from sharing.kafka.quarantine_reader import QuarantinedRecord

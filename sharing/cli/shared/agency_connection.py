@@ -12,7 +12,7 @@ from sharing.kafka.tls import read_identity
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich import box
@@ -39,7 +39,13 @@ _ENTRIES_AT_ONCE = 1_000
 
 
 class _Console(Console):
-    """As wide as the terminal. In a pipe, lines are never wrapped, for `grep` and `diff`."""
+    """As wide as the terminal. In a pipe, lines are never wrapped, for `grep` and `diff`.
+
+    Attributes:
+        is_closed: Whether the program that reads the output has closed it. What goes on for ever ends then.
+    """
+
+    is_closed = False
 
     @property
     def is_pipe(self) -> bool:
@@ -51,10 +57,13 @@ class _Console(Console):
         size = super().size
         return ConsoleDimensions(_PIPE_WIDTH, size.height) if self.is_pipe else size
 
-    def on_broken_pipe(self) -> NoReturn:
-        """Exit with 0: the reader of the output has closed the pipe, as in `sharing … | head`."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    def on_broken_pipe(self) -> None:
+        """Discard what is still printed: the reader has closed the pipe, as in `sharing … | head`.
+
+        The command goes on: what it does is not done by halves, and its exit code says what it has found.
+        """
+        self.is_closed = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 out = _Console(highlight=False, emoji=False)

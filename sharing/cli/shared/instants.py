@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.model.times import to_milliseconds
+
+_SHOWN_MAX = 40
 
 
 def read_clock() -> int:
@@ -26,5 +29,6 @@ def parse_instant(text: str, option: str) -> int:
     except (ValueError, OverflowError):  # OverflowError: near year 1 or 9999, the UTC equivalent is out of range
         utc = None
     if utc is None:
-        raise InputError(f"{option} must be a time with a zone, such as 2026-03-01T12:00:00Z")
+        shown = to_printable(text)[:_SHOWN_MAX] or "''"
+        raise InputError(f"{option} {shown}: must be a time with a zone, such as 2026-03-01T12:00:00Z")
     return to_milliseconds(utc)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from sharing.topology.acls import AclEntry, AclRule
 from sharing.topology.partners import Partners, Quotas
 from sharing.topology.strimzi import (
-    addition_command,
     format_acl_commands,
     format_quota_commands,
-    quota_command,
-    removal_command,
+    make_addition_command,
+    make_quota_command,
+    make_removal_command,
 )
 from sharing.topology.topics import Topic
 
@@ -21,12 +21,12 @@ _TOOL_OPTIONS = '--bootstrap-server "$SHARING_BOOTSTRAP" --command-config operat
 
 def format_addition_command(rule: AclRule) -> str:
     """Return the Kafka command that creates a rule."""
-    return f"kafka-acls.sh {_TOOL_OPTIONS} {addition_command(rule)}"
+    return f"kafka-acls.sh {_TOOL_OPTIONS} {make_addition_command(rule)}"
 
 
 def format_removal_command(entry: AclEntry) -> str:
     """Return the Kafka command that removes an entry."""
-    return f"kafka-acls.sh {_TOOL_OPTIONS} {removal_command(entry)}"
+    return f"kafka-acls.sh {_TOOL_OPTIONS} {make_removal_command(entry)}"
 
 
 def format_config_command(topic: Topic) -> str:
@@ -47,7 +47,7 @@ def format_broker_config_command(assignment: str) -> str:
 
 def format_quota_command(name: str, quotas: Quotas) -> str:
     """Return the Kafka command that sets the quotas of one principal."""
-    return f"kafka-configs.sh {_TOOL_OPTIONS} {quota_command(name, quotas)}"
+    return f"kafka-configs.sh {_TOOL_OPTIONS} {make_quota_command(name, quotas)}"
 
 
 def format_setup_commands(partners: Partners) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -10,13 +10,20 @@ from rich.text import Text
 from sharing.cli.shared.console import out, print_labelled
 from sharing.console.printable import to_printable
 from sharing.model.times import format_time
-from sharing.model.vocabulary import NoticeKind
+from sharing.model.vocabulary import NoticeKind, RelevanceKind
 
 if TYPE_CHECKING:
     from sharing.model.notice import Notice
     from sharing.model.offer import Offer
 
 _LABEL_WIDTH = 13
+_RELEVANCE: Mapping[str, str] = {
+    RelevanceKind.NEXUS_STATED: "its agency has stated that it concerns this State",
+    RelevanceKind.NEXUS_DERIVED: "it points to this State",
+    RelevanceKind.INTEREST: "it meets a declared interest",
+    RelevanceKind.OBLIGATION: "the providing State is obliged to send it",
+    RelevanceKind.MATCH: "it matches what this State looks for",
+}
 _NO_ACTION = "a lead: no adverse measure without a human decision"
 
 
@@ -95,7 +102,7 @@ def show_offer(offer: Offer) -> Shown:
             ("offence", _join(*offer.offence_codes)),
             ("law", _list_rules(offer)),
             ("basis", offer.basis or "none"),
-            ("why here", _join(*offer.relevance)),
+            ("why here", "; ".join(_RELEVANCE.get(kind, kind) for kind in offer.relevance)),
             *(("condition", f"{condition.text} [{condition.code}]") for condition in offer.conditions),
         ),
         ("offer", f"{offer.id}; with keys, accept or refuse it with `sharing asks answer`"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -38,7 +38,6 @@ OfficerPassphrase = Annotated[
         help="Its first line is the passphrase of the officer's key; without it, the command asks.",
     ),
 ]
-_SHOWN_MAX: Final = 40
 
 
 @dataclass(frozen=True, slots=True)

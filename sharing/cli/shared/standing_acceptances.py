@@ -18,8 +18,8 @@ from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.kafka.officer_topic import read_register
 from sharing.keystore.online_keys import OnlineKeys
-from sharing.model.decision import Condition
 from sharing.model.directory import DirectoryEntry
+from sharing.model.recipient_terms import Condition
 from sharing.model.standing_acceptance import hash_condition_text
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import OffenceCode, Urgency

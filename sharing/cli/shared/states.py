@@ -42,4 +42,5 @@ def _read(name: str, code: str, normalise: Callable[[str], str]) -> str:
     try:
         return normalise(code)
     except InputError as error:
-        raise InputError(f"{name} {to_printable(code)[:_SHOWN_MAX]}: {error}") from None
+        shown = to_printable(code)[:_SHOWN_MAX] or "''"
+        raise InputError(f"{name} {shown}: {error}") from None

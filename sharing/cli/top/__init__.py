@@ -56,10 +56,11 @@ def top(
     if once:
         _print_metrics(next(frames), as_json)
         return
-    if as_json:
-        for metrics in frames:
-            _print_metrics(metrics, as_json)
-    with Live(render_frame(first), console=out, auto_refresh=False, screen=out.is_terminal) as live:
+    if as_json or not out.is_terminal:
+        while not out.is_closed:
+            _print_metrics(next(frames), as_json)
+        return
+    with Live(render_frame(first), console=out, auto_refresh=False, screen=True) as live:
         for metrics in frames:
             live.update(render_frame(metrics), refresh=True)
 

@@ -49,7 +49,7 @@ def add_root(
         trusted = _verify_typed(Pin(state, newest.version, typed), newest, now)
     else:
         trusted = follow_chain(pinned.to_pin(), [root.data for root in roots], now=now, newest_seen=pinned.version)
-        if fingerprint is not None and normalise_fingerprint(fingerprint) != trusted.fingerprint:
+        if fingerprint is not None and _parse_fingerprint(fingerprint) != trusted.fingerprint:
             raise TrustError(TrustFault.NOT_PINNED, f"{state}: the fingerprint is not that of the newest root given")
     added = make_pinned_root(trusted.to_pin(), now)
     if pinned is None or pinned.to_pin() != added.to_pin():
@@ -92,7 +92,19 @@ def _read_fingerprint(state: str, given: str | None) -> str:
                 "those in the file itself prove nothing"
             )
         given = str(typer.prompt(f"Fingerprint that {state} gave on paper", err=True))
-    return normalise_fingerprint(given)
+    return _parse_fingerprint(given)
+
+
+def _parse_fingerprint(typed: str) -> str:
+    """Return a fingerprint as one word.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        return normalise_fingerprint(typed)
+    except TrustError as error:
+        raise InputError(f"what was typed is no fingerprint: {error}, all of them in quotes") from None
 
 
 def _print_result(path: Path, before: PinnedRoot | None, trusted: TrustedRoot, *, as_json: bool) -> None:

@@ -13,8 +13,8 @@ from sharing.desk.board.answer_words import ANSWER_LABELS, GROUND_LABELS
 from sharing.desk.web.catalogue import _
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS, FactKind
+from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.asked_terms import AskedTerms
-from sharing.rulings.ruling import ANSWER_PARTS
 
 WARNING_ANSWERS: Final = frozenset({Answer.REFUSED, Answer.WITHDRAW, Answer.DECLINED, Answer.NOT_KNOWN})
 

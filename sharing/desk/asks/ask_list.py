@@ -13,7 +13,7 @@ from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk
 from sharing.conversation.asks import Officer
 from sharing.desk.asks.ask_filter import CLAIMED, MAY, AskFilter
-from sharing.desk.asks.ask_words import describe_asked, describe_silence
+from sharing.desk.board.ask_words import describe_asked, describe_silence
 from sharing.desk.board.board_view import BoardView
 from sharing.desk.board.shown_law import ShownLaw, show_law
 from sharing.model.vocabulary import Urgency

@@ -17,7 +17,7 @@ from sharing.conversation.asks import Officer
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.vocabulary import Answer, Consequence, DeliveryStatus
 from sharing.desk.asks.answer_forms import AnswerForm, FactField, list_answer_forms, list_fact_fields
-from sharing.desk.asks.ask_words import describe_asked, describe_silence
+from sharing.desk.board.ask_words import describe_asked, describe_silence
 from sharing.desk.board.refusal_words import describe_refusal_here
 from sharing.desk.board.shown_law import ShownLaw, show_law
 from sharing.desk.services import DeskServices
@@ -25,7 +25,7 @@ from sharing.desk.web.catalogue import _, mark_message
 from sharing.desk.web.code_words import show_state
 from sharing.desk.web.wording import capitalise
 from sharing.errors import InputError
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.vocabulary import ConditionKind, Effect
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.ruling import ASKS_MAX

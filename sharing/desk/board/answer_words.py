@@ -46,5 +46,5 @@ GROUND_LABELS: Final[Mapping[RefusalGround, str]] = MappingProxyType(
 
 
 def name_answer(answer: str) -> str:
-    """Return what an answer is called; the answer itself, if it is none that this release knows."""
+    """Return what an answer is called; the answer itself if this release does not know it."""
     return _(ANSWER_LABELS[Answer(answer)]) if answer in Answer.__members__.values() else answer

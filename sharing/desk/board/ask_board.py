@@ -18,7 +18,7 @@ from sharing.console.found_asks import FoundAsk
 from sharing.console.found_covers import list_covers
 from sharing.desk.board.ask_index import AskIndex
 from sharing.desk.board.board_view import BoardView, make_view
-from sharing.desk.broker_state import BrokerState
+from sharing.desk.broker_state import BrokerContact, BrokerState
 from sharing.desk.changes import ChangeFeed
 from sharing.desk.following_thread import FollowingThread
 from sharing.desk.topic_check import TopicCheck
@@ -28,7 +28,6 @@ from sharing.topology.topics import CONVERSATIONS
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.2
-_NAME: Final = "board"
 
 
 class AskBoard:
@@ -51,6 +50,7 @@ class AskBoard:
         self._console = console
         self._read_clock = read_clock
         self._broker = broker or BrokerState()
+        self._contact = BrokerContact(self._broker, "board", read_clock)
         self._changes = changes or ChangeFeed()
         self._topic = CONVERSATIONS.topic(console.state)
         self._view = BoardView()
@@ -101,7 +101,7 @@ class AskBoard:
 
     def start(self) -> None:
         """Begin to follow. Returns at once; until the topic was read, `view().is_read` is False."""
-        self._broker.expect(_NAME, self._read_clock())
+        self._contact.expect()
         self._following.start()
 
     def close(self) -> None:
@@ -138,13 +138,13 @@ class AskBoard:
         self._tell()
 
     def _note_away(self, reason: str) -> None:
-        if self._broker.note_away(_NAME, self._read_clock(), reason):
+        if self._contact.note_away(reason):
             log.warning("the open Asks cannot be followed: %s", reason)
             self._tell()
 
     def _note_heard(self) -> None:
         """Note that the broker is there."""
-        if self._broker.note_heard(_NAME, self._read_clock()):
+        if self._contact.note_heard():
             self._tell()
 
     def _tell(self) -> None:

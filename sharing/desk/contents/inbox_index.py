@@ -10,6 +10,7 @@ from sharing.console.inbox_items import InboxItem, UnreadableItem
 from sharing.console.inbox_rows import InboxRow, make_inbox_row
 from sharing.console.recalls import Recalled, add_recall, is_recalled, read_revision
 from sharing.conversation.revision import NO_REVISION, Revision
+from sharing.desk.contents.item_categories import find_inbox_category
 from sharing.model.vocabulary import NoticeKind
 
 _RECALL = NoticeKind.RECALL.value
@@ -80,7 +81,7 @@ class InboxIndex:
             if isinstance(opened, UnreadableItem):
                 self._unreadable[key] = opened
             elif opened is not None:
-                row = _share_texts(make_inbox_row(opened))
+                row = _share_texts(make_inbox_row(opened), find_inbox_category(opened))
                 add_recall(self._recalled, opened)
                 shared = place._replace(topic=sys.intern(place.topic))
                 self._messages[key] = IndexedMessage(row, shared)
@@ -146,10 +147,10 @@ class InboxIndex:
         return row.kind != _RECALL and is_recalled(self._recalled, row.fields)
 
 
-def _share_texts(row: InboxRow) -> InboxRow:
-    """Return a row whose codes are kept in memory once, however many rows have them."""
-    shared = {name: sys.intern(row.fields[name]) for name in ("from_state", "urgency")}
-    shared |= {} if row.fields["category"] is None else {"category": sys.intern(row.fields["category"])}
+def _share_texts(row: InboxRow, category: str | None) -> InboxRow:
+    """Return a row with its category, and with codes that are kept in memory once, however many rows have them."""
+    shared: dict[str, Any] = {name: sys.intern(row.fields[name]) for name in ("from_state", "urgency")}
+    shared["category"] = None if category is None else sys.intern(category)
     codes = [sys.intern(code) for code in row.fields["conditions"]]
     return row._replace(kind=sys.intern(row.kind), fields={**row.fields, **shared, "conditions": codes})
 

@@ -12,7 +12,7 @@ from sharing._inbox_reader import InboxReader, read_reader_key
 from sharing.console.connection import ConsoleConnection
 from sharing.console.inbox_items import InboxItem, UnreadableItem, open_message
 from sharing.console.readers import open_reader, require_reader_files
-from sharing.desk.broker_state import BrokerState
+from sharing.desk.broker_state import BrokerContact, BrokerState
 from sharing.desk.changes import ChangeFeed
 from sharing.desk.contents.inbox_index import InboxIndex, InboxPlace
 from sharing.desk.following_thread import FollowingThread
@@ -26,7 +26,6 @@ from sharing.topology.topics import INBOX, INBOX_URGENT
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.5
-_NAME: Final = "inbox"
 
 
 class InboxWatch:
@@ -47,8 +46,7 @@ class InboxWatch:
     ) -> None:
         self.index = self._filled = InboxIndex()
         self._console = console
-        self._read_clock = read_clock
-        self._broker = broker
+        self._contact = BrokerContact(broker, "inbox", read_clock)
         self._changes = changes
         self._reader: InboxReader | None = None
         self._opening = threading.Lock()
@@ -69,7 +67,7 @@ class InboxWatch:
         if self.is_configured:
             key_file, passphrase_file, _ = require_reader_files(self._console.settings)
             read_reader_key(key_file, passphrase_file, self._console.state)  # a wrong one is no fault of the broker
-            self._broker.expect(_NAME, self._read_clock())
+            self._contact.expect()
             self._following.start()
 
     def close(self) -> None:
@@ -171,12 +169,12 @@ class InboxWatch:
             self._filled.take(key, InboxPlace(message.topic(), message.partition(), message.offset()), opened)
 
     def _note_away(self, reason: str) -> None:
-        if self._broker.note_away(_NAME, self._read_clock(), reason):
+        if self._contact.note_away(reason):
             log.warning("the inbox is not followed: %s", reason)
             self._changes.announce()
 
     def _note_heard(self) -> None:
-        if self._broker.note_heard(_NAME, self._read_clock()):
+        if self._contact.note_heard():
             self._changes.announce()
 
 

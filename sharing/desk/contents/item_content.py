@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sharing.law.redact import build_content
+from sharing.law.redaction import build_content
 from sharing.model.indicator_record import WireRecord
 from sharing.model.notice import Notice
 from sharing.model.times import to_milliseconds

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 
 from sharing.console.found_asks import FoundAsk
 from sharing.conversation_state.entries import KeptConversation, decode_entry
+from sharing.desk.contents.item_categories import find_category
 from sharing.desk.contents.own_drafts import DraftSource, OpenedDraft
 from sharing.errors import InfrastructureError
 from sharing.ids import make_draft_key
 from sharing.model.times import DAY_MS
-from sharing.model.values import VALUE_TYPES
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class OwnCategories:
     def find(self, asks: Iterable[FoundAsk]) -> Mapping[str, str]:
         """Return the categories of the items that Asks are about, by the ids of the Asks.
 
-        One that cannot be found out is left out, whatever the reason: an answer to an Ask does not depend on it.
+        One that cannot be determined is left out, whatever the reason: an answer to an Ask does not depend on it.
 
         Args:
             asks: Asks about own items.
@@ -73,6 +73,6 @@ class OwnCategories:
 
     def _take(self, found: dict[str, str], asks: list[FoundAsk], key: bytes, value: bytes) -> None:
         opened = self._drafts.open_copy(asks[0].item, key, value)
-        kind = VALUE_TYPES.get(opened.record["type"]) if isinstance(opened, OpenedDraft) else None
-        if kind is not None:
-            found.update({each.ask.id: kind.group.value for each in asks})
+        category = find_category(opened.record["type"]) if isinstance(opened, OpenedDraft) else None
+        if category is not None:
+            found.update({each.ask.id: category for each in asks})

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.decision import PackReference
 from sharing.model.notice import Notice
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.times import to_milliseconds
 
 

@@ -105,4 +105,4 @@ class DraftMaker:
         if addressee is None:
             return None
         treaties = self._services.law.treaties
-        return treaties.common_instruments(self._services.console.state, addressee, to_utc_day(now))
+        return treaties.list_common_instruments(self._services.console.state, addressee, to_utc_day(now))

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sharing.errors import InputError
 from sharing.law.fact_questions import QUESTIONS
-from sharing.law.facts import FACTS, NONE, Fact, FactKind
+from sharing.law.fact_values import NONE
+from sharing.law.facts import FACTS, Fact, FactKind
 
 Answers = Mapping[str, tuple[str, ...]]
 """What was answered, by fact: one value, or for a set all of its members, perhaps none."""

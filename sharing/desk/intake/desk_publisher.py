@@ -13,7 +13,7 @@ from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.tls import read_identity, tls_properties
 from sharing.model.indicator import Indicator
 from sharing.topology.acls import Principal
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 
 class ItemPublisher(Protocol):

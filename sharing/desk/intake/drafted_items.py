@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from sharing.desk.intake.answers import can_be_empty
-from sharing.desk.intake.item_draft import ItemBasics, ItemDraft
+from sharing.desk.intake.item_draft import TYPED_FIELDS, ItemBasics, ItemDraft
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS
 from sharing.model.indicator import Indicator
 from sharing.model.indicator_record import WireRecord
-from sharing.model.vocabulary import Action
-
-_TYPED: Final = ("summary", "handling_text", "tlp", "pap", "urgency_reason", "observed_at", "retain_until")
+from sharing.model.vocabulary import Action, Urgency
 
 
 def draft_item(item: Indicator, indicator_id: str, **changes: Any) -> ItemDraft:
@@ -25,23 +23,24 @@ def draft_item(item: Indicator, indicator_id: str, **changes: Any) -> ItemDraft:
         **changes: Other fields of the draft.
     """
     fields: dict[str, Any] = json.loads(item.to_json())
-    typed = {name: fields[name] for name in _TYPED if fields[name]}
+    typed = {name: fields[name] for name in TYPED_FIELDS if fields[name]}
+    if item.urgency is Urgency.UNKNOWN:
+        del typed["urgency"]
     reasons = {nexus.reason for nexus in item.nexus}
     basics = ItemBasics(
         type=item.type,
         value=item.value,
         case=item.source.case or "",
         nexus=", ".join(dict.fromkeys(nexus.state for nexus in item.nexus)),
-        nexus_reason=reasons.pop() if len(reasons) == 1 else "",
+        nexus_reason=item.nexus[0].reason if len(reasons) == 1 else "",
         modus_operandi=", ".join(item.offence.modus_operandi),
         handling=tuple(item.handling),
-        urgency="" if item.urgency == "UNKNOWN" else item.urgency,
         **typed,
     )
     kept: dict[str, Any] = {}
     if item.grading.admiralty:
         kept["grading"] = {"admiralty": item.grading.admiralty}
-    if len({nexus.reason for nexus in item.nexus}) > 1:  # a page has one reason for all: each State keeps its own
+    if len(reasons) > 1:  # a page has one reason for all: each State keeps its own
         kept["nexus"] = fields["nexus"]
     if fields["review_at"]:
         kept["review_at"] = fields["review_at"]
@@ -57,7 +56,7 @@ def draft_version(record: WireRecord, action: Action, reason: str = "") -> ItemD
         reason: Why it is withdrawn.
 
     Raises:
-        InputError: The item is none of this release.
+        InputError: The item is not valid in this release.
     """
     item = Indicator.parse(dict(record))
     return draft_item(item, item.id, version=item.version + 1, action=action, reason=reason)

@@ -18,6 +18,11 @@ from sharing.model.vocabulary import Action, Urgency
 STATED: Final = "stated by the publishing officer"
 """Why an item concerns a State, where the officer says nothing more."""
 
+TYPED_FIELDS: Final = (
+    "summary", "handling_text", "tlp", "pap", "urgency", "urgency_reason", "observed_at", "retain_until",
+)  # fmt: skip
+"""Fields of an item that a page asks for as they are."""
+
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _INDEX: Final = re.compile(r"\[\d+\]")
 _Text = Annotated[str, Field(max_length=100_000)]
@@ -146,8 +151,7 @@ class ItemDraft(StrictModel):
             fields["action"] = self.action.value
         if self.reason:
             fields["reason"] = self.reason
-        plain = ("summary", "handling_text", "tlp", "pap", "urgency", "urgency_reason", "observed_at", "retain_until")
-        fields |= {name: text for name in plain if (text := getattr(typed, name))}
+        fields |= {name: text for name in TYPED_FIELDS if (text := getattr(typed, name))}
         if typed.handling:
             fields["handling"] = list(typed.handling)
         tags = [tag.strip() for tag in typed.modus_operandi.split(",") if tag.strip()]

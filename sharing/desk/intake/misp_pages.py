@@ -84,12 +84,12 @@ class MispPages:
         try:
             found = self._read_file(form, sent.content)
         except InputError as error:
-            said = get_sentence(error)
-            if isinstance(said, Sentence):
-                form.refuse("file", _(said))
+            sentence = get_sentence(error)
+            if isinstance(sentence, Sentence):
+                form.refuse("file", _(sentence))
                 return self._render(request, form, None, [], 0, 400)
             form.refuse("file", _("This is no MISP event that can be read here."))
-            return self._render(request, form, None, [], 0, 400, said)
+            return self._render(request, form, None, [], 0, 400, sentence)
         finally:
             self._reading.release()
         officer, kept, known, status = get_officer(request), list[UnsentItem](), list[str](), 0

@@ -11,10 +11,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from sharing.law.combine import combine_results
+from sharing.law.combination import combine_results
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_questions import QUESTIONS, read_all_facts
-from sharing.law.facts import Facts, FactValue
+from sharing.law.fact_values import Facts, FactValue
 from sharing.law.questions import find_questions
 from sharing.law.rulebook import list_mandatory_recipients
 from sharing.law.standing_acceptances import ACCEPTANCE_FACTS

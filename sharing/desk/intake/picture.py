@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sharing.law.combine import RuleResult
+from sharing.law.combination import RuleResult
 from sharing.law.counterfactuals import Counterfactual, find_counterfactuals
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_questions import QUESTIONS
-from sharing.law.facts import Facts
+from sharing.law.fact_values import Facts
 from sharing.law.pack import Rule
 from sharing.model.countries import country_name
-from sharing.model.decision import EVALUATION_FAILED, RecipientDecision, RuleReference, is_named_by_agency
+from sharing.model.decision import RecipientDecision
 from sharing.model.effects import FORBIDDING_EFFECTS, PERMITTING_EFFECTS, RESTRICTING_EFFECTS
 from sharing.model.indicator_record import WireRecord
+from sharing.model.recipient_terms import EVALUATION_FAILED, RuleReference
+from sharing.model.relevance_reason import is_named_by_agency
 from sharing.model.vocabulary import Nature, Outcome, RelevanceKind
 
 SEARCHED_FACTS_MAX: Final = 2

@@ -142,9 +142,9 @@ class SendingPages:
 
 def _explain(error: InputError) -> str:
     """Return why an item was not sent: what is wrong with it, or what the publisher refuses of a valid one."""
-    said = get_sentence(error)
-    if isinstance(said, Sentence):
-        return _(said)
+    sentence = get_sentence(error)
+    if isinstance(sentence, Sentence):
+        return _(sentence)
     if error.field == "id":
         return _("This version was sent before with another content. Begin a later version on the page of the item.")
     return _("The item is too large to be sent. Shorten its texts, then publish it again.")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 
 
 class ConditionWords(NamedTuple):

@@ -18,8 +18,8 @@ class ContentLine(NamedTuple):
 
     Attributes:
         text: The text, which may be of others; of a code what it means, in the language of the page.
-        words: What is said of the text, in the language of the page; "" if nothing is.
-        code: The code whose meaning the text is; "" if it is none.
+        words: A remark on the text, in the language of the page; "" if there is none.
+        code: The code whose meaning the text is; "" if the text is not the meaning of a code.
     """
 
     text: str
@@ -58,8 +58,8 @@ def _list_rows(content: ItemContent) -> Iterator[ContentRow]:
     yield _text(_("Source agency"), fields["source_agency"])
     yield _code(_("Kind of agency"), "source_authority", fields["source_authority"])
     yield _text(_("Case of the source"), fields["source_case"])
-    yield ContentRow(_("Offences"), _name(fields["offence_codes"], "offence.codes"))
-    yield ContentRow(_("Details of the offence"), _name(fields["offence_modifiers"], "offence.modifiers"))
+    yield ContentRow(_("Offences"), _name_values(fields["offence_codes"], "offence.codes"))
+    yield ContentRow(_("Details of the offence"), _name_values(fields["offence_modifiers"], "offence.modifiers"))
     yield ContentRow(_("Modus operandi"), _plain(fields["modus_operandi"]))
     yield _text(_("Maximum penalty, in years"), _format_number(fields["max_penalty_years"]))
     yield _code(_("Whom it is about"), "subject_class", fields["subject_class"])
@@ -67,7 +67,7 @@ def _list_rows(content: ItemContent) -> Iterator[ContentRow]:
     yield _code(_("Source (Europol 4x4)"), "grading_source", fields["grading_source"])
     yield _code(_("Information (Europol 4x4)"), "grading_information", fields["grading_information"])
     yield ContentRow(_("Admiralty system"), _describe_admiralty(fields["grading_admiralty"]))
-    yield ContentRow(_("Handling"), tuple(_say("handling", code) for code in fields["handling"]))
+    yield ContentRow(_("Handling"), tuple(_name_code("handling", code) for code in fields["handling"]))
     yield _text(_("Handling instructions"), fields["handling_text"])
     yield _code(_("TLP"), "tlp", fields["tlp"])
     yield _code(_("PAP"), "pap", fields["pap"])
@@ -96,10 +96,10 @@ def _text(label: str, value: Any) -> ContentRow:
 
 
 def _code(label: str, field: str, code: Any) -> ContentRow:
-    return ContentRow(label, () if code is None else (_say(field, str(code)),))
+    return ContentRow(label, () if code is None else (_name_code(field, str(code)),))
 
 
-def _say(field: str, code: str) -> ContentLine:
+def _name_code(field: str, code: str) -> ContentLine:
     words = describe_code(field, code)
     return ContentLine(code) if words == code else ContentLine(_(words), code="" if code == "UNKNOWN" else code)
 
@@ -108,7 +108,7 @@ def _answer(label: str, answer: Any) -> ContentRow:
     return _text(label, None if answer is None else _(describe_code("tristate", answer)))
 
 
-def _name(codes: Any, fact: str) -> tuple[ContentLine, ...]:
+def _name_values(codes: Any, fact: str) -> tuple[ContentLine, ...]:
     return tuple(ContentLine(name_value(str(code), fact), code=str(code)) for code in codes)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from sharing.desk.web.code_words import AUTHORITY_WORDS
+
 CODE_WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "form": {
@@ -99,17 +101,7 @@ CODE_WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "PUBLIC_SECURITY": "public security",
             "UNKNOWN": "not stated",
         },
-        "source_authority": {
-            "POLICE": "police",
-            "PROSECUTOR": "public prosecutor",
-            "COURT": "court",
-            "CUSTOMS": "customs",
-            "FIU": "financial intelligence unit",
-            "TAX": "tax authority",
-            "INTELLIGENCE": "intelligence service",
-            "OTHER": "another authority",
-            "UNKNOWN": "not stated",
-        },
+        "source_authority": AUTHORITY_WORDS,
         "tristate": {"YES": "yes", "NO": "no", "UNKNOWN": "not stated"},
         "urgency": {
             "ORDINARY": "ordinary",

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sharing.console.conversation_words import describe_kind, describe_silence, format_revision
+from sharing.console.conversation_words import format_revision
 from sharing.console.found_asks import FoundAsk
 from sharing.console.inbox_rows import InboxRow
 from sharing.conversation_state.item_keys import pack_uuid
+from sharing.desk.board.ask_words import describe_asked, describe_silence
 from sharing.desk.board.shown_law import ShownLaw, show_law
 from sharing.desk.items.content_words import describe_code
 from sharing.desk.services import DeskServices
@@ -69,14 +70,14 @@ class AskLine(NamedTuple):
         what: What is asked.
         silence: What happens when nobody answers.
         law: By which law.
-        claimed: Who has claimed it: the id of an officer; none if nobody has.
+        claimant: The id of the officer who has claimed it; None if nobody has.
     """
 
     found: FoundAsk
     what: str
     silence: str
     law: ShownLaw
-    claimed: tuple[str, ...]
+    claimant: str | None
 
 
 class ItemRow(NamedTuple):
@@ -84,15 +85,18 @@ class ItemRow(NamedTuple):
 
     Attributes:
         item: The item.
-        law: Which kind of information it is: the law of its first Ask.
         lines: The first Asks about it.
         more: How many more there are.
     """
 
     item: OpenItem
-    law: ShownLaw
     lines: tuple[AskLine, ...]
     more: int
+
+    @property
+    def law(self) -> ShownLaw:
+        """The law of its first Ask, which says which kind of information it is."""
+        return self.lines[0].law
 
 
 def list_open_items(asks: Iterable[FoundAsk], state: str) -> list[OpenItem]:
@@ -118,14 +122,13 @@ def make_item_rows(items: Iterable[OpenItem], terms: Mapping[str, AskedTerms], n
     rows = []
     for item in items:
         lines = tuple(_make_line(found, show_law(terms.get(found.ask.id)), now) for found in item.asks[:LINES_MAX])
-        rows.append(ItemRow(item, lines[0].law, lines, len(item.asks) - len(lines)))
+        rows.append(ItemRow(item, lines, len(item.asks) - len(lines)))
     return rows
 
 
 def _make_line(found: FoundAsk, law: ShownLaw, now: int) -> AskLine:
-    claimant = found.ask.find_claimant(now)
-    what = capitalise(_(describe_kind(found.ask.kind)))
-    return AskLine(found, what, _(describe_silence(found.ask.row)), law, () if claimant is None else (claimant,))
+    ask = found.ask
+    return AskLine(found, describe_asked(ask), describe_silence(ask), law, ask.find_claimant(now))
 
 
 class ReceivedRow(NamedTuple):

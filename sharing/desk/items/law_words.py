@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from sharing.console.connection import ConsoleConnection
 from sharing.errors import SharingError
-from sharing.model.decision import PackReference, RuleReference
+from sharing.model.decision import PackReference
+from sharing.model.recipient_terms import RuleReference
 from sharing.packs.library import Law, find_law
 from sharing.packs.signature import read_public_keys
 

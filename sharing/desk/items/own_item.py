@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sharing.console.connection import ConsoleConnection
-from sharing.console.conversation_words import describe_kind, describe_silence, format_revision
+from sharing.console.conversation_words import format_revision
 from sharing.console.item_timeline import ItemHistory, ItemPlace, read_item_history
 from sharing.console.openings import is_sent, list_opening_roles, list_standing
 from sharing.console.own_items import describe_deliveries
@@ -14,6 +14,7 @@ from sharing.console.timeline import TimelineEvent
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.vocabulary import DeliveryStatus
+from sharing.desk.board.ask_words import describe_asked, describe_silence
 from sharing.desk.items.condition_words import ShownCondition, describe_conditions
 from sharing.desk.items.law_words import ShownRule, describe_rules
 from sharing.disclosure.decided import read_recipient
@@ -189,7 +190,7 @@ def make_own_page(
 
 
 def _show_ask(ask: Ask, *, is_addressed: bool) -> ShownAsk:
-    return ShownAsk(ask, describe_kind(ask.kind), describe_silence(ask.row), is_addressed)
+    return ShownAsk(ask, describe_asked(ask), describe_silence(ask), is_addressed)
 
 
 def _find_decision(place: ItemPlace, history: ItemHistory) -> HistoryRecord | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sharing.console.connection import ConsoleConnection
-from sharing.console.conversation_words import describe_kind, describe_silence, format_revision
+from sharing.console.conversation_words import format_revision
 from sharing.console.item_timeline import ItemPlace, read_item_history
 from sharing.console.openings import is_answered, list_opening_roles
 from sharing.console.received_items import ReceivedPlace
@@ -13,6 +13,7 @@ from sharing.console.timeline import TimelineEvent
 from sharing.conversation.asks import Ask
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import NO_REVISION
+from sharing.desk.board.ask_words import describe_asked, describe_silence
 from sharing.desk.contents.received_terms import ReceivedTerms
 from sharing.desk.items.condition_words import ShownCondition, describe_conditions
 from sharing.desk.items.law_words import ShownRule, describe_rules
@@ -103,4 +104,4 @@ def _format_delivered(received: ReceivedItem | None, terms: ReceivedTerms | None
 def _show_ask(ask: Ask, officer: OfficerEntry) -> ShownAsk:
     is_for_role = ask.role is None or ask.role in officer.roles
     is_addressed = is_for_role and (ask.authority is None or ask.authority == officer.authority)
-    return ShownAsk(ask, describe_kind(ask.kind), describe_silence(ask.row), is_addressed)
+    return ShownAsk(ask, describe_asked(ask), describe_silence(ask), is_addressed)

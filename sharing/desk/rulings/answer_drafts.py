@@ -32,8 +32,9 @@ from sharing.desk.web.forms import Form
 from sharing.errors import InputError
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import Authority
+from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.asked_terms import AskedTerms
-from sharing.rulings.ruling import ANSWER_PARTS, ASKS_MAX, Answering, Claiming
+from sharing.rulings.ruling import ASKS_MAX, Answering, Claiming
 from sharing.rulings.vocabulary import RefusalGround
 from sharing.sentences import say
 

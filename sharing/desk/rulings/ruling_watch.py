@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sharing.audit.block import decode_entries
 from sharing.console.connection import ConsoleConnection
-from sharing.desk.broker_state import BrokerState
+from sharing.desk.broker_state import BrokerContact, BrokerState
 from sharing.desk.following_thread import FollowingThread
 from sharing.desk.topic_check import TopicCheck
 from sharing.errors import InfrastructureError, SharingError
@@ -38,7 +38,6 @@ OUTCOMES_MAX: Final = 2_000
 """How many rulings are remembered, with what became of them: those of some days."""
 
 REFUSALS_MAX: Final = 500
-_NAME: Final = "rulings"
 
 Refused = tuple[str, int, int, str]
 """Topic, partition and offset of a record in quarantine, and why it is there."""
@@ -62,8 +61,7 @@ class RulingWatch:
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._console = console
-        self._read_clock = read_clock
-        self._broker = broker
+        self._contact = BrokerContact(broker, "rulings", read_clock)
         self._on_change = on_change
         self._condition = threading.Condition()
         self._outcomes: OrderedDict[str, RulingOutcome] = OrderedDict()
@@ -77,7 +75,7 @@ class RulingWatch:
 
     def start(self) -> None:
         """Begin to follow acts and quarantine. Returns at once."""
-        self._broker.expect(_NAME, self._read_clock())
+        self._contact.expect()
         self._following.start()
 
     def close(self) -> None:
@@ -228,13 +226,13 @@ class RulingWatch:
             self._on_change()
 
     def _note_heard(self) -> None:
-        if self._broker.note_heard(_NAME, self._read_clock()):
+        if self._contact.note_heard():
             self._on_change()
 
     def _note_away(self, reason: str) -> None:
         with self._condition:
             self._is_following = False
-        if self._broker.note_away(_NAME, self._read_clock(), reason):
+        if self._contact.note_away(reason):
             log.warning("what the worker does with rulings cannot be followed: %s", reason)
 
 

@@ -221,7 +221,7 @@ class RulingService:
         raise InputError(sentence, field="asks")
 
     def _write(self, submitted: SubmittedRuling) -> None:
-        """Write the copies of a ruling, unless somebody just has.
+        """Write the copies of a ruling, unless another request just has.
 
         Raises:
             InfrastructureError: They were not confirmed.

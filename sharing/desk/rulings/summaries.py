@@ -173,13 +173,13 @@ def _summarise_rest(rest: int) -> list[str]:
 def _summarise_bulk(act: Answering, left_out: Sequence[LeftOut], rest: int) -> list[str]:
     lines = _summarise_rest(rest)
     for reason, number in Counter(each.reason for each in left_out).items():
-        said = to_plain(_(reason))
+        shown = to_plain(_(reason))  # not within the call: messages in a message are not extracted
         lines.append(
             ngettext(
                 "One alike Ask is not answered: %(reason)s.",
                 "%(count)s alike Asks are not answered: %(reason)s.",
                 number,
-                reason=said,
+                reason=shown,
             )
         )
     if act.covers_until is not None:

@@ -22,13 +22,12 @@ from sharing.desk.web.errors import PageError, respond_with_error
 from sharing.desk.web.forms import read_form
 from sharing.desk.web.instants import find_zone
 from sharing.desk.web.rendering import render
-from sharing.desk.web.sessions import END_COOKIE, Session, make_cookie
+from sharing.desk.web.sessions import END_COOKIE, Session, find_passkey, make_cookie
 from sharing.model.times import MINUTE_MS
 from sharing.officers.entry import OfficerEntry
 from sharing.passkeys.assertion import read_browser_assertion, verify_assertion
 from sharing.passkeys.browser_json import encode_base64url, read_fields
 from sharing.passkeys.faults import PasskeyError, PasskeyFault
-from sharing.passkeys.passkey import Passkey
 from sharing.passkeys.sign_in import compute_sign_in_challenge
 
 log = logging.getLogger(__name__)
@@ -137,7 +136,7 @@ class SignInPages:
                 _("The register of officers cannot be read now, so nobody can sign in."),
                 _("Try again in a minute. If it lasts, tell the operator: the log of the desk says why."),
             )
-        passkey = None if officer is None else _find_passkey(officer, assertion.credential_id)
+        passkey = None if officer is None else find_passkey(officer, assertion.credential_id)
         if officer is None or passkey is None:
             raise PasskeyError(PasskeyFault.WRONG_CREDENTIAL)
         if passkey.origin != self._services.settings.origin:  # enrolled for another desk of the State
@@ -191,10 +190,6 @@ class SignInPages:
 def _find_target(text: str) -> str:
     """Return where to go after signing in: a path of this desk, or its first page (CWE-601)."""
     return text if is_own_path(text) and not text.startswith("/sign-in") else _FIRST_PAGE
-
-
-def _find_passkey(officer: OfficerEntry, credential_id: bytes) -> Passkey | None:
-    return next((each for each in officer.passkeys if each.credential_id == credential_id.hex()), None)
 
 
 def _read_json(request: Request) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, Unop
 from sharing.desk.store.record_follower import RecordFollower
 from sharing.desk.store.record_sealing import RecordSealing, WrappingKeys
 from sharing.desk.store.record_table import RecordTable
-from sharing.desk.store.record_writer import FencedError, RecordWriter
+from sharing.desk.store.record_writer import FencedError, RecordWriter, UnknownOutcomeError
 from sharing.errors import InfrastructureError
 from sharing.model.vocabulary import DeskKind
 
@@ -121,7 +121,7 @@ class DeskStore:
         """
         record = DeskRecord(kind, id, replaces + 1, officer, self._clock(), dict(content))
         value = self._sealing.seal(record)
-        self._write(record.key, value, replaces)
+        self._write(record.key, value, replaces, record)
         return record
 
     def delete(self, kind: DeskKind, id: str, *, replaces: int) -> None:  # noqa: A002 as in the record
@@ -137,21 +137,30 @@ class DeskStore:
             InfrastructureError: The broker did not confirm it. It may have been deleted nevertheless.
             InputError: The id is none of the desk.
         """
-        self._write(make_key(kind, id), None, replaces)
+        self._write(make_key(kind, id), None, replaces, None)
 
-    def _write(self, key: str, value: bytes | None, replaces: int) -> None:
+    def _write(self, key: str, value: bytes | None, replaces: int, record: DeskRecord | None) -> None:
+        may_be_written = False
         with self._write_lock:
             for _ in range(_ATTEMPTS_MAX):
                 if not self._writer.is_exclusive:
                     self._writer.take()
                     self._follower.wait_for_offset(self._follower.query_end(), READ_BACK_SECONDS_MAX)
-                _require_version(self._follower.copy(), key, replaces, is_new=value is not None)
+                table = self._follower.copy()
+                if may_be_written and table.records.get(key) == record and key not in table.unopened:
+                    return None
+                _require_version(table, key, replaces, is_new=value is not None)
                 try:
                     offset = self._writer.write(key, value)
                 except FencedError:
                     continue
+                except UnknownOutcomeError:
+                    may_be_written = True
+                    continue
                 return self._read_back(offset, key)
-        raise InfrastructureError("other desks of this State write all the time; try again")
+        raise InfrastructureError(
+            "the broker does not confirm what is written, or other desks of this State write all the time; try again"
+        )
 
     def _read_back(self, offset: int, key: str) -> None:
         """Wait until what was written is in the table: the next writer of this process compares with that."""

@@ -47,7 +47,7 @@ class RecordFollower:
         state: The State.
         sealing: Opens the records.
         properties: Further librdkafka properties, such as those of TLS.
-        contact: Is told whether the broker is heard.
+        contact: Is told whether the broker answers.
         notify: Called after the table has changed, in the thread that follows.
     """
 
@@ -66,7 +66,7 @@ class RecordFollower:
         self._sealing = sealing
         self._contact = contact
         self._notify = notify
-        self._more = dict(properties)
+        self._connection_properties = dict(properties)
         self._properties = {
             "fetch.wait.max.ms": 100,
             **properties,
@@ -145,7 +145,7 @@ class RecordFollower:
     def _follow(self) -> None:
         """Read the topic from its beginning, into a new table, which replaces the old one when it is complete."""
         require_topics(look_up_topics(self._bootstrap, self._properties), [self._topic], self._state)
-        checked = TopicCheck(self._bootstrap, self._more, [self._topic], self._contact.note_heard)
+        checked = TopicCheck(self._bootstrap, self._connection_properties, [self._topic], self._contact.note_heard)
         consumer = make_consumer(client_properties(self._bootstrap, self._properties))
         finder = BadBatchFinder(client_properties(self._bootstrap, self._properties))
         try:

@@ -30,6 +30,10 @@ class FencedError(Exception):
     """Another desk of the State has written, or is about to. Nothing was written."""
 
 
+class UnknownOutcomeError(Exception):
+    """The broker failed at the commit, and does not say whether it took place. The topic tells, once it is read."""
+
+
 class RecordWriter:
     """Writes to the desk's topic of one State. One thread at a time may use it.
 
@@ -79,6 +83,7 @@ class RecordWriter:
 
         Raises:
             FencedError: Another desk has taken the right to write. Nothing was written.
+            UnknownOutcomeError: The broker failed, as it may while another desk takes the right to write.
             InfrastructureError: The broker did not confirm it. It may have been written nevertheless.
         """
         producer = self._producer
@@ -97,8 +102,11 @@ class RecordWriter:
             producer.commit_transaction(WRITE_SECONDS_MAX)
         except KafkaException as error:
             self.release()
-            if error.args and error.args[0].code() in _FENCED:
+            code = error.args[0].code() if error.args else None
+            if code in _FENCED:
                 raise FencedError from None
+            if code == KafkaError.UNKNOWN:
+                raise UnknownOutcomeError from None
             raise self._refuse(error) from None
         except BaseException:
             self.release()

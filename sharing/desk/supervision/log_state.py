@@ -11,6 +11,7 @@ from sharing.audit.verification import LogReport
 from sharing.console.audit_logs import describe_reports, make_audit_source, read_own_checkpoints
 from sharing.console.connection import ConsoleConnection
 from sharing.console.witnessed_logs import SeenLog, read_seen_logs
+from sharing.interop.time_stamp_roots import read_time_stamp_roots
 from sharing.kafka.audit_reader import LogSelection, ReadCheckpoints, verify_logs
 
 FINDINGS_SHOWN_MAX: Final = 100
@@ -38,19 +39,26 @@ class LogState:
     Attributes:
         document: What `sharing audit verify --json` says.
         has_roots: Whether roots are pinned: without them no checkpoint is looked at, and nothing counts as witnessed.
+        verifies_stamps: Whether the roots of time-stamping services are named: without them no time stamp is verified.
+        stamped: How many checkpoints have a time stamp, verified or not.
         required: How many other States must have cosigned.
         checkpoints: The newest checkpoint of each log, by the name of the log.
         witnessed_at: Up to when each log is witnessed, in UTC milliseconds, by its name; those that are not are left
             out.
+        stamped_at: The time in the newest time stamp of each log, in UTC milliseconds, by its name; those that have
+            none are left out.
         seen: How far the logs of this State and of others were seen by its worker.
         forked: How many of them have forked.
     """
 
     document: dict[str, Any]
     has_roots: bool
+    verifies_stamps: bool
+    stamped: int
     required: int
     checkpoints: dict[str, LastCheckpoint]
     witnessed_at: dict[str, int]
+    stamped_at: dict[str, int]
     seen: tuple[SeenLog, ...]
     forked: int
 
@@ -76,18 +84,26 @@ def read_log_state(console: ConsoleConnection, now: int, required: int = WITNESS
 
     Raises:
         InfrastructureError: No broker answers, or a topic cannot be read.
+        InputError: The file with the roots of time-stamping services cannot be read.
+        SettingsError: There are time stamps to verify, and the library for that is not installed.
         TrustError: The keys of the State itself are not proved.
     """
-    checkpoints = read_own_checkpoints(console, now, required)
+    roots = read_time_stamp_roots(console.settings)
+    checkpoints = read_own_checkpoints(console, now, required, stamp_roots=roots, newest_stamp_only=True)
     reports = verify_logs(
         make_audit_source(console), LogSelection(console.state), checkpoints, now, required=required
     )  # fmt: skip
     seen = sorted(read_seen_logs(console), key=lambda each: (each.log.last.place.state != console.state, each.origin))
-    return make_log_state(reports, checkpoints, seen, required)
+    return make_log_state(reports, checkpoints, seen, required, verifies_stamps=bool(roots))
 
 
 def make_log_state(
-    reports: list[LogReport], checkpoints: ReadCheckpoints | None, seen: list[SeenLog], required: int
+    reports: list[LogReport],
+    checkpoints: ReadCheckpoints | None,
+    seen: list[SeenLog],
+    required: int,
+    *,
+    verifies_stamps: bool = False,
 ) -> LogState:
     """Return what is known, from what was read.
 
@@ -96,14 +112,20 @@ def make_log_state(
         checkpoints: The checkpoints; None if no roots are pinned.
         seen: What the worker has seen of logs.
         required: How many other States must have cosigned.
+        verifies_stamps: Whether the roots of time-stamping services are named.
     """
     return LogState(
         document=describe_reports(reports, checkpoints),
         has_roots=checkpoints is not None,
+        verifies_stamps=verifies_stamps,
+        stamped=0 if checkpoints is None else checkpoints.stamped,
         required=required,
         checkpoints=_find_last(checkpoints),
         witnessed_at={
             format_origin(report.place): report.witnessed_at for report in reports if report.witnessed_at is not None
+        },
+        stamped_at={
+            format_origin(report.place): report.stamped_at for report in reports if report.stamped_at is not None
         },
         seen=tuple(seen),
         forked=sum(bool(each.log.evidence) for each in seen),

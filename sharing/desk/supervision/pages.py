@@ -32,7 +32,7 @@ from sharing.desk.web.errors import PageError
 from sharing.desk.web.forms import Form
 from sharing.desk.web.rendering import render
 from sharing.model.countries import STATES
-from sharing.topology.topics import READER_NAME_PATTERN
+from sharing.topology.name_patterns import READER_NAME_PATTERN
 
 _MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}", re.ASCII)
 _ITEM: Final = re.compile(r"[0-9a-f-]{36}", re.ASCII)

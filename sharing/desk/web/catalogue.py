@@ -41,14 +41,14 @@ def translate(message: str, /, **values: object) -> str:
 
     Args:
         message: The English text, with `%(name)s` for each value; or a `Sentence`, which has its values: each of them
-            that is a sentence is translated, too.
+            that is a sentence is translated as well.
         values: The values, by name. The result is markup if one of them is: the others are escaped then.
     """
     if isinstance(message, Sentence) and message.values:
-        said = {
+        translated = {
             name: translate(value) if isinstance(value, Sentence) else value for name, value in message.values.items()
         }
-        return translate(message.template, **said)
+        return translate(message.template, **translated)
     return _fill(load_translations(_language.get()).gettext(message), values) if message else ""
 
 

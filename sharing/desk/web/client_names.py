@@ -16,5 +16,5 @@ def name_client(address: str) -> str:
     except ValueError:
         return address or "?"
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
-        return str(ipaddress.ip_network((int(found), _NETWORK_BITS), strict=False))
+        return str(ipaddress.IPv6Network((found, _NETWORK_BITS), strict=False))
     return str(found)

@@ -94,7 +94,7 @@ def name_roles(codes: Iterable[str]) -> str:
 
 
 def name_country(code: str) -> str:
-    """Return the name of a State in the language of the page; its code, if it is none of the list."""
+    """Return the name of a State in the language of the page; its code if it is not listed."""
     if code in TEST_STATES:
         return _("Test State %(letter)s", letter=code[-1])
     return str(Locale(get_language()).territories.get(code, code))

@@ -1,4 +1,4 @@
-"""What the desk counts, such as requests and sign-ins; and what is read when the metrics are."""
+"""What the desk counts, such as requests and sign-ins; and what is read at each scrape."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def _read_zero() -> float:
 
 
 class DeskReadings(NamedTuple):
-    """What is read when the metrics are.
+    """What is read at each scrape.
 
     Attributes:
         count_sessions: Returns how many officers' sessions there are.
         read_away_seconds: Returns for how many seconds the broker is away; 0 while it is not.
-        read_silent_seconds: Returns for how many seconds each thread that follows a topic has heard nothing of the
+        read_silent_seconds: Returns for how many seconds each thread that follows a topic has heard nothing from the
             broker, by its name.
         read_ruling_wait: Returns for how many seconds the oldest ruling waits for the worker; 0 if none does.
         count_unrecorded: Returns how often content was not shown, because that could not be recorded.
@@ -62,7 +62,7 @@ class DeskMetrics:
         )
 
     def watch(self, readings: DeskReadings) -> None:
-        """Add what is read when the metrics are."""
+        """Add what is read at each scrape."""
         self.registry.register(_ReadingsCollector(readings))
 
     def count_request(self, method: str, status: int, seconds: float) -> None:
@@ -91,7 +91,7 @@ class _ReadingsCollector(Collector):
         )
         silent = GaugeMetricFamily(
             "sharing_desk_silent_seconds",
-            "For how long what follows a topic has heard nothing of the broker.",
+            "For how long what follows a topic has heard nothing from the broker.",
             labels=["follower"],
         )
         for name, seconds in readings.read_silent_seconds().items():

@@ -134,17 +134,17 @@ async def handle_sharing_error(request: Request, error: Exception) -> Response:
             _("Nothing was sent. Tell the operator the time; the log of the desk says which record it is."),
         )
     if isinstance(error, InputError):
-        return respond_with_error(request, 400, _say(error), _("Go back, correct this, and send it again."))
+        return respond_with_error(request, 400, _describe_error(error), _("Go back, correct this, and send it again."))
     log.error("a request failed: %s", describe_exception(error))
-    sentence = _say(error) if isinstance(error, SharingError) else ""
+    sentence = _describe_error(error) if isinstance(error, SharingError) else ""
     return respond_with_error(request, 500, sentence)
 
 
-def _say(error: SharingError) -> str:
+def _describe_error(error: SharingError) -> str:
     """Return what an error says; on a page in another language "" if it has no translation: the status says enough."""
-    said = translate_error(error)
+    sentence = translate_error(error)
     is_english = get_language() == LANGUAGES[0]
-    return said if is_english or said != str(error) else ""
+    return sentence if is_english or sentence != str(error) else ""
 
 
 class ErrorsMiddleware:

@@ -28,7 +28,6 @@ from sharing.desk.web.plain_text import to_plain
 from sharing.desk.web.sessions import Session, SignedIn
 from sharing.desk.web.static_files import StaticFiles
 from sharing.desk.web.value_words import name_value
-from sharing.desk.web.wording import capitalise
 
 _FOLDER: Final = files("sharing.desk") / "templates"
 LANGUAGE_NAMES: Final = {"en": "English", "fr": "Français"}
@@ -100,7 +99,6 @@ def make_environment(static: StaticFiles) -> Environment:
     environment.filters["instant"] = show_instant
     environment.filters["instant_seconds"] = partial(show_instant, with_seconds=True)
     environment.filters["left"] = show_left
-    environment.filters["capitalised"] = capitalise
     environment.filters["state_name"] = show_state
     environment.filters["state_names"] = show_states
     environment.filters["category_name"] = name_category

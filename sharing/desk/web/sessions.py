@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sharing.model.times import HOUR_MS, MINUTE_MS
 from sharing.officers.entry import OfficerEntry
+from sharing.passkeys.passkey import Passkey
 
 COOKIE: Final = "__Host-desk"
 """A cookie with this prefix is Secure, has no Domain and the path `/` (RFC 6265bis, 4.1.3.2)."""
@@ -117,8 +118,12 @@ class SignedIn:
     @property
     def has_passkey(self) -> bool:
         """Whether the register still names the passkey that the officer has signed in with."""
-        used = self.session.credential_id.hex()
-        return any(passkey.credential_id == used for passkey in self.officer.passkeys)
+        return find_passkey(self.officer, self.session.credential_id) is not None
+
+
+def find_passkey(officer: OfficerEntry, credential_id: bytes) -> Passkey | None:
+    """Return the officer's passkey with an id; None if the register names none with it."""
+    return next((each for each in officer.passkeys if each.credential_id == credential_id.hex()), None)
 
 
 class SessionStore:
@@ -142,11 +147,11 @@ class SessionStore:
         with self._lock:
             self._anonymous[_hash(session_id)] = session
             while len(self._anonymous) > ANONYMOUS_COUNT_MAX:
-                del self._anonymous[self._find_dispensable()]
+                del self._anonymous[self._find_evictable()]
         return session_id, session
 
-    def _find_dispensable(self) -> str:
-        """Return the oldest that nobody is about to sign in with: challenges are limited for each address."""
+    def _find_evictable(self) -> str:
+        """Return the oldest session that nobody is about to sign in with: challenges are limited for each address."""
         oldest = next(iter(self._anonymous))
         return next((key for key, each in self._anonymous.items() if not each.keeps_something), oldest)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from sharing.desk.web.catalogue import _
 from sharing.desk.web.code_words import name_country
-from sharing.law.facts import NONE
+from sharing.law.fact_values import NONE
 from sharing.model.countries import STATES
 
 _SPECIAL: Final = MappingProxyType(
@@ -17,6 +17,8 @@ _SPECIAL: Final = MappingProxyType(
         "TAX": "Tax authority",
         "CUSTOMS": "Customs",
         "FOREIGN_STATE": "From another State",
+        "ICT_FORGERY": "ICT forgery",
+        "ICT_FRAUD_THEFT": "ICT fraud or theft",
         "OTHER": "Other",
         "EXISTENCE": "Only the fact that something exists",
         "EMERGENCY": "Emergency: significant and imminent risk to life or safety",
@@ -48,6 +50,8 @@ def name_value(value: str, fact: str = "") -> str:
         return name_country(value)
     if fact == "origin.state" and value == NONE:
         return _("It belongs to no other State")
+    if fact == "subject_class" and value == NONE:
+        return _("Nobody")
     plain = _SPECIAL.get(value) or value.replace("_", " ").capitalize()
     return _(plain)
 

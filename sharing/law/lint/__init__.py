@@ -192,6 +192,7 @@ _IMPOSSIBILITIES = frozenset(
         LintCode.NEVER_OCCURS,
         LintCode.REDUNDANT,
         LintCode.UNFULFILLABLE,
+        LintCode.APPROVALS_UNUSED,
     }
 )
 """Codes of findings that something can never occur."""

@@ -67,7 +67,7 @@ class PackAnalysis:
         """Numbers of the pack's own rules."""
         return range(self.common_count, len(self.pack.rules))
 
-    def rules_with_effect(self, *effects: Effect) -> list[int]:
+    def list_rules_with_effect(self, *effects: Effect) -> list[int]:
         """Return the numbers of the rules with one of these effects."""
         return [number for number, rule in enumerate(self.pack.rules) if rule.effect in effects]
 
@@ -109,7 +109,7 @@ class PackAnalysis:
         return [{mask.dimension: mask.true}]
 
     def _cover_days(self, rule: Rule) -> Cover:
-        days = self.space.points_in(self.space.timeline.find_rule_intervals(rule.valid))
+        days = self.space.select_points(self.space.timeline.find_rule_intervals(rule.valid))
         return [{RECIPIENT_DIMENSION: days}] if days else []
 
     def find_asking_rules(self) -> list[int]:
@@ -124,8 +124,8 @@ class PackAnalysis:
         Args:
             excluded: Rules to ignore.
         """
-        denying = (number for number in self.rules_with_effect(*FORBIDDING_EFFECTS) if number not in excluded)
-        return [*self.cubes_of_rules(denying), *self._cubes_without_treaty_basis()]
+        denying = (number for number in self.list_rules_with_effect(*FORBIDDING_EFFECTS) if number not in excluded)
+        return [*self.list_cubes_of_rules(denying), *self._list_cubes_without_treaty_basis()]
 
     def find_withheld(self, excluded: Collection[int] = ()) -> list[RuleCube]:
         """Return where nothing can be shared, whatever is permitted.
@@ -137,7 +137,7 @@ class PackAnalysis:
         """
         numbers = (number for number in range(len(self.pack.rules)) if number not in excluded)
         cubes = [(number, cube) for number in numbers for cube in self._find_withheld_by(number)]
-        return [*cubes, *self._cubes_without_treaty_basis()]
+        return [*cubes, *self._list_cubes_without_treaty_basis()]
 
     def _find_withheld_by(self, number: int) -> Cover:
         """Return where a rule withholds the item, whatever is permitted."""
@@ -152,15 +152,15 @@ class PackAnalysis:
             case _:
                 assert_never(effect)
 
-    def _cubes_without_treaty_basis(self) -> list[RuleCube]:
+    def _list_cubes_without_treaty_basis(self) -> list[RuleCube]:
         points = self.space.without_treaty_basis
         return [(NO_TREATY_BASIS, {RECIPIENT_DIMENSION: points})] if points else []
 
-    def cubes_of_rules(self, numbers: Iterable[int]) -> list[RuleCube]:
+    def list_cubes_of_rules(self, numbers: Iterable[int]) -> list[RuleCube]:
         """Return the cubes under which some rules hold."""
         return [(number, cube) for number in numbers for cube in self.holds_in[number]]
 
-    def cubes_of_asking_rules(self, numbers: Iterable[int]) -> list[RuleCube]:
+    def list_cubes_of_asking_rules(self, numbers: Iterable[int]) -> list[RuleCube]:
         """Return the cubes under which some rules ask a person."""
         return [(number, cube) for number in numbers for cube in self.asks_in[number]]
 

@@ -1,4 +1,4 @@
-"""Contradictory rules: unfulfillable or overridden obligations, competing approvers, clashing conditions."""
+"""Contradictory rules: unfulfillable or overridden obligations, competing or unused approvers, clashing conditions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Conflicts:
             return
         overriding = [
             (deny, overlap)
-            for deny in analysis.rules_with_effect(*FORBIDDING_EFFECTS)
+            for deny in analysis.list_rules_with_effect(*FORBIDDING_EFFECTS)
             if (overlap := analysis.keep_possible(intersect_covers(obligation, analysis.holds_in[deny])))
         ]
         own = [entry for entry in overriding if entry[0] in analysis.own_rules]
@@ -121,6 +121,23 @@ class _Conflicts:
                 others=tuple(sorted(named_rules - {rules[own].id})),
             )
 
+    def find_unused_approvals(self) -> Iterator[LintFinding]:
+        """Yield rules that ask for two officers although no item is ever held because of them."""
+        analysis = self.analysis
+        for number in analysis.find_asking_rules():
+            rule = analysis.pack.rules[number]
+            if rule.asked_approvals == 1 or number not in analysis.own_rules:
+                continue
+            asked = intersect_covers(analysis.asks_in[number], self.permitted)
+            if analysis.find_uncovered(asked, self.withheld) is None:
+                yield self.locator.make_finding(
+                    LintSeverity.WARNING,
+                    LintCode.APPROVALS_UNUSED,
+                    (number, rule.id),
+                    f"approvals: {rule.asked_approvals} has no effect: no item is ever held because of this rule",
+                    within=("needs" if rule.exception is None else "exception", "approvals"),
+                )
+
     def find_evidence_clashes(self) -> Iterator[LintFinding]:
         """Yield conditions that forbid the use as evidence, although the item is shared as evidence."""
         mask = self.analysis.space.masks[EVIDENCE_TEST]
@@ -167,12 +184,13 @@ class _Conflicts:
 
 def find_conflicts(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[LintFinding]:
     """Yield conflicts that involve at least one of the pack's own rules."""
-    permits = analysis.rules_with_effect(*PERMITTING_EFFECTS)
+    permits = analysis.list_rules_with_effect(*PERMITTING_EFFECTS)
     permitted = [cube for number in permits for cube in analysis.holds_in[number]]
     conflicts = _Conflicts(analysis, locator, permitted, analysis.find_withheld())
-    for number in analysis.rules_with_effect(*OBLIGING_EFFECTS):
+    for number in analysis.list_rules_with_effect(*OBLIGING_EFFECTS):
         if number in analysis.own_rules and analysis.holds_in[number]:
             yield from conflicts.find_obligation_conflicts(number)
     yield from conflicts.find_competing_approvers()
+    yield from conflicts.find_unused_approvals()
     yield from conflicts.find_evidence_clashes()
     yield from conflicts.find_retention_clashes()

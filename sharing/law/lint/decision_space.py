@@ -7,7 +7,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sharing.law.constraints import FactTest, Operator
-from sharing.law.facts import FACTS, FactScope, FactValue, PartialValue
+from sharing.law.fact_values import FactValue, PartialValue
+from sharing.law.facts import FACTS, FactScope
 from sharing.law.lint.item_dimensions import (
     CAPITAL_OFFENCE,
     DUAL_CRIMINALITY,
@@ -88,7 +89,7 @@ class DecisionSpace:
     timeline: RecipientTimeline
     occurring_values: Mapping[tuple[str, int], frozenset[FactValue]]
 
-    def points_in(self, rule_intervals: Iterable[int]) -> int:
+    def select_points(self, rule_intervals: Iterable[int]) -> int:
         """Return the points of the recipient dimension in some rule intervals, as a bit mask."""
         wanted = frozenset(rule_intervals)
         return to_mask(snapshot.rule_interval in wanted for snapshot in self.snapshots)
@@ -111,9 +112,9 @@ class DecisionSpace:
                 break
         facts: dict[str, FactValue] = {}
         for dimension, points in enumerate(self.dimensions):
-            facts |= points[_first_point(cube.get(dimension, self.all_points[dimension]))]
+            facts |= points[_find_first_point(cube.get(dimension, self.all_points[dimension]))]
         recipient_points = cube.get(RECIPIENT_DIMENSION, self.all_points[RECIPIENT_DIMENSION])
-        snapshot = self.snapshots[_first_point(recipient_points)]
+        snapshot = self.snapshots[_find_first_point(recipient_points)]
         return Counterexample(snapshot.state, snapshot.day, facts, tuple(sorted(set(relevant))))
 
 
@@ -271,5 +272,5 @@ class _RecipientDimension:
                 yield point
 
 
-def _first_point(points: int) -> int:
+def _find_first_point(points: int) -> int:
     return (points & -points).bit_length() - 1

@@ -9,7 +9,7 @@ One version of a pack shows such a mistake only where something else in it tells
 - `words-forbid`: a RECORD whose paraphrase says that something must not happen. It reads words, in English.
 
 For every other fact no direction is known: «collection is SEARCH» and «collection is not SEARCH» are equally plausible
-in a permission. There only the comparison of two versions (`sharing.law.compare`) shows what a change opens.
+in a permission. There only the comparison of two versions (`sharing.law.comparison`) shows what a change opens.
 """
 
 from __future__ import annotations
@@ -133,10 +133,10 @@ def _find_only_recorded(analysis: PackAnalysis, locator: RuleLocator, number: in
         return
     permitted = [
         cube
-        for permit in analysis.rules_with_effect(*PERMITTING_EFFECTS)
+        for permit in analysis.list_rules_with_effect(*PERMITTING_EFFECTS)
         for cube in intersect_covers(analysis.holds_in[number], analysis.holds_in[permit])
     ]
-    asking = analysis.cubes_of_asking_rules(analysis.find_asking_rules())
+    asking = analysis.list_cubes_of_asking_rules(analysis.find_asking_rules())
     cube = analysis.find_uncovered(permitted, [*analysis.find_withheld(), *asking])
     if cube is not None:
         sentence = (

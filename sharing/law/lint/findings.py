@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sharing.law.facts import FactValue
+from sharing.law.fact_values import FactValue
 from sharing.law.lint.decision_space import Counterexample
 from sharing.law.lint_codes import LintCode
 from sharing.yaml_source import KeyPath, YamlDocument

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from sharing.law.constraints import Conjunction, FactTest, Operator
 from sharing.law.fact_groups import NEVER_UNKNOWN
-from sharing.law.facts import FACTS, NONE, Fact, FactKind, FactScope, FactValue
+from sharing.law.fact_values import NONE, FactValue
+from sharing.law.facts import FACTS, Fact, FactKind, FactScope
 from sharing.law.pack import Pack
 from sharing.law.search.cubes import FactTestMask
 from sharing.law.treaties import Coverage

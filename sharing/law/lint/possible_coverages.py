@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sharing.law.facts import FactValue
+from sharing.law.fact_values import FactValue
 from sharing.law.lint.item_dimensions import (
     OFFENCE_CODES,
     FactTestResults,

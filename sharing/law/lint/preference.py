@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest
-from sharing.law.facts import FACTS, NONE, FactScope, FactValue
+from sharing.law.fact_values import NONE, FactValue
+from sharing.law.facts import FACTS, FactScope
 from sharing.law.lint.analysis import PackAnalysis
 from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator, join_names
 from sharing.law.lint.item_dimensions import INDEPENDENT_OF_STATE, OFFENCE_FACTS, cover_of_instrument
@@ -59,7 +60,7 @@ class _CutOff:
 def find_permissions_cut_off(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[LintFinding]:
     """Yield the pack's own permissions that a preferred instrument makes unreachable for some States."""
     search = _Search(analysis)
-    for number in analysis.rules_with_effect(*PERMITTING_EFFECTS):
+    for number in analysis.list_rules_with_effect(*PERMITTING_EFFECTS):
         rule = analysis.pack.rules[number]
         if number not in analysis.own_rules or not any(test.fact == _BASIS for test in rule.when.iter_tests()):
             continue
@@ -107,7 +108,7 @@ class _Search:
         day = self._choose_day(rule)
         return any(
             self._examine(tests, self._look_up(state, day)) is True
-            for number in self._analysis.rules_with_effect(*PERMITTING_EFFECTS)
+            for number in self._analysis.list_rules_with_effect(*PERMITTING_EFFECTS)
             if (other := self._analysis.pack.rules[number]).valid.contains(day)
             for tests in _iter_alternatives(other.when)
         )
@@ -122,7 +123,7 @@ class _Search:
         if (day, state) not in self._states:
             source = self._sources.setdefault(day, RecipientFactSource(pack, treaties, day, {}))
             facts, _ = next(source.iter_facts_by_coverage(state, lambda _: [{}]))
-            bound = treaties.instruments_binding(state, day) or ()
+            bound = treaties.list_instruments_binding(state, day) or ()
             self._states[day, state] = _StateOnDay(
                 facts,
                 {

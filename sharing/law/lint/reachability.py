@@ -152,7 +152,7 @@ def find_facts_never_known(analysis: PackAnalysis, locator: RuleLocator, day: dt
         day: The day on which rules count as expired; for an expired rule the finding is only a warning.
     """
     for number, rule in enumerate(analysis.pack.rules):
-        days = analysis.space.points_in(analysis.space.timeline.find_rule_intervals(rule.valid))
+        days = analysis.space.select_points(analysis.space.timeline.find_rule_intervals(rule.valid))
         if rule.exception is not None and number in analysis.own_rules:
             yield from _find_exception_never_known(analysis, locator, number, days)
         for name in sorted(rule.when.list_fact_names()):

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise, product
 
-from sharing.law.facts import FACTS, FactValue
+from sharing.law.fact_values import FactValue
+from sharing.law.facts import FACTS
 from sharing.law.lint.item_dimensions import iter_subsets
 from sharing.law.lint.possible_coverages import PossibleCoverages
 from sharing.law.pack import Pack
@@ -82,7 +83,7 @@ class RecipientTimeline:
         list_coverages = self.possible_coverages.list_coverages
         for state in sorted(FACTS["recipient.state"].values - {self.pack.state}):
             for first, end in self._find_intervals(state):
-                recipients = self._recipients_on(first)
+                recipients = self._list_recipients_on(first)
                 offences = recipients.assess_offences(state, OFFENCES) if with_offences else {}
                 overlaps = list(self._find_overlaps(first, end))
                 for facts, coverage in recipients.iter_facts_by_coverage(state, list_coverages):
@@ -95,7 +96,7 @@ class RecipientTimeline:
         return {
             name: instrument.coverage
             for day in (self.rule_intervals[0], *days)
-            for name, instrument in self._recipients_on(day).list_relevant_instruments().items()
+            for name, instrument in self._list_recipients_on(day).list_relevant_instruments().items()
         }
 
     @property
@@ -110,7 +111,7 @@ class RecipientTimeline:
         agreements = (day for agreement in self.pack.bilateral.values() for day in agreement.valid.iter_change_days())
         return sorted({*self._changes_for_every_state, *agreements})
 
-    def _recipients_on(self, day: dt.date) -> RecipientFactSource:
+    def _list_recipients_on(self, day: dt.date) -> RecipientFactSource:
         if day not in self._recipients_by_day:
             self._recipients_by_day[day] = RecipientFactSource(self.pack, self.treaties, day, {})
         return self._recipients_by_day[day]

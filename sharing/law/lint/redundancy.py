@@ -156,9 +156,13 @@ def _check_asking(
     if not asks_in:
         return result
     others = [other for other in analysis.find_asking_rules() if other != number and other not in removed]
-    covering = [*_find_same_approver(analysis, number, others), *withheld]
-    part = _check_covered(analysis, asks_in, covering, result.kind)
-    return None if part is None else Redundancy(tuple(sorted({*result.causes, *part.causes})), result.kind)
+    causes = set(result.causes)
+    for same in _find_same_approval(analysis, number, others):
+        part = _check_covered(analysis, asks_in, [*same, *withheld], result.kind)
+        if part is None:
+            return None
+        causes.update(part.causes)
+    return Redundancy(tuple(sorted(causes)), result.kind)
 
 
 def _check_covered(
@@ -188,7 +192,9 @@ def _find_same_effect(analysis: PackAnalysis, number: int, removed: set[int]) ->
     """Return, for each part of a rule's effect, where other rules have the same effect."""
     rule = analysis.pack.rules[number]
     rules = analysis.pack.rules
-    others = [other for other in analysis.rules_with_effect(rule.effect) if other != number and other not in removed]
+    others = [
+        other for other in analysis.list_rules_with_effect(rule.effect) if other != number and other not in removed
+    ]
     match rule.effect:
         case Effect.DENY | Effect.RECORD:
             # Where another rule denies, the item is withheld: the caller accounts for that.
@@ -196,13 +202,13 @@ def _find_same_effect(analysis: PackAnalysis, number: int, removed: set[int]) ->
             return [[]]
         case Effect.REDACT:
             return [
-                analysis.cubes_of_rules(other for other in others if name in rules[other].redact)
+                analysis.list_cubes_of_rules(other for other in others if name in rules[other].redact)
                 for name in rule.redact
             ]
         case Effect.CONDITION:
             condition = rule.condition
             return [
-                analysis.cubes_of_rules(
+                analysis.list_cubes_of_rules(
                     other
                     for other in others
                     if condition is not None
@@ -212,18 +218,30 @@ def _find_same_effect(analysis: PackAnalysis, number: int, removed: set[int]) ->
             ]
         case Effect.APPROVAL:
             asking = [other for other in analysis.find_asking_rules() if other != number and other not in removed]
-            return [_find_same_approver(analysis, number, asking)]
+            return _find_same_approval(analysis, number, asking)
         case Effect.OBLIGE:
             states = set(list_mandatory_recipients(rule))
             return [
-                analysis.cubes_of_rules(
+                analysis.list_cubes_of_rules(
                     other for other in others if states <= set(list_mandatory_recipients(rules[other]))
                 )
             ]
         case Effect.PERMIT:
-            return [analysis.cubes_of_rules(others)]
+            return [analysis.list_cubes_of_rules(others)]
         case _:
             assert_never(rule.effect)
+
+
+def _find_same_approval(analysis: PackAnalysis, number: int, others: Sequence[int]) -> list[list[RuleCube]]:
+    """Return where the decision would name the same approver without a rule, and where it would need as many of them.
+
+    One officer is always needed where another rule asks; two, only where another rule asks for two.
+    """
+    rules = analysis.pack.rules
+    parts = [_find_same_approver(analysis, number, others)]
+    if rules[number].asked_approvals > 1:
+        parts.append(analysis.list_cubes_of_asking_rules(each for each in others if rules[each].asked_approvals > 1))
+    return parts
 
 
 def _find_same_approver(analysis: PackAnalysis, number: int, others: Sequence[int]) -> list[RuleCube]:
@@ -233,7 +251,7 @@ def _find_same_approver(analysis: PackAnalysis, number: int, others: Sequence[in
     """
     rules = analysis.pack.rules
     rank, approver = rules[number].approval_rank, rules[number].asked_role
-    cubes = analysis.cubes_of_asking_rules(other for other in others if rules[other].approval_rank <= rank)
+    cubes = analysis.list_cubes_of_asking_rules(other for other in others if rules[other].approval_rank <= rank)
     for other in others:
         other_rank = rules[other].approval_rank
         if other_rank > rank and rules[other].asked_role == approver:
@@ -250,6 +268,6 @@ def _find_same_approver(analysis: PackAnalysis, number: int, others: Sequence[in
 
 def _can_hold_with_permission(analysis: PackAnalysis, number: int) -> bool:
     """Return whether a rule can hold, or ask a person, together with a permission."""
-    permits = analysis.rules_with_effect(*PERMITTING_EFFECTS)
+    permits = analysis.list_rules_with_effect(*PERMITTING_EFFECTS)
     applies_in = [*analysis.holds_in[number], *analysis.asks_in[number]]
     return any(analysis.keep_possible(intersect_covers(applies_in, analysis.holds_in[permit])) for permit in permits)

@@ -16,11 +16,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
-from sharing.law.facts import FACTS, NONE, FactKind
+from sharing.law.fact_values import NONE
+from sharing.law.facts import FACTS, FactKind
 from sharing.law.pack import Pack, Rule
-from sharing.law.redact import CONTENT_FIELDS
+from sharing.law.redaction import CONTENT_FIELDS
 from sharing.law.treaties import Period, TreatyTable
 from sharing.model.countries import COUNTRIES
+from sharing.model.recipient_terms import APPROVALS_MAX
 from sharing.model.vocabulary import ConditionKind, Effect
 
 DAY = dt.timedelta(days=1)
@@ -77,7 +79,7 @@ class _AllowedValues:
             is_of_bus=rule.is_common,
         )
 
-    def values_for(self, test: FactTest) -> frozenset[str]:
+    def list_values(self, test: FactTest) -> frozenset[str]:
         """Return the values that a test may list. Of the States, only the listed ones and one more are returned."""
         values = FACTS[test.fact].values
         if values >= COUNTRIES and isinstance(test.operand, frozenset):
@@ -109,7 +111,7 @@ def make_mutants(rule: Rule, pack: Pack, treaties: TreatyTable) -> list[Mutant]:
 
 def _mutate_effect(rule: Rule) -> Iterator[tuple[str, Rule]]:
     """Yield the rule with each other effect that needs no parameter."""
-    bare = replace(rule, approver=None, condition=None, redact=(), exception=None)
+    bare = replace(rule, approver=None, approvals=1, condition=None, redact=(), exception=None)
     for effect in (Effect.DENY, Effect.PERMIT, Effect.OBLIGE, Effect.RECORD):
         if effect is not rule.effect:
             yield f"effect {effect}", replace(bare, effect=effect)
@@ -129,6 +131,9 @@ def _mutate_effect_parameter(rule: Rule, pack: Pack) -> Iterator[tuple[str, Rule
     for role in pack.approvers:
         if rule.approver and role != rule.approver:
             yield f"approver {role}", replace(rule, approver=role)
+    if rule.approver:
+        approvals = _get_other_number(rule.approvals)
+        yield f"approvals {approvals}", replace(rule, approvals=approvals)
     if rule.condition is not None:
         yield "condition removed", replace(rule, condition=None)
         kind = next(kind for kind in ConditionKind if kind is not rule.condition.kind)
@@ -141,6 +146,10 @@ def _mutate_effect_parameter(rule: Rule, pack: Pack) -> Iterator[tuple[str, Rule
         yield f"redact with {more[0]}", replace(rule, redact=(*rule.redact, more[0]))
 
 
+def _get_other_number(approvals: int) -> int:
+    return 1 if approvals > 1 else APPROVALS_MAX
+
+
 def _mutate_exception(rule: Rule, pack: Pack, allowed: _AllowedValues) -> Iterator[tuple[str, Rule]]:
     """Yield the rule with another exception. What extends an exception permits more."""
     exception = rule.exception
@@ -150,6 +159,8 @@ def _mutate_exception(rule: Rule, pack: Pack, allowed: _AllowedValues) -> Iterat
     for role in pack.approvers:
         if role != exception.approver:
             yield f"exception approver {role}", replace(rule, exception=replace(exception, approver=role))
+    approvals = _get_other_number(exception.approvals)
+    yield f"exception approvals {approvals}", replace(rule, exception=replace(exception, approvals=approvals))
     for change, when in _mutate_when(exception.when, replace(allowed, is_permission=True)):
         if when.parts:  # the pack reader refuses an exception that always applies
             yield f"exception {change}", replace(rule, exception=replace(exception, when=when))
@@ -200,7 +211,7 @@ def _mutate_test(name: str, test: FactTest, allowed: _AllowedValues) -> Iterator
     if len(test.operand) > 1:
         for value in sorted(test.operand):
             yield f"{name} without {value}", replace(test, operand=test.operand - {value})
-    more = sorted(allowed.values_for(test) - test.operand)
+    more = sorted(allowed.list_values(test) - test.operand)
     permits_more = allowed.is_permission is not test.negated
     for value in more if permits_more else more[:1]:
         yield f"{name} with {value}", replace(test, operand=test.operand | {value})

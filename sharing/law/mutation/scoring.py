@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sharing.errors import PackError
-from sharing.law.case_runs import CaseRun, require_passing, run_cases_in_detail
 from sharing.law.cases import CaseFile
-from sharing.law.combine import RuleResult
+from sharing.law.cases.runs import CaseRun, require_passing, run_cases_in_detail
+from sharing.law.combination import RuleResult
 from sharing.law.mutation.equivalents import EquivalentMutants, MutantName
 from sharing.law.mutation.mutants import Mutant, make_mutants
 from sharing.law.pack import Pack, Rule
 from sharing.law.rulebook import evaluate_rule
 from sharing.law.treaties import TreatyTable
-from sharing.model.decision import EVALUATION_FAILED
+from sharing.model.recipient_terms import EVALUATION_FAILED
 
 MINIMUM_KILLED_PERCENT = 95.0
 """Required for each pack, however many survivors are explained."""
@@ -110,7 +110,9 @@ def is_killed(mutant: Mutant, run: CaseRun) -> bool:
     if original is not None and original.rule is not mutant.original:
         original = None  # this is another version of the rule, with other dates
     mutated = _evaluate(mutant.rule, run)
-    if original is mutated or (original and mutated and _relevant_fields(original) == _relevant_fields(mutated)):
+    if original is mutated or (
+        original and mutated and _list_relevant_fields(original) == _list_relevant_fields(mutated)
+    ):
         return False
     results = [result for result in run.results.values() if result is not original]
     return run.fails_with([*results, mutated] if mutated is not None else results)
@@ -125,7 +127,10 @@ def _evaluate(rule: Rule | None, run: CaseRun) -> RuleResult | None:
         return RuleResult(rule, None, (EVALUATION_FAILED,))
 
 
-def _relevant_fields(result: RuleResult) -> tuple[Any, ...]:
+def _list_relevant_fields(result: RuleResult) -> tuple[Any, ...]:
     """Return the parts of a rule's result that can influence a decision."""
     rule = result.rule
-    return result.held, result.lifted, result.missing, rule.effect, result.approver, rule.condition, rule.redact
+    return (
+        result.held, result.lifted, result.missing, rule.effect, result.approver, result.approvals, rule.condition,
+        rule.redact,
+    )  # fmt: skip

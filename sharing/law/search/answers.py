@@ -1,15 +1,17 @@
 """Where, among all items, a fact has each of the answers that an officer may give to the question for it, or none.
 
-Facts that belong together are answered together: who names the State of origin says that the item comes from abroad.
+Facts that belong together are answered together: naming the State of origin says that the item comes from abroad.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from sharing.law.facts import FACTS, NONE, FactKind, Facts
+from sharing.law.fact_values import NONE, Facts
+from sharing.law.facts import FACTS, FactKind
 from sharing.law.search.cubes import Cube
-from sharing.law.search.dimensions import CODES, ItemSpace, Point
+from sharing.law.search.dimensions import CODES, Point
+from sharing.law.search.item_space import ItemSpace
 from sharing.model.vocabulary import Collection as CollectionWay
 
 ORIGIN_STATE: Final = "origin.state"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from sharing.law.authorities import find_authority_kind
 from sharing.law.facts import FACTS
 from sharing.law.search.cubes import Cover, Cube, intersect_cubes
-from sharing.law.search.dimensions import AUTHORITY, CODES, RECIPIENT_DIMENSION, ItemSpace
+from sharing.law.search.dimensions import AUTHORITY, CODES, RECIPIENT_DIMENSION
+from sharing.law.search.item_space import ItemSpace
 from sharing.law.search.ternary import simplify
 from sharing.model.directory import CompetentAuthority
 

@@ -7,16 +7,14 @@ dimension is what a bare item has: an item that states only the required fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from types import MappingProxyType
 from typing import Any
 
-from sharing.law.constraints import FactTest, Operator
-from sharing.law.facts import FACTS, NONE, Fact, FactKind, FactScope, FactValue
-from sharing.law.search.cubes import Cover, Cube
-from sharing.law.search.ternary import Ternary, negate
+from sharing.law.constraints import FactTest
+from sharing.law.fact_values import NONE, FactValue
+from sharing.law.facts import FACTS, Fact, FactKind, FactScope
 from sharing.model.vocabulary import UNKNOWN
 
 RECIPIENT_DIMENSION = 0
@@ -57,9 +55,10 @@ _PREFERRED: Mapping[str, str] = {
 }
 """Of values that make no difference, these are shown: they read well in an example."""
 
-_UNKNOWN_IF_EMPTY = frozenset({CODES})
+UNKNOWN_IF_EMPTY = frozenset({CODES})
+"""Sets that are unknown when nothing is stated; of the others, an empty one can be known."""
 
-_ABSENT, _PRESENT = 0b01, 0b10
+ABSENT, PRESENT = 0b01, 0b10
 """The points of an element of a set: outside or inside. Of a set that can be unknown: unknown or known."""
 
 Point = Mapping[str, FactValue]
@@ -87,8 +86,8 @@ class Dimension:
         return sum(1 << index for index, flag in enumerate(points) if flag)
 
 
-class ItemSpace:
-    """All items that tests can tell apart, whatever the recipient.
+class ItemDimensions:
+    """The dimensions of all items that tests can tell apart, whatever the recipient.
 
     Args:
         tests: The tests on facts of the item, on `recipient.named` and on `recipient.authority`.
@@ -98,29 +97,24 @@ class ItemSpace:
 
     Attributes:
         dimensions: The dimensions; that of the recipient has no facts and costs nothing.
-        all_points: All points of each dimension, as bit masks.
+        dimension_of: Fact name to its dimension; for a set, the dimension that says whether it is known, if it has one.
+        elements: Name of a set to its elements, each with its dimension.
+        combinations: For each dimension, except elements of sets: every combination of its facts, with its point.
     """
 
     def __init__(
-        self,
-        tests: Iterable[FactTest],
-        own_state: str,
-        recipient_count: int,
-        known: Mapping[str, FactValue] = MappingProxyType({}),
+        self, tests: Iterable[FactTest], own_state: str, recipient_count: int, known: Mapping[str, FactValue]
     ) -> None:
         self._tests: dict[str, list[FactTest]] = {}
         for test in dict.fromkeys(tests):
             self._tests.setdefault(test.fact, []).append(test)
         self._own_state = own_state
         self._known = known
-        recipients = Dimension(({},) * recipient_count, (0,) * recipient_count)
-        self.dimensions = [recipients]
-        self._dimension_of: dict[str, int] = {}
-        self._elements: dict[str, dict[str, int]] = {}
-        self._combinations: dict[int, list[tuple[Point, int]]] = {}
+        self.dimensions = [Dimension(({},) * recipient_count, (0,) * recipient_count)]
+        self.dimension_of: dict[str, int] = {}
+        self.elements: dict[str, dict[str, int]] = {}
+        self.combinations: dict[int, list[tuple[Point, int]]] = {}
         self._build_dimensions()
-        self.all_points = tuple(dimension.mask for dimension in self.dimensions)
-        self._covers: dict[FactTest, Ternary] = {}
 
     def _build_dimensions(self) -> None:
         tested = self._tests.keys()
@@ -144,26 +138,26 @@ class ItemSpace:
         points = [listed[answers.index(answer)] for answer in distinct]
         self.dimensions.append(Dimension(tuple(points), tuple(map(_count_stated, points))))
         number = len(self.dimensions) - 1
-        self._dimension_of |= dict.fromkeys(names, number)
-        self._combinations[number] = [
+        self.dimension_of |= dict.fromkeys(names, number)
+        self.combinations[number] = [
             (point, distinct.index(answer)) for point, answer in zip(listed, answers, strict=True)
         ]
 
     def _add_elements(self, fact: Fact) -> None:
         """Add one dimension for each element that a test names, and one for an element that none names."""
-        named = {value for test in self._tests.get(fact.name, ()) for value in _list_operands(test)}
+        named = {value for test in self._tests.get(fact.name, ()) for value in list_operands(test)}
         known = self._known.get(fact.name)
         named |= known if isinstance(known, frozenset) else frozenset()
         codes = fact.values if fact.name == CODES else named
         others = sorted(fact.values - codes)
-        if fact.name not in {*_NEVER_UNKNOWN, *_UNKNOWN_IF_EMPTY}:
+        if fact.name not in {*_NEVER_UNKNOWN, *UNKNOWN_IF_EMPTY}:
             points: tuple[Point, ...] = ({fact.name: None}, {})
             self.dimensions.append(Dimension(points, (0, 1)))
-            self._dimension_of[fact.name] = len(self.dimensions) - 1
-        self._elements[fact.name] = {}
+            self.dimension_of[fact.name] = len(self.dimensions) - 1
+        self.elements[fact.name] = {}
         for value in (*sorted(codes), *others[:1]):
             self.dimensions.append(Dimension(({}, {fact.name: frozenset({value})}), (0, 1)))
-            self._elements[fact.name][value] = len(self.dimensions) - 1
+            self.elements[fact.name][value] = len(self.dimensions) - 1
 
     def _list_values(self, fact: Fact) -> Iterator[FactValue]:
         if fact.name not in _NEVER_UNKNOWN:
@@ -180,7 +174,7 @@ class ItemSpace:
 
     def _iter_origins(self) -> Iterator[Point]:
         """Yield every origin that a record can state. The facts are read from a record, as the engine reads them."""
-        tested = {value for test in self._tests.get("origin.state", ()) for value in _list_operands(test)}
+        tested = {value for test in self._tests.get("origin.state", ()) for value in list_operands(test)}
         excluded = {*tested, self._own_state, NONE}
         another = next(state for state in sorted(FACTS["origin.state"].values) if state not in excluded)
         known = self._known.get("origin.state")
@@ -194,148 +188,9 @@ class ItemSpace:
             }
             yield {name: _read_fact(name, record) for name in _ORIGIN}
 
-    # --- Tests ---
 
-    def cover_test(self, test: FactTest) -> Ternary:
-        """Return where a test on a fact of these dimensions is true, and where it is true or undecided."""
-        cover = self._covers.get(test)
-        if cover is None:
-            cover = self._covers[test] = self._compute_cover(test)
-        return cover
-
-    def _compute_cover(self, test: FactTest) -> Ternary:
-        if test.fact in self._elements:
-            return self._cover_set_test(test)
-        number = self._dimension_of[test.fact]
-        dimension = self.dimensions[number]
-        answers = [test.evaluate(point) for point in dimension.points]
-        true = dimension.select(answer is True for answer in answers)
-        possible = dimension.select(answer is not False for answer in answers)
-        return Ternary([{number: true}] if true else [], [{number: possible}] if possible else [])
-
-    def _cover_set_test(self, test: FactTest) -> Ternary:
-        elements = self._elements[test.fact]
-        known = {self._dimension_of[test.fact]: _PRESENT} if test.fact in self._dimension_of else {}
-        members = sorted(_list_operands(test))
-        present: Cover
-        if test.operator is Operator.INCLUDES:
-            present = [{**known, **{elements[member]: _PRESENT for member in members}}]
-        else:
-            present = [{**known, elements[member]: _PRESENT} for member in members]
-        plain = Ternary(present, [*present, *self.cover_unknown_set(test.fact)])
-        return negate(plain, self.all_points) if test.negated else plain
-
-    def cover_unknown_set(self, name: str) -> Cover:
-        """Return where a set is unknown: nothing is stated."""
-        if name in self._dimension_of:
-            return [{self._dimension_of[name]: _ABSENT}]
-        if name in _UNKNOWN_IF_EMPTY:
-            return [dict.fromkeys(self._elements[name].values(), _ABSENT)]
-        return []
-
-    def cover_answers_by_code(self, answers: Mapping[str, str], decisive: str) -> tuple[Cover, Cover, Cover]:
-        """Return where a fact that is assessed for each offence code is decisive, the opposite, and unknown.
-
-        Args:
-            answers: Offence code to YES or NO; unassessed codes are left out.
-            decisive: The answer that one stated offence is enough for. The opposite needs all of them.
-        """
-        elements = self._elements[CODES]
-        deciding = [number for code, number in elements.items() if answers.get(code) == decisive]
-        opposite = [number for code, number in elements.items() if code in answers and number not in deciding]
-        unknown = [number for code, number in elements.items() if code not in answers]
-        none_decides = dict.fromkeys(deciding, _ABSENT)
-        only_opposite = {**none_decides, **dict.fromkeys(unknown, _ABSENT)}
-        return (
-            [{number: _PRESENT} for number in deciding],
-            [{**only_opposite, number: _PRESENT} for number in opposite],
-            [*({**none_decides, number: _PRESENT} for number in unknown), dict.fromkeys(elements.values(), _ABSENT)],
-        )
-
-    # --- Facts ---
-
-    @property
-    def fact_names(self) -> frozenset[str]:
-        """Names of the facts that have a dimension."""
-        return frozenset({*self._dimension_of, *self._elements})
-
-    def list_dimensions(self, name: str) -> frozenset[int]:
-        """Return the dimensions of a fact."""
-        own = {self._dimension_of[name]} if name in self._dimension_of else set()
-        return frozenset({*own, *self._elements.get(name, {}).values()})
-
-    def list_elements(self, name: str) -> Mapping[str, int]:
-        """Return the elements of a set, each with its dimension; nothing for other facts."""
-        return self._elements.get(name, {})
-
-    def list_combinations(self, name: str) -> Sequence[Point]:
-        """Return every combination of a fact with those that depend on it."""
-        return [point for point, _ in self._combinations[self._dimension_of[name]]]
-
-    def select_combinations(self, name: str, predicate: Callable[[Point], bool]) -> Cube:
-        """Return where a fact and those that depend on it have some of their combinations."""
-        number = self._dimension_of[name]
-        chosen = {index for point, index in self._combinations[number] if predicate(point)}
-        return {number: sum(1 << index for index in chosen)}
-
-    def locate_set(self, name: str, members: frozenset[str] | None) -> Cube:
-        """Return where a set has exactly these members; None: where it is unknown."""
-        elements = self._elements[name]
-        if members is None:
-            return dict(self.cover_unknown_set(name)[0])
-        known = {self._dimension_of[name]: _PRESENT} if name in self._dimension_of else {}
-        return known | {number: _PRESENT if value in members else _ABSENT for value, number in elements.items()}
-
-    def locate(self, facts: Mapping[str, FactValue]) -> Cube:
-        """Return where these facts have their values."""
-        cube: dict[int, int] = {}
-        for name, value in facts.items():
-            found: Cube = {}
-            if name in self._elements:
-                if value is None or isinstance(value, frozenset):
-                    found = self.locate_set(name, value)
-            elif name in self._dimension_of:
-                found = self.select_combinations(
-                    name,
-                    lambda point, name=name, value=value: point[name] == value,  # type: ignore[misc]
-                )
-            for number, points in found.items():
-                cube[number] = cube.get(number, points) & points
-        return cube
-
-    def cheapest_point(self, number: int, points: int) -> Point:
-        """Return the point of a dimension that states least, of some points."""
-        dimension = self.dimensions[number]
-        chosen = min(_iter_bits(points), key=lambda index: (dimension.costs[index], index))
-        return dimension.points[chosen]
-
-    def build_facts(self, cube: Mapping[int, int]) -> dict[str, FactValue]:
-        """Return the facts of the combination in a cube that states least."""
-        facts: dict[str, FactValue] = {name: frozenset() for name in self._elements}
-        unknown = set()
-        for number in range(1, len(self.dimensions)):
-            point = self.cheapest_point(number, cube.get(number, self.all_points[number]))
-            for name, value in point.items():
-                if name not in self._elements:
-                    facts[name] = value
-                elif value is None:
-                    unknown.add(name)
-                elif isinstance(value, frozenset):
-                    facts[name] = (facts[name] or frozenset()) | value  # type: ignore[operator]  # sets only
-        for name in self._elements:
-            if name in unknown or (name in _UNKNOWN_IF_EMPTY and not facts[name]):
-                facts[name] = None
-        return facts
-
-
-def _iter_bits(mask: int) -> Iterator[int]:
-    while mask:
-        bit = mask & -mask
-        yield bit.bit_length() - 1
-        mask ^= bit
-
-
-def _list_operands(test: FactTest) -> frozenset[str]:
+def list_operands(test: FactTest) -> frozenset[str]:
+    """Return the values of a set or a closed list that a test names."""
     return test.operand if isinstance(test.operand, frozenset) else frozenset()
 
 

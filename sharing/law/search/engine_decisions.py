@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.combine import RuleResult
+from sharing.law.combination import RuleResult
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack
 from sharing.law.treaties import TreatyTable
-from sharing.model.decision import Reason, RecipientDecision
+from sharing.model.decision import RecipientDecision
 from sharing.model.indicator_record import WireRecord
+from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import RelevanceKind
 from sharing.relevance.audience import Audience

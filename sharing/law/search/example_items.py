@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sharing.law.facts import FACTS, NONE, FactScope, FactValue
+from sharing.law.fact_values import NONE, FactValue
+from sharing.law.facts import FACTS, FactScope
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Action, Handling, Urgency
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sharing.law.combine import RuleResult
-from sharing.law.facts import FACTS, FactValue
+from sharing.law.combination import RuleResult
+from sharing.law.fact_values import FactValue
+from sharing.law.facts import FACTS
 from sharing.model.effects import PERMITTING_EFFECTS, RESTRICTING_EFFECTS
 
 CODES = "offence.codes"
@@ -146,7 +147,7 @@ class FactSetSearch:
         if _evaluation_failed(result):
             return []  # it is not known which fact would make the evaluation succeed
         parts = (part for part in result.rule.when.parts if part.evaluate(self._facts) is None)
-        return [self._masks.to_mask(part.missing_facts(self._facts)) for part in parts]
+        return [self._masks.to_mask(part.list_missing_facts(self._facts)) for part in parts]
 
 
 def _evaluation_failed(result: RuleResult) -> bool:

@@ -11,11 +11,12 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from sharing.law.constraints import AnyOf, Conjunction, FactTest, Operator
-from sharing.law.facts import NONE
+from sharing.law.fact_values import NONE
 from sharing.law.pack import EMERGENCY_TEST, BilateralAgreement, Pack, Rule
 from sharing.law.recipients import DECISIVE_ANSWERS
 from sharing.law.search.cubes import Cover, Cube, intersect_covers
-from sharing.law.search.dimensions import AUTHORITY, RECIPIENT_DIMENSION, ItemSpace, is_item_test
+from sharing.law.search.dimensions import AUTHORITY, RECIPIENT_DIMENSION, is_item_test
+from sharing.law.search.item_space import ItemSpace
 from sharing.law.search.recipients import RecipientView
 from sharing.law.search.ternary import NEVER, Ternary, complement, conjoin, disjoin, negate, simplify, subtract
 from sharing.law.treaties import Coverage, Instrument, TreatyTable
@@ -91,7 +92,7 @@ class LawCovers:
         self._coverage: dict[str, Ternary] = {}
         self._rules: dict[int, Ternary] = {}
         self._in_force = [
-            _to_mask(number in view.rules_in_force for view in views) for number in range(len(pack.rules))
+            _to_mask(number in view.list_rules_in_force for view in views) for number in range(len(pack.rules))
         ]
         self._groups = _group_views(views, lambda view: (view.instruments, view.is_looked_up))
         self._candidates = {

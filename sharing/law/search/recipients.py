@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sharing.law.facts import FACTS, FactValue
+from sharing.law.fact_values import FactValue
+from sharing.law.facts import FACTS
 from sharing.law.pack import Pack
 from sharing.law.recipients import DECISIVE_ANSWERS, ItemContext, RecipientFactSource
 from sharing.law.treaties import TreatyTable
@@ -22,21 +23,21 @@ class RecipientView:
         instruments: The instruments in force between the two States, sorted; those that bind by a bilateral agreement
             count even if the treaties of the State were not looked up.
         is_looked_up: Whether the treaties of both States were looked up.
-        rules_in_force: Numbers of the rules in force, in the pack.
+        list_rules_in_force: Numbers of the rules in force, in the pack.
     """
 
     facts: Mapping[str, FactValue]
     answers_by_code: Mapping[str, Mapping[str, str]]
     instruments: tuple[str, ...]
     is_looked_up: bool
-    rules_in_force: tuple[int, ...]
+    list_rules_in_force: tuple[int, ...]
 
     @property
     def key(self) -> Hashable:
         """Equal for recipients that differ in nothing that a law can test."""
         facts = tuple(sorted((name, value) for name, value in self.facts.items() if name != "recipient.state"))
         by_code = tuple((name, tuple(sorted(answers.items()))) for name, answers in self.answers_by_code.items())
-        return facts, by_code, self.instruments, self.is_looked_up, self.rules_in_force
+        return facts, by_code, self.instruments, self.is_looked_up, self.list_rules_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class RecipientViews:
         if source is None:
             source = self._sources[day] = RecipientFactSource(self._pack, self._treaties, day, {})
         facts, _ = source.look_up_facts(state, self._get_context(source, day, None), named=False)
-        common = self._treaties.common_instruments(self._pack.state, state, day)
+        common = self._treaties.list_common_instruments(self._pack.state, state, day)
         bilateral = {
             name
             for name, agreement in self._pack.bilateral.items()
@@ -83,7 +84,9 @@ class RecipientViews:
             answers_by_code={name: self._assess_codes(source, state, day, name) for name in self._assessed_by_code},
             instruments=tuple(sorted((common or frozenset()) | bilateral)),
             is_looked_up=common is not None,
-            rules_in_force=tuple(number for number, rule in enumerate(self._pack.rules) if rule.valid.contains(day)),
+            list_rules_in_force=tuple(
+                number for number, rule in enumerate(self._pack.rules) if rule.valid.contains(day)
+            ),
         )
 
     def _get_context(self, source: RecipientFactSource, day: dt.date, code: str | None) -> ItemContext:

@@ -1,7 +1,7 @@
 """One law over all items and recipients: where each outcome, condition, redaction and approver is reached.
 
-The regions follow `sharing.law.combine`: what withholds, what permits, what makes an item wait for a person, and what
-makes it wait for the acceptance of conditions.
+The regions follow `sharing.law.combination`: what withholds, what permits, what makes an item wait for a person, and
+what makes it wait for the acceptance of conditions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import assert_never
 
 from sharing.law.pack import Rule
 from sharing.law.search.cubes import Cover, intersect_covers
-from sharing.law.search.dimensions import ItemSpace
+from sharing.law.search.item_space import ItemSpace
 from sharing.law.search.law_covers import LawCovers
 from sharing.law.search.ternary import Ternary, simplify, subtract
 from sharing.model.vocabulary import Effect, Outcome
@@ -24,11 +24,13 @@ class RuleRegion:
 
     Attributes:
         approver: The role that it asks, for an approval.
+        approvals: How many officers with that role it asks.
     """
 
     rule: Rule
     cover: Cover
     approver: str = ""
+    approvals: int = 1
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ def _add_approval(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ter
         emergency = covers.cover_emergency()
         asked = [*asked, *intersect_covers(where.possible, emergency)]
         undecided = subtract(undecided, emergency, space.all_points)
-    regions.approvals.append(RuleRegion(rule, asked, rule.approver or ""))
+    regions.approvals.append(RuleRegion(rule, asked, rule.approver or "", rule.approvals))
     regions.withheld += simplify(undecided)
     regions.unsent += where.possible
 
@@ -143,7 +145,7 @@ def _add_deny(regions: LawRegions, rule: Rule, covers: LawCovers, where: Ternary
     asked = intersect_covers(where.possible, exception.undecided)
     regions.unsent += asked
     if asked:
-        regions.approvals.append(RuleRegion(rule, asked, rule.exception.approver if rule.exception else ""))
+        regions.approvals.append(RuleRegion(rule, asked, rule.asked_role or "", rule.asked_approvals))
 
 
 def list_covers(regions: Sequence[RuleRegion]) -> Cover:

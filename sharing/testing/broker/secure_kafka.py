@@ -13,7 +13,7 @@ from sharing.model.validation_errors import suggest_nearest
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.run_state import write_private_file
 from sharing.topology.acls import Principal, list_principals
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable

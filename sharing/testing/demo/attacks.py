@@ -28,7 +28,8 @@ from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.testing.demo.attack_topics import Place, await_refusal, await_repetition, read_message, write_value
 from sharing.testing.demo.keys import DemoKeys, read_clock
-from sharing.topology.topics import DIRECTORY, NOTICES, URGENT, Role
+from sharing.topology.topic_kinds import Role
+from sharing.topology.topics import DIRECTORY, NOTICES, URGENT
 from sharing.trust.public_keys import KeyRole, PublishedKey
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sharing.audit.checkpoint_chain import CheckpointPolicy
+from sharing.audit.checkpoint_verifier import CheckpointPolicy
 from sharing.audit.cosignature import WITNESSES_DEFAULT
 from sharing.audit.origins import format_origin
 from sharing.audit.verification import LogReport
@@ -21,7 +21,7 @@ from sharing.kafka.conversation_reader import name_console_group
 from sharing.testing.demo.cluster import DemoCluster
 from sharing.testing.demo.keys import read_clock
 from sharing.topology.acls import Principal
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 COMMAND_SECONDS_MAX: Final = 60.0
 

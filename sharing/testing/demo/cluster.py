@@ -27,7 +27,7 @@ from sharing.testing.demo.officers import OFFICER_NUMBERS, DemoOfficer, register
 from sharing.testing.demo.standing import ACCEPTING, accept_beforehand
 from sharing.topology.acls import Principal
 from sharing.topology.partners import Partners
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 from sharing.topology.witnesses import choose_witnesses
 
 STOP_SECONDS_MAX = 15.0

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sharing._publisher import Publisher
-from sharing.conversation.events import Overdue, TimePassed
+from sharing.conversation.effects import Overdue
+from sharing.conversation.events import TimePassed
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.receiver import advance_received
 from sharing.conversation.revision import Revision
@@ -22,7 +23,7 @@ from sharing.testing.demo.cluster import DemoCluster
 from sharing.testing.demo.desk import DemoDesk, find_refusal
 from sharing.testing.demo.scenario import DemoCase, read_conversation_cases
 from sharing.testing.demo.standing import ACCEPTING, CONDITION
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 _MISSING_FACT: Final = "live_case_harm"
 _KEPT_CONDITION: Final = "jp.aptcp-14.no-evidence"

@@ -20,18 +20,8 @@ from sharing.model.decision import find_most_permissive
 from sharing.model.vocabulary import MessageKind, Outcome
 from sharing.serialization.codec import get_codec
 from sharing.testing.demo.keys import DemoKeys
-from sharing.topology.topics import (
-    DECISIONS,
-    INBOX,
-    INBOX_URGENT,
-    INDICATORS,
-    NOTICES,
-    OFFERS,
-    QUARANTINE,
-    URGENT,
-    Role,
-    TopicKind,
-)
+from sharing.topology.topic_kinds import Role, TopicKind
+from sharing.topology.topics import DECISIONS, INBOX, INBOX_URGENT, INDICATORS, NOTICES, OFFERS, QUARANTINE, URGENT
 
 WATCHED = (INDICATORS, DECISIONS, NOTICES, URGENT, OFFERS, QUARANTINE)
 WATCHED_WITH_KEYS = (DECISIONS, INBOX, INBOX_URGENT, QUARANTINE)

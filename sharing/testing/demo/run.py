@@ -28,7 +28,7 @@ from sharing.testing.demo.outcome_watcher import DemoTally, ObservedRecord, Outc
 from sharing.testing.demo.report import DemoReport, build_state_reports
 from sharing.testing.demo.scenario import STATES, DemoCase, import_sample_event, read_demo_cases
 from sharing.testing.samples import sample_directory
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 DECISION_SECONDS_MAX = 90.0
 

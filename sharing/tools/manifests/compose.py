@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sharing.packs.signature import SIGNATURE_SUFFIX
 from sharing.testing.broker.jars import JMX_EXPORTER
 from sharing.tools.manifests import kafka_metrics, kafka_node, registry
 from sharing.tools.manifests.common import (
     DESK_METRICS_PORT,
-    PACK_KEY_FILE,
     STATE_FOLDER,
     STOP_SECONDS,
     WEB_PORT,
@@ -22,6 +20,7 @@ from sharing.tools.manifests.common import (
     with_replication,
 )
 from sharing.tools.manifests.compose_desk import make_desks, make_registrars
+from sharing.tools.manifests.compose_keys import GivenKeys, Holder, give_keys
 from sharing.tools.manifests.compose_services import (
     BOOTSTRAP,
     BUS,
@@ -29,18 +28,20 @@ from sharing.tools.manifests.compose_services import (
     MONITORING,
     OFFICERS,
     SECRETS,
+    TOOL_FIELDS,
     Service,
     format_loopback_port,
     make_bus_service,
     make_dependencies,
     make_healthcheck,
+    make_law_secrets,
     make_secret,
     make_service,
 )
 from sharing.tools.manifests.prometheus import PROMETHEUS_PORT, Targets, render_monitoring
 from sharing.topology.acls import Principal, list_principals
 from sharing.topology.partners import Partners
-from sharing.topology.topics import Role
+from sharing.topology.topic_kinds import Role
 
 EXPORTER_FILE = f"{JMX_EXPORTER.artifact}-{JMX_EXPORTER.version}.jar"
 CLUSTER_ID = "c2hhcmluZy1idXMtdHJpYQ"
@@ -71,7 +72,12 @@ def render_compose(partners: Partners) -> Mapping[str, str]:
     project = {
         "name": "sharing",
         "services": services,
-        "networks": {BUS: {"internal": True}, MONITORING: {"internal": True}, OFFICERS: _without_way_out(), FRONT: {}},
+        "networks": {
+            BUS: {"internal": True},
+            MONITORING: {"internal": True},
+            OFFICERS: _make_officers_network(),
+            FRONT: {},
+        },
         "volumes": {name: {} for name in ("kafka", "prometheus", "alertmanager", "grafana", *gates, *desks)},
         "secrets": {name: {"file": f"./secrets/{name}"} for name in sorted(_collect_secret_names(services))},
         "configs": {
@@ -106,7 +112,7 @@ def _list_targets(services: Mapping[str, Service], port: int) -> Targets:
     return targets
 
 
-def _without_way_out() -> dict[str, Any]:
+def _make_officers_network() -> dict[str, Any]:
     """Return a network whose ports this machine can reach, and whose containers reach nothing outside it.
 
     Ports of an internal network cannot be published. Without address translation, nothing outside can answer.
@@ -184,17 +190,20 @@ def _make_topics_service() -> Service:
 
 def _make_gates(partners: Partners) -> Iterator[tuple[str, Service]]:
     for state, partner in sorted(partners.states.items()):
+        keys = give_keys(state, Holder.GATE)
         for instance in range(partner.workers):
             settings = {
                 **gate_settings(partners, state, BOOTSTRAP),
+                **keys.settings,
                 **pack_settings(SECRETS, SECRETS, STATE_FOLDER),
                 "SHARING_INSTANCE": str(instance),
                 "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the network of the container
             }
-            name, pack = f"gate-{state.lower()}-{instance}", f"{state.lower()}.yaml"
+            name = f"gate-{state.lower()}-{instance}"
             yield name, make_bus_service(
                 ["gate"], [BUS, MONITORING], gate_principal(state).name, settings,
-                secrets=[make_secret(secret) for secret in (pack, pack + SIGNATURE_SUFFIX, PACK_KEY_FILE)],
+                secrets=[*keys.secrets, *make_law_secrets(state)],
+                **keys.fields,
                 volumes=[{"type": "volume", "source": name, "target": STATE_FOLDER}],
                 healthcheck=make_healthcheck("python", "-c", _READINESS_SCRIPT, start_seconds=90),
                 depends_on=make_dependencies(topics="service_completed_successfully"),
@@ -205,14 +214,22 @@ def _make_gates(partners: Partners) -> Iterator[tuple[str, Service]]:
 def _make_tool_service(principal: Principal) -> Service:
     """Return the service that runs one command as a principal: `docker compose run --rm agency-ch-fedpol publish …`."""
     state = {"SHARING_STATE": principal.state} if principal.state else {}
+    keys = _give_tool_keys(principal)
     return make_bus_service(
         ["doctor"], [BUS], principal.name,
-        {"SHARING_BOOTSTRAP": BOOTSTRAP, "SHARING_PARTNERS": _PARTNERS_PATH, **state},
-        profiles=["tools"],
-        restart="no",
-        healthcheck={"disable": True},
+        {"SHARING_BOOTSTRAP": BOOTSTRAP, "SHARING_PARTNERS": _PARTNERS_PATH, **state, **keys.settings},
+        secrets=keys.secrets,
+        **keys.fields,
+        **TOOL_FIELDS,
         configs=_PARTNERS_FILE,
     )  # fmt: skip
+
+
+def _give_tool_keys(principal: Principal) -> GivenKeys:
+    """Return the keys of a command: officers announce, partners open the inbox, and all verify what is signed."""
+    if principal.role is Role.CONSOLE:
+        return give_keys(principal.state, Holder.CONSOLE)
+    return give_keys(principal.state, reads_inbox=principal.role is Role.PARTNER)
 
 
 def _make_monitoring_services() -> dict[str, Service]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sharing.packs.signature import SIGNATURE_SUFFIX
 from sharing.tools.manifests import kafka_node, registry
-from sharing.tools.manifests.common import IMAGE, TLS_PORT, USER_ID, pinned_image, tls_settings
+from sharing.tools.manifests.common import IMAGE, PACK_KEY_FILE, TLS_PORT, USER_ID, pinned_image, tls_settings
 
 Service = dict[str, Any]
 
@@ -16,6 +17,9 @@ BUS, MONITORING, FRONT, OFFICERS = "bus", "monitoring", "front", "officers"
 
 REGISTRY_URL = f"https://{registry.HOST}:{registry.PORT}/apis/ccompat/v7"
 BOOTSTRAP = f"{kafka_node.HOST}:{TLS_PORT}"
+
+TOOL_FIELDS: Mapping[str, Any] = {"profiles": ["tools"], "restart": "no", "healthcheck": {"disable": True}}
+"""Fields of a service that `docker compose run` starts for a single command."""
 
 
 def make_service(image: str, networks: list[str], memory: str, **fields: Any) -> Service:
@@ -54,6 +58,12 @@ def make_secret(source: str, target: str | None = None) -> dict[str, str]:
 def make_certificate_secrets(name: str) -> list[dict[str, str]]:
     """Return the secrets of a client: its certificate, key and CA, under the names that `tls_settings` uses."""
     return [make_secret("ca.pem"), make_secret(f"{name}.pem", "tls.pem"), make_secret(f"{name}.key", "tls.key")]
+
+
+def make_law_secrets(state: str) -> list[dict[str, str]]:
+    """Return the secrets with a State's law pack, its signature, and the key that verifies it."""
+    pack = f"{state.lower()}.yaml"
+    return [make_secret(pack), make_secret(pack + SIGNATURE_SUFFIX), make_secret(PACK_KEY_FILE)]
 
 
 def make_bus_service(

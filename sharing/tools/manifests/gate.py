@@ -1,4 +1,4 @@
-"""Generates `deploy/kubernetes/<st>/`: a State's gate on Kubernetes, in a separate namespace."""
+"""Generates `deploy/kubernetes/<st>/`: a State's gate on Kubernetes, in a separate namespace, and its desk there."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ from sharing.tools.manifests.cluster import (
 )
 from sharing.tools.manifests.common import (
     IMAGE,
-    STATE_FOLDER,
     STOP_SECONDS,
     WEB_PORT,
     gate_principal,
     gate_settings,
-    pack_settings,
-    tls_settings,
     to_yaml,
 )
 from sharing.tools.manifests.kubernetes_desk import FOLDER as DESK_FOLDER
 from sharing.tools.manifests.kubernetes_desk import render_desk
+from sharing.tools.manifests.kubernetes_keys import (
+    KEY_MOUNTS,
+    PRIVATE_FOLDER,
+    TRUST_SETTINGS,
+    make_init_container,
+    make_key_volumes,
+)
+from sharing.tools.manifests.private_files import KEY_ARCHIVE, KEY_PASSPHRASE, key_folder_settings
 from sharing.tools.manifests.prometheus import JOB
 from sharing.tools.manifests.workload import (
     COMMON_MOUNTS,
-    LAW_VOLUMES,
-    PACK_KEY_FOLDER,
-    PACKS_FOLDER,
+    COMMON_VOLUMES,
     PACKS_MAP,
-    TLS_FOLDER,
     UNPRIVILEGED,
     make_ca_secret,
     make_client_secret,
@@ -46,16 +48,20 @@ from sharing.tools.manifests.workload import (
     make_network_policy,
     make_pod,
     make_pod_monitor,
-    make_policy,
     make_probe,
     make_settings_map,
     make_stateful_set,
     make_tls_volume,
+    make_workload_policy,
 )
 from sharing.topology.partners import Partners
 
 NAME = "gate"
-SETTINGS_MAP = "gate-settings"
+SETTINGS_MAP, KEYS_SECRET = "gate-settings", "gate-keys"
+STORAGE = "8Gi"
+"""The copy of the conversations (RocksDB): some kilobytes for each item about which people are asked."""
+
+_KEY_FILES = (KEY_ARCHIVE, KEY_PASSPHRASE)
 
 
 def render_states(partners: Partners) -> Mapping[str, str]:
@@ -70,10 +76,10 @@ def render_states(partners: Partners) -> Mapping[str, str]:
 def _render_gate(partners: Partners, state: str) -> dict[str, str]:
     manifests = {
         "namespace.yaml": to_yaml(make_namespace(state_namespace(state))),
-        "settings.yaml": to_yaml(_make_settings(partners, state)),
+        "settings.yaml": to_yaml(make_settings_map(SETTINGS_MAP, NAME, _make_settings(partners, state))),
         "gate.yaml": to_yaml(
             _make_headless_service(),
-            make_stateful_set(NAME, partners.states[state].workers, _make_pod(state)),
+            make_stateful_set(NAME, partners.states[state].workers, _make_pod(state), STORAGE),
             make_disruption_budget(NAME),
         ),
         "network.yaml": to_yaml(_make_deny_all_policy(), _make_gate_policy()),
@@ -99,14 +105,13 @@ def _read_shipped_pack(state: str) -> dict[str, str]:
     return {f"packs/{state.lower()}.yaml": text}
 
 
-def _make_settings(partners: Partners, state: str) -> dict[str, Any]:
-    settings = {
+def _make_settings(partners: Partners, state: str) -> dict[str, str]:
+    return {
         **gate_settings(partners, state, BOOTSTRAP),
         "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the pod network, which the network policy restricts
-        **tls_settings(TLS_FOLDER),
-        **pack_settings(PACKS_FOLDER, PACK_KEY_FOLDER, STATE_FOLDER),
+        **TRUST_SETTINGS,
+        **key_folder_settings(PRIVATE_FOLDER),
     }
-    return make_settings_map(SETTINGS_MAP, NAME, settings)
 
 
 def _make_headless_service() -> dict[str, Any]:
@@ -117,10 +122,11 @@ def _make_headless_service() -> dict[str, Any]:
 def _make_pod(state: str) -> dict[str, Any]:
     volumes = [
         make_tls_volume([make_client_secret(gate_principal(state).name), make_ca_secret()]),
-        {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
-        *LAW_VOLUMES,
+        *COMMON_VOLUMES,
+        *make_key_volumes(KEYS_SECRET, _KEY_FILES),
     ]
-    return make_pod(NAME, STOP_SECONDS, containers=[_make_container()], volumes=volumes)
+    containers = {"initContainers": [make_init_container(_KEY_FILES)], "containers": [_make_container()]}
+    return make_pod(NAME, STOP_SECONDS, **containers, volumes=volumes)
 
 
 def _make_container() -> dict[str, Any]:
@@ -137,7 +143,7 @@ def _make_container() -> dict[str, Any]:
         "readinessProbe": make_probe("/ready", period=5, failures=3, port="web"),
         "resources": {"requests": {"cpu": "1", "memory": "512Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": dict(UNPRIVILEGED),
-        "volumeMounts": list(COMMON_MOUNTS),
+        "volumeMounts": [*COMMON_MOUNTS, *KEY_MOUNTS],
     }
 
 
@@ -146,4 +152,5 @@ def _make_deny_all_policy() -> dict[str, Any]:
 
 
 def _make_gate_policy() -> dict[str, Any]:
-    return make_policy(NAME, NAME, [{"from": [select_namespace(MONITORING_NAMESPACE)], "ports": [{"port": WEB_PORT}]}])
+    ingress = [{"from": [select_namespace(MONITORING_NAMESPACE)], "ports": [{"port": WEB_PORT}]}]
+    return make_workload_policy(NAME, ingress)

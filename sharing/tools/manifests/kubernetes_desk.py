@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sharing.desk.web.sessions import SESSION_MAX_MS
 from sharing.tools.manifests.cluster import (
     BOOTSTRAP,
     MONITORING_NAMESPACE,
@@ -15,22 +16,25 @@ from sharing.tools.manifests.cluster import (
 from sharing.tools.manifests.common import (
     DESK_METRICS_PORT,
     DESK_PORT,
+    DESK_STOP_SECONDS,
     IMAGE,
-    STATE_FOLDER,
     console_principal,
     desk_agency_principal,
     desk_settings,
-    pack_settings,
-    tls_settings,
     to_yaml,
 )
-from sharing.tools.manifests.private_files import FILES, make_copy_script, private_settings
+from sharing.tools.manifests.kubernetes_keys import (
+    KEY_MOUNTS,
+    PRIVATE_FOLDER,
+    TRUST_SETTINGS,
+    make_init_container,
+    make_key_volumes,
+)
+from sharing.tools.manifests.private_files import FILES, private_settings
 from sharing.tools.manifests.prometheus import DESK_JOB
 from sharing.tools.manifests.workload import (
     COMMON_MOUNTS,
-    LAW_VOLUMES,
-    PACK_KEY_FOLDER,
-    PACKS_FOLDER,
+    COMMON_VOLUMES,
     TLS_FOLDER,
     UNPRIVILEGED,
     make_ca_secret,
@@ -40,11 +44,11 @@ from sharing.tools.manifests.workload import (
     make_metadata,
     make_pod,
     make_pod_monitor,
-    make_policy,
     make_probe,
     make_settings_map,
     make_stateful_set,
     make_tls_volume,
+    make_workload_policy,
 )
 from sharing.topology.partners import Partners
 
@@ -55,16 +59,15 @@ FOLDER = "desk"
 REPLICAS = 1
 """Several may run (ADR 45): a session is at one of them, so the service sends an address to the same one each time."""
 
-SETTINGS_MAP, TRUST_MAP = "desk-settings", "trust"
+STORAGE = "16Mi"
+"""Files of some hundred bytes."""
+
+SETTINGS_MAP = "desk-settings"
 KEYS_SECRET, PAGES_SECRET = "desk-keys", "desk-tls"
-SECRET_FOLDER, PRIVATE_FOLDER, TRUST_FOLDER = "/etc/sharing/keys", "/run/sharing", "/etc/sharing/trust"
 OFFICERS_NAMESPACE = "officers"
 """Namespace of the proxy through which officers reach the desks. It passes TLS through."""
 
-AFFINITY_SECONDS = 12 * 60 * 60
-"""As long as a session may last."""
-
-STOP_SECONDS = 10
+AFFINITY_SECONDS = SESSION_MAX_MS // 1000
 MEMORY, MEMORY_MAX = "200Mi", "256Mi"
 
 
@@ -74,7 +77,7 @@ def render_desk(partners: Partners, state: str) -> Mapping[str, str]:
         "settings.yaml": to_yaml(make_settings_map(SETTINGS_MAP, NAME, _make_settings(partners, state))),
         "desk.yaml": to_yaml(
             _make_service(),
-            make_stateful_set(NAME, REPLICAS, _make_pod(partners, state)),
+            make_stateful_set(NAME, REPLICAS, _make_pod(partners, state), STORAGE),
             make_disruption_budget(NAME),
         ),
         "network.yaml": to_yaml(_make_policy()),
@@ -88,10 +91,8 @@ def _make_settings(partners: Partners, state: str) -> dict[str, str]:
     return {
         **desk_settings(partners, state, BOOTSTRAP, TLS_FOLDER),
         "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the pod network, which the network policy restricts
-        "SHARING_TRUST_FILE": f"{TRUST_FOLDER}/trust.yaml",
-        **private_settings(f"{PRIVATE_FOLDER}/private"),
-        **tls_settings(TLS_FOLDER),
-        **pack_settings(PACKS_FOLDER, PACK_KEY_FOLDER, STATE_FOLDER),
+        **TRUST_SETTINGS,
+        **private_settings(PRIVATE_FOLDER),
     }
 
 
@@ -114,41 +115,12 @@ def _make_pod(partners: Partners, state: str) -> dict[str, Any]:
         {"secret": {"name": PAGES_SECRET, "items": pages}},
         *([] if agency is None else [make_client_secret(agency.name, "agency")]),
     ]
-    items = [{"key": name, "path": name} for name in FILES]
-    volumes = [
-        make_tls_volume(certificates),
-        {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
-        *LAW_VOLUMES,
-        {"name": "trust", "configMap": {"name": TRUST_MAP}},
-        {"name": "keys", "secret": {"secretName": KEYS_SECRET, "defaultMode": 0o440, "items": items}},
-        {"name": "private", "emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}},
-    ]
-    return make_pod(
-        NAME, STOP_SECONDS, initContainers=[_make_copy_container()], containers=[_make_container()], volumes=volumes
-    )
-
-
-def _make_copy_container() -> dict[str, Any]:
-    """Return what runs before the desk, and is the only container that the Secret is mounted into."""
-    return {
-        "name": "private-files",
-        "image": IMAGE,
-        "command": ["/bin/sh", "-euc", make_copy_script(SECRET_FOLDER, f"{PRIVATE_FOLDER}/private")],
-        "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
-        "securityContext": dict(UNPRIVILEGED),
-        "volumeMounts": [
-            {"name": "keys", "mountPath": SECRET_FOLDER, "readOnly": True},
-            {"name": "private", "mountPath": PRIVATE_FOLDER},
-        ],
-    }
+    volumes = [make_tls_volume(certificates), *COMMON_VOLUMES, *make_key_volumes(KEYS_SECRET, FILES)]
+    containers = {"initContainers": [make_init_container(FILES)], "containers": [_make_container()]}
+    return make_pod(NAME, DESK_STOP_SECONDS, **containers, volumes=volumes)
 
 
 def _make_container() -> dict[str, Any]:
-    mounts = [
-        *COMMON_MOUNTS,
-        {"name": "trust", "mountPath": TRUST_FOLDER, "readOnly": True},
-        {"name": "private", "mountPath": PRIVATE_FOLDER, "readOnly": True},
-    ]
     where = {"port": "pages", "scheme": "HTTPS"}
     return {
         "name": NAME,
@@ -164,7 +136,7 @@ def _make_container() -> dict[str, Any]:
         "readinessProbe": make_probe("/healthz", period=5, failures=3, **where),
         "resources": {"requests": {"cpu": "250m", "memory": MEMORY}, "limits": {"memory": MEMORY_MAX}},
         "securityContext": dict(UNPRIVILEGED),
-        "volumeMounts": mounts,
+        "volumeMounts": [*COMMON_MOUNTS, *KEY_MOUNTS],
     }
 
 
@@ -173,4 +145,4 @@ def _make_policy() -> dict[str, Any]:
         {"from": [select_namespace(OFFICERS_NAMESPACE)], "ports": [{"port": DESK_PORT}]},
         {"from": [select_namespace(MONITORING_NAMESPACE)], "ports": [{"port": DESK_METRICS_PORT}]},
     ]
-    return make_policy(NAME, NAME, ingress)
+    return make_workload_policy(NAME, ingress)

@@ -1,8 +1,8 @@
-"""Private files of a desk: copied at its start, so that only the user of its process may read them.
+"""Private files of a program: copied at its start, so that only the user of its process may read them.
 
-The State's programs read no private key that another user or group may access. Containers get such files otherwise: on
-Kubernetes a Secret belongs to root and is readable by the group of the pod, and Compose mounts a file of the host with
-its owner and mode. So each start copies them into memory that is the container's own.
+The State's programs read no private key that another user or group may access. In a container such files are not that
+private: on Kubernetes a Secret belongs to root and is readable by the group of the pod, and Compose mounts a file of
+the host with its owner and mode. So each start copies them into memory that is the container's own.
 """
 
 from __future__ import annotations
@@ -19,23 +19,31 @@ def make_copy_script(source: str, target: str, files: tuple[str, ...] = FILES) -
     Args:
         source: Folder in which the container finds them.
         target: Folder that is made for the copies; one from an earlier start is replaced.
-        files: Their names; the archive of the key folder is one of them.
+        files: Their names.
     """
     copied = " ".join(f"{source}/{name}" for name in files if name != KEY_ARCHIVE)
-    return (
-        "umask 077\n"
-        f"rm -rf {target}\n"
-        f"mkdir -p {target}/keys\n"
-        f"cp {copied} {target}\n"
-        f"tar -x -f {source}/{KEY_ARCHIVE} -C {target}/keys --no-same-owner --no-same-permissions\n"
-    )
+    script = f"umask 077\nrm -rf {target}\nmkdir -p {target}/keys\ncp {copied} {target}\n"
+    if KEY_ARCHIVE in files:
+        script += f"tar -x -f {source}/{KEY_ARCHIVE} -C {target}/keys --no-same-owner --no-same-permissions\n"
+    return script
 
 
 def private_settings(folder: str) -> dict[str, str]:
     """Return the settings that name the copies in a folder."""
+    return {**reader_settings(folder), **key_folder_settings(folder)}
+
+
+def reader_settings(folder: str) -> dict[str, str]:
+    """Return the settings that name the copy of the reader's key and its passphrase."""
     return {
         "SHARING_READER_KEY": f"{folder}/{READER_KEY}",
         "SHARING_READER_PASSPHRASE_FILE": f"{folder}/{READER_PASSPHRASE}",
+    }
+
+
+def key_folder_settings(folder: str) -> dict[str, str]:
+    """Return the settings that name the copy of the key folder and its passphrase."""
+    return {
         "SHARING_KEY_FOLDER": f"{folder}/keys",
         "SHARING_KEY_PASSPHRASE_FILE": f"{folder}/{KEY_PASSPHRASE}",
     }

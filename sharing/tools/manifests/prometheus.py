@@ -14,7 +14,6 @@ PROMETHEUS_PORT = 9090
 JOB = "sharing-gate"
 """Prometheus job of the gates, here and on Kubernetes."""
 
-
 DESK_JOB = "sharing-desk"
 """Prometheus job of the duty desks, here and on Kubernetes."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sharing.tools.manifests.cluster import BROKER_LABELS, NAMESPACE, select_namespace
-from sharing.tools.manifests.common import STATE_FOLDER, TLS_PORT, USER_ID
+from sharing.tools.manifests.common import STATE_FOLDER, TLS_PORT, USER_ID, pack_settings, tls_settings
 
 PACKS_MAP, PACK_KEY_MAP = "law-packs", "pack-key"
 TLS_FOLDER, PACKS_FOLDER, PACK_KEY_FOLDER = "/etc/sharing/tls", "/etc/sharing/packs", "/etc/sharing/pack-key"
@@ -21,7 +21,8 @@ UNPRIVILEGED: Mapping[str, Any] = {
 }
 """Security context of each container."""
 
-LAW_VOLUMES = (
+COMMON_VOLUMES = (
+    {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
     {"name": "packs", "configMap": {"name": PACKS_MAP}},
     # Apart from the packs: anyone who may replace a pack should not be able to replace the key as well.
     {"name": PACK_KEY_MAP, "configMap": {"name": PACK_KEY_MAP}},
@@ -33,6 +34,7 @@ COMMON_MOUNTS = (
     {"name": PACK_KEY_MAP, "mountPath": PACK_KEY_FOLDER, "readOnly": True},
     {"name": STATE_VOLUME, "mountPath": STATE_FOLDER},
 )
+"""Where a container has `COMMON_VOLUMES`, the volume of `make_tls_volume`, and that of its StatefulSet."""
 
 
 def make_labels(name: str) -> dict[str, str]:
@@ -92,8 +94,8 @@ def make_pod(name: str, stop_seconds: int, **fields: Any) -> dict[str, Any]:
     }
 
 
-def make_stateful_set(name: str, replicas: int, pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a workload whose pods keep their names, and each a small volume across restarts."""
+def make_stateful_set(name: str, replicas: int, pod: Mapping[str, Any], storage: str) -> dict[str, Any]:
+    """Return a workload whose pods keep their names, and each a volume of this size across restarts."""
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -104,18 +106,18 @@ def make_stateful_set(name: str, replicas: int, pod: Mapping[str, Any]) -> dict[
             "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": make_labels(name)},
             "template": {"metadata": {"labels": make_labels(name)}, "spec": dict(pod)},
-            "volumeClaimTemplates": [_make_state_claim(name)],
+            "volumeClaimTemplates": [_make_state_claim(name, storage)],
         },
     }
 
 
-def _make_state_claim(workload: str) -> dict[str, Any]:
-    """Return the claim of the volume with what is kept across restarts: files of some hundred bytes."""
+def _make_state_claim(workload: str, storage: str) -> dict[str, Any]:
+    """Return the claim of the volume with what is kept across restarts."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": make_metadata(STATE_VOLUME, workload),
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}},
     }
 
 
@@ -137,8 +139,13 @@ def make_probe(path: str, period: int, failures: int, **where: str) -> dict[str,
 
 
 def make_settings_map(name: str, workload: str, settings: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings of a workload as a ConfigMap."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": make_metadata(name, workload), "data": dict(settings)}
+    """Return the settings of a workload as a ConfigMap, with those that name files in `COMMON_MOUNTS`."""
+    data = {
+        **settings,
+        **tls_settings(TLS_FOLDER),
+        **pack_settings(PACKS_FOLDER, PACK_KEY_FOLDER, STATE_FOLDER),
+    }
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": make_metadata(name, workload), "data": data}
 
 
 def make_disruption_budget(name: str) -> dict[str, Any]:
@@ -156,12 +163,11 @@ def make_disruption_budget(name: str) -> dict[str, Any]:
     }
 
 
-def make_policy(name: str, workload: str, ingress: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def make_workload_policy(name: str, ingress: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the network policy of a workload: it connects to the brokers and to DNS, and to nothing else.
 
     Args:
-        name: Name of the policy.
-        workload: Name of the workload.
+        name: Name of the workload.
         ingress: Who may connect to it, and to which port.
     """
     dns = select_namespace("kube-system", podSelector={"matchLabels": {"k8s-app": "kube-dns"}})
@@ -171,12 +177,12 @@ def make_policy(name: str, workload: str, ingress: Sequence[dict[str, Any]]) -> 
         {"to": [dns], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
     ]
     spec = {
-        "podSelector": {"matchLabels": make_labels(workload)},
+        "podSelector": {"matchLabels": make_labels(name)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": list(ingress),
         "egress": egress,
     }
-    return make_network_policy(name, workload, spec)
+    return make_network_policy(name, name, spec)
 
 
 def make_network_policy(name: str, workload: str, spec: Mapping[str, Any]) -> dict[str, Any]:

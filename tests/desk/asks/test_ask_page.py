@@ -39,6 +39,7 @@ def test_a_held_item_is_shown_with_law_deadline_silence_and_what_each_answer_doe
         "Grounds of refusal", "A human right stands against it", "Claim for half an hour", "Pass on",
     ):  # fmt: skip
         assert part in text, part
+    assert text.index("[de.irg-61a]") < text.index("It is disclosed under conditions."), "what asks comes first"
     assert text.index("An officer must approve it.") < text.index("IRG § 61a"), "words first, citation beside"
     (item,) = desk.world.stories
     assert f'href="/items/DE/{item}"' in text, "the timeline is on the page of the item"

@@ -19,7 +19,7 @@ from sharing.desk.board.board_view import BoardView, make_view
 from sharing.errors import InfrastructureError
 from sharing.ids import make_item_id
 from sharing.kafka.conversation_reader import KeptEntry
-from sharing.model.decision import Condition, RuleReference
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import ConditionKind, Effect, Urgency
 from sharing.rulings.asked_terms import AskedTerms, find_own_terms
@@ -159,7 +159,7 @@ class BoardWorld:
         known = find_own_terms(kept, found.ask, ())
         conditions = tuple(CONDITIONS[code] for code in sorted(known.codes))
         return replace(
-            known, rules=(rule,), rule=rule.id if found.ask.row.four_eyes and not known.codes else None,
+            known, rules=(OFFERED_BY, rule), rule=rule.id if found.ask.row.four_eyes and not known.codes else None,
             conditions=conditions, conditions_hash=compute_conditions_hash(conditions) if conditions else None,
             is_known=True, category=OWN_CATEGORY,
         )  # fmt: skip

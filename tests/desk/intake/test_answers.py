@@ -10,7 +10,8 @@ from sharing.desk.intake.answers import NO_MEMBER, list_values, read_answer, sta
 from sharing.desk.intake.item_draft import ItemBasics, ItemDraft, check_draft
 from sharing.errors import InputError
 from sharing.law.fact_questions import QUESTIONS, read_all_facts
-from sharing.law.facts import FACTS, NONE, FactKind
+from sharing.law.fact_values import NONE
+from sharing.law.facts import FACTS, FactKind
 from tests.desk.intake.intake_fixtures import AGENCY, ITEM_ID, NOW, OFFICER, answers_to
 
 

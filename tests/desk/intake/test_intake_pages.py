@@ -108,6 +108,8 @@ def test_an_item_is_entered_asked_about_and_published_once_under_the_officers_na
     page = intake.desk.get(f"/intake/{item}")
     assert page.status_code == 200
     assert "example.nl" in page.text
+    assert "<dd>Ordinary</dd>" in page.text  # words, and no codes
+    assert "France (FR), United States (US)" in page.text
     sent = intake.desk.post(f"/intake/{item}/publish", {"version": str(intake.version(item))})
     assert sent.headers["location"] == f"/intake/{item}"
     (published,) = intake.publisher.published

@@ -26,6 +26,8 @@ def test_no_two_answers_to_a_question_have_the_same_name_and_no_is_no_state() ->
     assert name_value("NO", "origin.consent") == "No"
     assert name_value("NO", "origin.state") == "Norway"
     assert name_values("offence.codes", "LAUNDERING, CORRUPTION") == "Laundering, Corruption"
+    assert name_value("ICT_FORGERY", "offence.codes") == "ICT forgery"
+    assert name_value("NONE", "subject_class") == "Nobody"
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])

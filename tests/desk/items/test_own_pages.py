@@ -22,7 +22,7 @@ from sharing.desk.rulings import list_routes as list_ruling_routes
 from sharing.desk.rulings.service import RulingService
 from sharing.desk.settings import DeskSettings
 from sharing.ids import make_item_id
-from sharing.model.decision import RuleReference
+from sharing.model.recipient_terms import RuleReference
 from sharing.model.vocabulary import Effect, Urgency
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.testing.broker.embedded import EmbeddedBroker
@@ -106,6 +106,7 @@ def test_conditions_law_deliveries_and_the_timeline_are_shown_to_every_officer(w
         "Germany (DE): has it", "France (FR): has it", "answered ACCEPTED by DE", "item sent (DE)", "Treaty: UNCAC",
     ):  # fmt: skip
         assert part in page, part
+    assert "answered ACCEPTED by DE at " not in page, "the time of the event is there, in the zone of the officer"
     assert "needs one of these roles" in page
     assert "data-ruling" not in page.replace("data-ruling-outcome", "")
 

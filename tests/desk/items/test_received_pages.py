@@ -149,6 +149,9 @@ def test_a_delivered_item_is_shown_with_what_binds_and_by_which_law(
         f"/followups/CH/{notice['item_id']}",
     ):  # fmt: skip
         assert part in page, part
+    order = ("hidden.example.org", "What you may do with it", "How it arrived", "By which law it was sent")
+    places = [page.rindex(part) for part in order]
+    assert places == sorted(places), "what it says comes first"
     title = page[page.index("<title>") : page.index("</title>")]
     assert "hidden.example.org" not in title + caplog.text
 

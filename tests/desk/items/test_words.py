@@ -16,7 +16,8 @@ from sharing.desk.items.hidden_words import HIDDEN_WORDS
 from sharing.desk.items.law_words import describe_rules
 from sharing.desk.web.catalogue import load_translations
 from sharing.disclosure.amendments import CORRECTABLE
-from sharing.model.decision import Condition, PackReference, RuleReference
+from sharing.model.decision import PackReference
+from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.vocabulary import (
     Assertion,
     Authority,

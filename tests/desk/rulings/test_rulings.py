@@ -13,7 +13,7 @@ import pytest
 
 from sharing.conversation.asks import Publisher
 from sharing.conversation.vocabulary import Answer, AskKind
-from sharing.model.decision import RuleReference
+from sharing.model.recipient_terms import RuleReference
 from sharing.model.times import HOUR_MS, MINUTE_MS
 from sharing.model.vocabulary import Authority, Effect
 from sharing.rulings.ruling import Answering, Claiming, PassingOn

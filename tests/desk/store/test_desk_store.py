@@ -12,7 +12,7 @@ from pydantic import SecretBytes
 from sharing.console.connection import ConsoleConnection
 from sharing.desk.store.desk_record import DeskRecord, RecordConflictError
 from sharing.desk.store.desk_store import DeskStore
-from sharing.desk.store.record_writer import RecordWriter
+from sharing.desk.store.record_writer import RecordWriter, UnknownOutcomeError
 from sharing.errors import InfrastructureError, InputError, SettingsError
 from sharing.model.vocabulary import DeskKind
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
@@ -80,6 +80,51 @@ def test_what_was_confirmed_is_there_for_every_desk_and_after_a_restart(
         for written in (message.key(), message.value()):
             assert b"079" not in (written or b"")
             assert b"canary" not in (written or b"")
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_commit_of_unknown_outcome_is_looked_up_in_the_topic(
+    open_desk: Callable[..., DeskStore], monkeypatch: pytest.MonkeyPatch, is_written: bool
+) -> None:
+    one, other = open_desk(), open_desk()
+    write = RecordWriter.write
+    failures: list[int] = []
+
+    def fail(writer: RecordWriter, key: str, value: bytes | None) -> int:
+        if failures:
+            failures.pop()
+            if is_written:
+                write(writer, key, value)
+            writer.release()
+            raise UnknownOutcomeError
+        return write(writer, key, value)
+
+    monkeypatch.setattr(RecordWriter, "write", fail)
+    failures.append(1)
+    first = one.put(UNSENT, "i-1", "o1", {"n": 1})
+    assert see(other, "i-1", 1) == first
+    failures.append(1)
+    second = other.put(UNSENT, "i-1", "o2", {"n": 2}, replaces=1)
+    assert see(one, "i-1", 2) == second
+    failures.append(1)
+    one.delete(UNSENT, "i-1", replaces=2)
+    assert one.get(UNSENT, "i-1") is None
+    wait_until(lambda: other.get(UNSENT, "i-1") is None, "the other desk sees that it is deleted")
+    assert other.put(UNSENT, "i-1", "o2", {"n": 3}).version == 1
+
+
+def test_what_never_has_a_known_outcome_is_an_error(
+    open_desk: Callable[..., DeskStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_desk()
+
+    def fail(writer: RecordWriter, key: str, value: bytes | None) -> int:
+        writer.release()
+        raise UnknownOutcomeError
+
+    monkeypatch.setattr(RecordWriter, "write", fail)
+    with pytest.raises(InfrastructureError, match="the broker does not confirm what is written"):
+        store.put(UNSENT, "i-1", "o1", {"n": 1})
 
 
 def test_the_second_of_two_who_change_a_record_is_told(open_desk: Callable[..., DeskStore]) -> None:

@@ -75,14 +75,14 @@ def make_uses() -> UsesView:
     return view_uses(uses, NOW - 30 * 86_400_000)
 
 
-def make_state(world: World | None = None, *, has_roots: bool = True) -> LogState:
+def make_state(world: World | None = None, *, has_roots: bool = True, verifies_stamps: bool = False) -> LogState:
     """Return what is known of a log of Switzerland, which two States have witnessed."""
     known = world or make_world()
     checkpoints, findings = known.read_checkpoints()
     place = LogPlace("CH", AuditLogName.DECISIONS, 0)
     read = ReadCheckpoints({place: checkpoints}, {place: findings}, {place: 0}) if has_roots else None
     seen = [SeenLog("CH/decisions/0", log) for log in known.seen.values() if log is not None]
-    return make_log_state([known.verify()], read, seen, 2)
+    return make_log_state([known.verify()], read, seen, 2, verifies_stamps=verifies_stamps)
 
 
 @dataclass

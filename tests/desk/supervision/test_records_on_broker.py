@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from sharing.audit.transfers import TransferKind
 from sharing.console.connection import ConsoleConnection
@@ -26,6 +27,7 @@ from sharing.settings import Settings
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import ACTS, CHECKPOINTS, CONVERSATIONS, DECISIONS, DIRECTORY, RULINGS, USES
 from tests.audit.audited_bus import STATES, prepare_audited_bus
+from tests.audit.clock_tsa import get_service
 from tests.cli.conversation_bus import PARTITIONS, ConversationBus, Registered, now_ms
 from tests.conversation.people import JUDGE, disclosed, held, withheld
 from tests.kafka.topic_io import read_records
@@ -122,5 +124,14 @@ def test_the_log_is_verified_against_its_checkpoints(tmp_path: Path) -> None:
         assert set(state.witnessed_at) == {"ch.sharing/decisions/0", "ch.sharing/acts/0"}
         assert state.checkpoints["ch.sharing/decisions/0"].blocks == 6
         assert state.seen == ()
+        assert (state.verifies_stamps, state.stamped, state.stamped_at) == (False, 0, {})
+        roots = tmp_path / "roots.pem"
+        roots.write_bytes(get_service().root.public_bytes(Encoding.PEM))
+        audited.stamp(audited.acts)
+        stamped = read_log_state(connect(broker, trust_file=audited.trust_file, time_stamp_roots=roots), now_ms())
+        assert stamped.is_ok, stamped.document["findings"]
+        assert set(stamped.stamped_at) == {"ch.sharing/acts/0"}
+        (acts,) = (log for log in stamped.document["logs"] if log["log"] == "ch.sharing/acts/0")
+        assert acts["stamped_blocks"] == 6
         unpinned = read_log_state(connect(broker), now_ms())
         assert (unpinned.has_roots, unpinned.document["witnessed"], unpinned.checkpoints) == (False, 0, {})

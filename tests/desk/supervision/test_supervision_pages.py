@@ -14,7 +14,7 @@ from sharing.desk.supervision import list_routes
 from sharing.errors import InfrastructureError
 from sharing.model.times import DAY_MS, MINUTE_MS
 from sharing.model.vocabulary import Urgency
-from tests.audit.audit_fixtures import make_world
+from tests.audit.audit_fixtures import make_world, stamp_checkpoints
 from tests.conversation.people import held
 from tests.desk.asgi import NOW, make_officer, make_services
 from tests.desk.supervision.supervision_fixtures import ITEM, SupervisedDesk, make_state, open_supervision
@@ -153,6 +153,35 @@ def test_the_audit_log_says_up_to_when_it_is_witnessed(opened: SupervisedDesk) -
     assert re.search(r"12 blocks, signed <time[^>]*>[^<]*</time>,\s+cosigned by 0 States", page)  # the newest one
     assert "CH/decisions/0" in page
     assert "Forked" not in page
+
+
+def test_the_audit_log_says_up_to_when_it_is_time_stamped(opened: SupervisedDesk) -> None:
+    assert "No checkpoint has a time stamp of a service." in opened.read("/supervision/audit")
+
+
+def test_a_time_stamp_has_its_block_and_its_time(opened: SupervisedDesk) -> None:
+    world = make_world()
+    stamp_checkpoints(world)
+    opened.computing.values["log_state"] = make_state(world, verifies_stamps=True)
+    page = opened.read("/supervision/audit")
+    assert "Time-stamped up to" in page
+    assert len(re.findall(r"block 12, <time", page)) == 2
+    assert "Only the newest of each log is verified here" in page
+
+
+def test_a_log_without_a_time_stamp_says_never(opened: SupervisedDesk) -> None:
+    opened.computing.values["log_state"] = make_state(verifies_stamps=True)
+    assert re.search(r"<td>never</td>", opened.read("/supervision/audit"))
+
+
+def test_time_stamps_that_are_not_verified_are_named(opened: SupervisedDesk) -> None:
+    world = make_world()
+    stamp_checkpoints(world, 0, 1)
+    world.stamp_roots = ()
+    opened.computing.values["log_state"] = make_state(world)
+    page = opened.read("/supervision/audit")
+    assert "2 checkpoints have time stamps, which are not verified here" in page
+    assert "Time-stamped up to" not in page
 
 
 def test_findings_and_forks_are_said_first(opened: SupervisedDesk) -> None:

@@ -51,7 +51,7 @@ def environment() -> Environment:
             "body": "<p>{{ text }}</p>",
             "attribute": '<a title="{{ text }}">x</a>',
             "message": '<p>{{ _("by %(who)s", who=text) }}</p>',
-            "mixed": '<p>{{ _("answered %(answer)s by %(by)s at %(at)s", answer="X", by=text, at=at) }}</p>',
+            "mixed": '<p>{{ _("From an item of %(state)s, received %(at)s.", state=text, at=at) }}</p>',
             "macro": "{% macro show(value) %}<b>{{ value }}</b>{% endmacro %}<p>{{ show(text) }}</p>",
             "joined": "<p>{{ [text, text]|join(' ') }}</p>",
             "concatenated": '<p>{{ "a" ~ text }}</p>',
@@ -75,7 +75,7 @@ def _is_visible(text: str) -> bool:
 def test_what_a_template_prints_is_escaped_and_seen(environment: Environment, text: str, template: str) -> None:
     page = environment.get_template(template).render(text=text, at=Markup("<time>now</time>"))
     parts = {"body": ("<p>", "</p>"), "attribute": ('<a title="', '">x</a>'), "message": ("<p>by ", "</p>"),
-             "mixed": ("<p>answered X by ", " at <time>now</time></p>"), "macro": ("<p><b>", "</b></p>"),
+             "mixed": ("<p>From an item of ", ", received <time>now</time>.</p>"), "macro": ("<p><b>", "</b></p>"),
              "joined": ("<p>", "</p>"), "concatenated": ("<p>a", "</p>")}  # fmt: skip
     before, after = parts[template]
     assert page.startswith(before)

@@ -14,16 +14,16 @@ from sharing.rulings.vocabulary import OpeningKind
 from sharing.topology.topics import ACTS, AMENDMENTS, CONVERSATIONS, DRAFTS, GATE_STATE, INDICATORS
 from tests.faults.agency import read_numbers
 from tests.faults.bus import Bus
-from tests.faults.checker import Breach, Violation
-from tests.faults.checker import find_handling_violations as find_handled_violations
+from tests.faults.contents import CommittedRecord, TopicContents
 from tests.faults.partner import read_handled
-from tests.faults.records import CommittedRecord, TopicContents, read_topic
+from tests.faults.reader_checker import find_handling_violations
+from tests.faults.records import read_topic
 from tests.faults.schedule import STATES
 from tests.faults.sealed.conversation_checker import find_conversation_violations
 from tests.faults.sealed.conversation_records import ConversationContents, read_conversations
 from tests.faults.sealed.cover_checker import find_cover_violations, list_covered
 from tests.faults.sealed.exchange_checker import find_reply_violations, find_ruling_violations
-from tests.faults.sealed.handling_checker import count_taken_over, find_handling_violations, is_resend
+from tests.faults.sealed.handling_checker import count_taken_over, find_officer_violations, is_resend
 from tests.faults.sealed.inbox_acts import list_sent_keys, read_inbox_acts
 from tests.faults.sealed.inbox_checker import (
     count_refusals,
@@ -35,6 +35,7 @@ from tests.faults.sealed.inbox_checker import (
 from tests.faults.sealed.officer_desk import JUDGE, OfficerDesk
 from tests.faults.sealed.officer_journal import read_rulings, read_signed
 from tests.faults.sealed.openings import Openings
+from tests.faults.violations import Breach, Violation
 from tests.faults.workload import MARKER, make_item
 
 AGAIN_S = 120.0
@@ -73,7 +74,7 @@ class SealedCheck:
         received = TopicContents(notices={state: notices}, urgent={state: []})
         return [
             *find_inbox_violations(state, inbox),
-            *find_handled_violations(state, received, handled, restarts),
+            *find_handling_violations(state, received, handled, restarts),
             *self._find_clear(state),
             *self._find_logged(state),
         ]
@@ -92,7 +93,7 @@ class SealedCheck:
                 *find_ruling_violations(contents[state]),
                 *find_reply_violations(state, contents),
                 *find_cover_violations(state, contents),
-                *find_handling_violations(contents[state]),
+                *find_officer_violations(contents[state]),
             ]
             for state in STATES
         }
@@ -183,7 +184,7 @@ class SealedCheck:
 
 
 def send_again(bus: Bus, state: str, items: Iterable[tuple[str, str, int]]) -> None:
-    """Let an officer of a State order to send again what was said about items.
+    """Let an officer of a State order to send again what was sent about items.
 
     Args:
         bus: The bus.
@@ -217,7 +218,7 @@ def publish_again(bus: Bus, state: str, numbers: Iterable[int]) -> None:
 
 
 def _count_handled(contents: ConversationContents) -> Counter[str]:
-    """Return how much of what officers do beside answering one by one has had an effect."""
+    """Return how many acts of officers, other than answers to single Asks, had an effect."""
     return Counter(
         {
             "asks answered beforehand": sum(1 for _ in list_covered(contents)),

@@ -18,11 +18,11 @@ from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Delivery
 from sharing.ids import make_first_offer_id, make_notice_id
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
-from tests.faults.checker import Breach, Violation
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents, PlacedAct, get_outcome, get_revision
 from tests.faults.sealed.draft_checker import find_draft_violations
 from tests.faults.sealed.handling_checker import is_resend
+from tests.faults.violations import Breach, Violation
 from tests.faults.workload import MARKER
 
 ASKED: Final = frozenset({"OFFER", "HOLD"})

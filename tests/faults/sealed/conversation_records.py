@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,8 +17,9 @@ from sharing.ids import make_item_id
 from sharing.rulings.act import Act
 from sharing.rulings.ruling import Ruling
 from sharing.topology.topics import ACTS, AMENDMENTS, CONVERSATIONS, NOTICES, OFFERS, QUARANTINE, REPLIES, URGENT
+from tests.faults.contents import CommittedRecord, TopicContents
 from tests.faults.item_agencies import get_agency
-from tests.faults.records import CommittedRecord, OpenValue, TopicContents, read_topic
+from tests.faults.records import OpenValue, read_topic
 from tests.faults.sealed.officer_journal import JournaledRuling
 
 Entry = KeptConversation | ReceivedItem
@@ -129,10 +131,6 @@ def read_conversations(
     read: Callable[..., list[CommittedRecord]] = read_topic
     ordinary = {state: read(bootstrap, REPLIES, state, open_value=open_value) for state in records}
     first = next(iter(records.values()))
-    by_kind = (
-        (NOTICES, first.notices), (OFFERS, first.offers), (URGENT, first.urgent), (URGENT, first.urgent_offers),
-        (URGENT, first.urgent_replies), (REPLIES, ordinary),
-    )  # fmt: skip
     replies = [
         record
         for by_state in (ordinary, first.urgent_replies)
@@ -141,14 +139,7 @@ def read_conversations(
         if not record.poison
     ]
     quarantined = {state: _read_quarantined(bootstrap, state) for state in records}
-    places = frozenset().union(*quarantined.values())
-    refused = frozenset(
-        str(record.data["id"])
-        for kind, by_state in by_kind
-        for state, received in by_state.items()
-        for record in received
-        if not record.poison and (kind.topic(state), record.partition, record.offset) in places
-    )
+    refused = _list_refused(first, ordinary, frozenset().union(*quarantined.values()))
     return {
         state: ConversationContents(
             state,
@@ -173,6 +164,23 @@ def read_conversations(
         )
         for state, contents in records.items()
     }
+
+
+def _list_refused(
+    contents: TopicContents, replies: Mapping[str, list[CommittedRecord]], places: AbstractSet[Place]
+) -> frozenset[str]:
+    """Return the ids of the messages of which a copy is at one of the places that were quarantined."""
+    by_kind = (
+        (NOTICES, contents.notices), (OFFERS, contents.offers), (URGENT, contents.urgent),
+        (URGENT, contents.urgent_offers), (URGENT, contents.urgent_replies), (REPLIES, replies),
+    )  # fmt: skip
+    return frozenset(
+        str(record.data["id"])
+        for kind, by_state in by_kind
+        for state, received in by_state.items()
+        for record in received
+        if not record.poison and (kind.topic(state), record.partition, record.offset) in places
+    )
 
 
 def _map_items(state: str, contents: TopicContents) -> dict[str, str]:

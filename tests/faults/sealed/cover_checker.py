@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from sharing.conversation.vocabulary import AskKind
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.vocabulary import Effect
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.ruling import Answering, Ruling, compute_conditions_hash
-from tests.faults.checker import Breach, Violation
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents, PlacedAct
 from tests.faults.sealed.officer_desk import CLERK
+from tests.faults.violations import Breach, Violation
 
 COVERABLE: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT})
 """What may be answered beforehand."""

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.disclosure.missing_facts import SUPPLIABLE
-from tests.faults.checker import OUTCOMES, Breach, Violation, find_widest_outcome
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
+from tests.faults.output_checker import OUTCOMES, find_widest_outcome
 from tests.faults.sealed.conversation_records import ConversationContents, get_revision
+from tests.faults.violations import Breach, Violation
 
 
 def find_draft_violations(contents: ConversationContents) -> list[Violation]:
@@ -45,7 +46,7 @@ def _check_drafts(contents: ConversationContents) -> Iterator[Violation]:
         is_overtaken = revision < last.get(indicator, NO_REVISION)
         last[indicator] = max(revision, last.get(indicator, NO_REVISION))
         is_first = revision == Revision(1)
-        # What the directory does not say about a State, nobody of one's own State can supply.
+        # What the directory does not say about a State, nobody of this State can supply.
         lacks_facts = any(
             each["fact"] in SUPPLIABLE for recipient in record.data["recipients"] for each in recipient["undecided"]
         )

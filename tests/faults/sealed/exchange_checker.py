@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.reply import ReplyKind
 from sharing.topology.topics import RULINGS
-from tests.faults.checker import Breach, Violation
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents
 from tests.faults.sealed.handling_checker import is_resend
+from tests.faults.violations import Breach, Violation
 
 
 def find_ruling_violations(contents: ConversationContents) -> list[Violation]:
@@ -54,7 +54,7 @@ def _check_pair(state: str, provider: str, states: Mapping[str, ConversationCont
     own, theirs = states[state], states[provider]
     answered = _count_acts(own, ActKind.REPLIED, provider, provider)
     results = _count_acts(theirs, ActKind.REPLY_RESULT, provider, state)
-    # What became of an answer may be told again by an order, without a further answer.
+    # An order may send the result of an answer again, without a further answer.
     again = Counter(
         placed.act.ask or ""
         for placed in theirs.acts
@@ -93,8 +93,12 @@ def _count_distinct(contents: ConversationContents, kind: ReplyKind, from_state:
 def _list_replies(
     contents: ConversationContents, kind: ReplyKind, from_state: str, to_state: str
 ) -> list[CommittedRecord]:
-    names, said = ("kind", "from_state", "to_state"), (kind, from_state, to_state)
-    return [each for each in contents.replies if tuple(each.data[name] for name in names) == said]
+    wanted = kind, from_state, to_state
+    return [
+        each
+        for each in contents.replies
+        if (each.data["kind"], each.data["from_state"], each.data["to_state"]) == wanted
+    ]
 
 
 def _count_replies(

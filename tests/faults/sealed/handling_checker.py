@@ -1,7 +1,7 @@
-"""Checks what officers do beside answering: Asks are claimed and given up, and what was sent is sent again.
+"""Checks acts of officers other than answers: Asks are claimed and given up, and what was sent is sent again.
 
-An Ask that nobody has ended takes a valid answer, whoever had claimed it. What is sent again is what the State has, and
-it becomes effective once.
+An Ask that nobody has ended takes a valid answer, no matter who had claimed it. What is sent again is what the State
+has, and it becomes effective once.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.ruling import Answering, Claiming, Opening, PassingOn
 from sharing.rulings.vocabulary import OpeningKind
-from tests.faults.checker import Breach, Violation
 from tests.faults.sealed.conversation_records import ConversationContents, PlacedAct
+from tests.faults.violations import Breach, Violation
 
 AskKey = tuple[str, str]
 """The providing State, and the id of the Ask."""
@@ -28,7 +28,7 @@ CONDITIONAL: Final = frozenset(
 """Why a valid answer may be refused although its Ask is open: it depends on the item, and not on who answers."""
 
 
-def find_handling_violations(contents: ConversationContents) -> list[Violation]:
+def find_officer_violations(contents: ConversationContents) -> list[Violation]:
     """Return the violations in claims, in answers that were refused, and in what was sent again."""
     return [
         *_check_claims(contents),
@@ -58,7 +58,7 @@ def is_resend(contents: ConversationContents, act: Act) -> bool:
 
 
 def _list_ask_acts(contents: ConversationContents) -> Iterator[tuple[AskKey, PlacedAct]]:
-    """Yield the acts about Asks that say how these stand, partition by partition, each in its order."""
+    """Yield the acts that give the status of an Ask, partition by partition, each in its order."""
     for placed in sorted(contents.acts, key=lambda each: each.place):
         if placed.act.ask is not None and placed.act.ask_status is not None:
             yield (placed.act.provider, placed.act.ask), placed
@@ -114,7 +114,9 @@ def _check_sent_again(contents: ConversationContents) -> Iterator[Violation]:
     """Check that what was sent again is what the State has: it was sent before, and neither replaced nor recalled."""
     has: dict[tuple[str, str], Revision] = {}
     for (item, revision), decisions in contents.group_decisions().items():
-        for decision in decisions if revision == Revision(1) else ():
+        if revision != Revision(1):
+            continue
+        for decision in decisions:
             has.update(
                 ((item, str(each["state"])), revision)
                 for each in decision.data["recipients"]
@@ -124,12 +126,13 @@ def _check_sent_again(contents: ConversationContents) -> Iterator[Violation]:
         act = placed.act
         if act.kind is not ActKind.NOTICE_SENT or act.provider != contents.state or act.revision is None:
             continue
+        is_again = is_resend(contents, act)
         for state in act.states:
             key = act.item_id, state
-            if is_resend(contents, act) and has.get(key) != act.revision:
+            if is_again and has.get(key) != act.revision:
                 what = f"{act.item_id} {act.revision} was sent to {state} again, which has {has.get(key)}"
                 yield Violation(Breach.LEAKED, what, placed.at_ms)
-            elif is_resend(contents, act) and act.notice_kind is NoticeKind.RECALL:
+            elif is_again and act.notice_kind is NoticeKind.RECALL:
                 yield Violation(Breach.LEAKED, f"{act.item_id} was recalled by an order to send again", placed.at_ms)
             elif act.notice_kind is NoticeKind.RECALL:
                 has.pop(key, None)

@@ -10,7 +10,7 @@ from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.vocabulary import AskKind
 from sharing.ids import make_ask_id
 from sharing.rulings.act import Act, ActKind
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 
 SentKey = tuple[str, str, Revision, str, str]
 """Of what was sent: State and id of the item, revision, receiving State, and kind of notice, or id of the offer."""

@@ -15,11 +15,11 @@ from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.reply import ReplyKind
 from sharing.topology.topics import INBOX_URGENT
-from tests.faults.checker import Breach, Violation
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 from tests.faults.sealed.forgeries import REPLAYED
 from tests.faults.sealed.inbox_acts import find_sent_key
 from tests.faults.sealed.openings import InboxContents, InboxItem
+from tests.faults.violations import Breach, Violation
 from tests.faults.workload import MARKER
 
 PERMITTED_CAUSES = frozenset({"REVOKED", "NOT_PINNED", "UNKNOWN_KEY"})
@@ -169,7 +169,7 @@ def _group_genuine(contents: InboxContents) -> dict[str, list[CommittedRecord]]:
 
 
 def find_superseded(contents: InboxContents) -> AbstractSet[str]:
-    """Return the ids of messages about a revision after which a later one was decided on: they are sent no more."""
+    """Return the ids of messages about a revision after which a later one was decided on: they are no longer sent."""
     return {
         identity
         for identity, (record, *_) in _group_genuine(contents).items()

@@ -28,7 +28,7 @@ APPROVING_RULES: Final = {"DE": "de.stpo-160a", "NL": "nl.sv-218"}
 """The rule that holds what the campaign publishes."""
 
 COVERS_S: Final = (1.0, 20.0)
-"""For how long an answer covers Asks that are put later: some of them are put when it does no more."""
+"""For how long an answer covers Asks that are put later: some of them are put when it no longer does."""
 
 DECIDED_MS: Final = 120_000
 """How long before its Ask a decision is sought."""
@@ -109,21 +109,21 @@ class OfficerActs:
             changes |= {"rule": terms.rule, "conditions_hash": terms.conditions_hash}
         return Answering(**{**dict(act), **changes})
 
-    def cover_oddly(self, ended: FoundAsk) -> Answering | None:
+    def cover_none(self, ended: FoundAsk) -> Answering | None:
         """Return an answer to an ended Ask that covers none: of another rule, under other conditions, about others."""
         act = self.answer(ended)
         if act is None:
             return None
-        odd: dict[str, Any] = self._rng.choice(
+        unmatched: dict[str, Any] = self._rng.choice(
             [{"rule": OTHER_RULE}, {"conditions_hash": OTHER_HASH}, {"recipients": ("JP",)}]
         )
-        return Answering(**{**dict(act), **odd, "covers_until": self._choose_end()})
+        return Answering(**{**dict(act), **unmatched, "covers_until": self._choose_end()})
 
-    def list_bad(self, found: FoundAsk) -> Iterator[BadRuling]:
-        """Yield a ruling about an Ask that must change nothing."""
+    def make_bad(self, found: FoundAsk) -> BadRuling | None:
+        """Return a ruling about an Ask that must change nothing; None if there is none that can be signed."""
         act = self.answer(found)
         if act is None:
-            return
+            return None
         (reference,) = act.asks
         stale = act.model_copy(update={"asks": (reference.model_copy(update={"nonce": 32 * "0"}),)})
         bad = [
@@ -138,10 +138,10 @@ class OfficerActs:
         barred = find_barred(found)
         if barred is not None:
             bad.append(BadRuling(barred, act))
-        yield self._rng.choice(bad)
+        return self._rng.choice(bad)
 
     def open(self, entries: Iterable[KeptEntry[Entry]]) -> tuple[int, Opening] | None:
-        """Return the recall or withdrawal of an item of the own State that others have, and its partition."""
+        """Return the recall or withdrawal of an item of this State that others have, and its partition."""
         held = [
             (kept.partition, kept.value.conversation.item)
             for kept in entries
@@ -155,17 +155,17 @@ class OfficerActs:
         return partition, Opening(opens=opens, provider=self._state, item=item, partition=partition)
 
     def resend(self, entries: Iterable[KeptEntry[Entry]]) -> tuple[int, Opening] | None:
-        """Return the order to send again what was said about an item, as after a revocation, and its partition."""
-        said = sorted(
+        """Return the order to send again what was sent about an item, as after a revocation, and its partition."""
+        sent = sorted(
             (kept.partition, kept.value.from_state, kept.value.item)
             if isinstance(kept.value, ReceivedItem)
             else (kept.partition, self._state, kept.value.conversation.item)
             for kept in entries
-            if _has_said(kept.value)
+            if _has_sent(kept.value)
         )
-        if not said:
+        if not sent:
             return None
-        partition, provider, item = self._rng.choice(said)
+        partition, provider, item = self._rng.choice(sent)
         act = Opening(opens=OpeningKind.RESEND, provider=provider, item=item, partition=partition)
         return partition, act
 
@@ -179,7 +179,7 @@ class OfficerActs:
         return read_now() + int(self._rng.uniform(*COVERS_S) * 1_000)
 
     def _read_terms(self, found: FoundAsk, kept: KeptEntry[Entry]) -> AskedTerms:
-        """Return by which rule and under which conditions an Ask about an own item is put: from its decision."""
+        """Return the terms of an Ask about an item of this State, from the decision on the item."""
         if isinstance(kept.value, ReceivedItem):
             raise TypeError("the item is one of another State")
         conversation = kept.value.conversation
@@ -214,10 +214,10 @@ def find_other(officer: str) -> str:
     return COLLEAGUE if officer == JUDGE else JUDGE
 
 
-def _has_said(entry: Entry) -> bool:
+def _has_sent(entry: Entry) -> bool:
     """Return whether there is anything about an item that can be sent again."""
     if isinstance(entry, ReceivedItem):
         return any(ask.given and not ask.is_open for ask in entry.asks.values())
     conversation = entry.conversation
-    has_sent = any(True for _ in conversation.list_deliveries(DeliveryStatus.SENT))
-    return has_sent or any(ask.row.asks_recipient for ask in conversation.asks.values())
+    has_delivered = any(True for _ in conversation.list_deliveries(DeliveryStatus.SENT))
+    return has_delivered or any(ask.row.asks_recipient for ask in conversation.asks.values())

@@ -30,7 +30,7 @@ class OfficerDesk:
     Args:
         bootstrap: Kafka bootstrap servers.
         state: The State.
-        journal: File with the confirmed rulings, one per line; what was signed is written beside it.
+        journal: File with the confirmed rulings, one per line; what was signed is written next to it.
     """
 
     def __init__(self, bootstrap: str, state: str, journal: Path) -> None:

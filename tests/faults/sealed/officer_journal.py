@@ -39,7 +39,7 @@ def read_rulings(journal: Path) -> list[JournaledRuling]:
 
 
 def find_signed_journal(journal: Path) -> Path:
-    """Return where what was signed is written down, beside the journal of what was confirmed."""
+    """Return where what was signed is written down, next to the journal of what was confirmed."""
     return journal.with_suffix(".signed.journal")
 
 

@@ -36,7 +36,7 @@ OPENED_SHARE: Final = 0.08
 RESENT_SHARE: Final = 0.08
 CLAIMED_SHARE: Final = 0.15
 ENDED_SHARE: Final = 0.04
-ODD_SHARE: Final = 0.02
+UNMATCHED_SHARE: Final = 0.02
 COVERING_SHARE: Final = 0.08
 UNCLAIMED_SHARE: Final = 0.7
 """Of what is done about an Ask that is claimed: the claim is given up."""
@@ -101,7 +101,7 @@ class Officers:
         chance = self._rng.random()
         steps = (
             (OPENED_SHARE, self._open_one), (RESENT_SHARE, self._resend_one), (ENDED_SHARE, self._end_cover),
-            (ODD_SHARE, self._cover_oddly), (CLAIMED_SHARE, self._claim_one), (COVERING_SHARE, self._cover_one),
+            (UNMATCHED_SHARE, self._cover_none), (CLAIMED_SHARE, self._claim_one), (COVERING_SHARE, self._cover_one),
         )  # fmt: skip
         for share, step in steps:
             chance -= share
@@ -133,7 +133,11 @@ class Officers:
     def _rule_badly(self, entries: list[KeptEntry[Entry]]) -> None:
         """Rule about an Ask in a way that must change nothing."""
         waiting = self._list_waiting(entries)
-        for bad in self._acts.list_bad(self._rng.choice(waiting)[1]) if waiting else ():
+        if not waiting:
+            return
+        _, found = self._rng.choice(waiting)
+        bad = self._acts.make_bad(found)
+        if bad is not None:
             keys = {reference.partition: reference.item for reference in bad.act.asks}
             self._desk.write(bad.officer, bad.act, keys, must_fail=True, signer=bad.signer)
 
@@ -143,7 +147,7 @@ class Officers:
         return self._rng.choice([JUDGE, COLLEAGUE]) if excluded is None else find_other(excluded)
 
     def _open_one(self, entries: list[KeptEntry[Entry]]) -> None:
-        """Recall an item of the own State from those that have it, or withdraw it."""
+        """Recall an item of this State from those that have it, or withdraw it."""
         opened = self._acts.open(entries)
         if opened is not None:
             partition, act = opened
@@ -151,7 +155,7 @@ class Officers:
             self._desk.write(officer, act, {partition: act.item}, must_fail=officer == CLERK)
 
     def _resend_one(self, entries: list[KeptEntry[Entry]]) -> None:
-        """Send again what was said about an item; whoever has received it has it once."""
+        """Send again what was sent about an item; States that have received it have it once."""
         ordered = self._acts.resend(entries)
         if ordered is not None:
             partition, act = ordered
@@ -177,7 +181,7 @@ class Officers:
         self._desk.write(self._choose_officer(found), claim(found), {found.partition: found.item})
 
     def _cover_one(self, entries: list[KeptEntry[Entry]]) -> None:
-        """Answer an Ask, and beforehand those that are alike to it and are put in the next seconds."""
+        """Answer an Ask, and beforehand those that are like it and are put in the next seconds."""
         waiting = [each for each in self._list_waiting(entries) if each[1].ask.row.can_be_covered]
         if not waiting:
             return
@@ -198,12 +202,12 @@ class Officers:
             partition = 0  # the ruling goes to every partition
             self._desk.write(self._rng.choice([JUDGE, COLLEAGUE]), ending, {partition: ending.item})
 
-    def _cover_oddly(self, entries: list[KeptEntry[Entry]]) -> None:
-        """Answer an Ask that has ended, beforehand for Asks that are not alike to any."""
+    def _cover_none(self, entries: list[KeptEntry[Entry]]) -> None:
+        """Answer an Ask that has ended, beforehand for Asks that do not exist."""
         ended = [each for kept in entries for each in _list_ended(kept)]
         if ended:
             found = self._rng.choice(ended)
-            act = self._acts.cover_oddly(found)
+            act = self._acts.cover_none(found)
             if act is not None:
                 self._desk.write(self._rng.choice([JUDGE, COLLEAGUE]), act, {found.partition: found.item})
 

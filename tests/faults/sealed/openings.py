@@ -13,6 +13,7 @@ from sharing.seal.inbox_record import decode_item
 from sharing.seal.indicators import IndicatorOpener
 from sharing.seal.opening import MessageOpener
 from sharing.seal.own_records import open_own_record
+from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import (
     AMENDMENTS,
     DECISIONS,
@@ -25,9 +26,9 @@ from sharing.topology.topics import (
     QUARANTINE,
     REPLIES,
     URGENT,
-    TopicKind,
 )
-from tests.faults.records import CommittedRecord, is_of, read_topic
+from tests.faults.contents import CommittedRecord
+from tests.faults.records import is_of, read_topic
 from tests.faults.sealed.inbox_acts import InboxActs, SentKey, find_sent_key
 from tests.secure.secure_states import SecureStates, read_now
 
@@ -170,9 +171,24 @@ class Openings:
             for record in records
             if not record.poison and find_sent_key(record) in by_conversation
         }
-        shredded: set[str] = set()
+        items, shredded, unreadable = self._read_items(bootstrap, state)
+        quarantined = read_topic(bootstrap, QUARANTINE, state)
+        refused = [record for record in quarantined if record.data["topic"] in messages]
+        counts = {
+            (kind.topic(state), record.partition, record.offset)
+            for kind in EXCHANGED
+            for record in read_topic(bootstrap, kind, state, decode=False)
+            if is_count_statement(record.raw)
+        }
+        return InboxContents(
+            messages, items, refused, unreadable, newest, counts, replies, shredded, acts, unrepeated
+        )  # fmt: skip
+
+    def _read_items(self, bootstrap: str, state: str) -> tuple[list[InboxItem], set[str], list[str]]:
+        """Return the items of a State's inbox, the ids of what was deleted from it, and what cannot be opened."""
         revoked = {item.key for item in self._states[state].read_statement().statement.revocations}
         items: list[InboxItem] = []
+        shredded: set[str] = set()
         unreadable: list[str] = []
         for kind in (INBOX_URGENT, INBOX):
             for record in read_topic(bootstrap, kind, state, decode=False):
@@ -192,14 +208,4 @@ class Openings:
                         any(slot.signer in revoked for slot, _ in decode_item(record.raw).slots),
                     )
                 )  # fmt: skip
-        quarantined = read_topic(bootstrap, QUARANTINE, state)
-        refused = [record for record in quarantined if record.data["topic"] in messages]
-        counts = {
-            (kind.topic(state), record.partition, record.offset)
-            for kind in EXCHANGED
-            for record in read_topic(bootstrap, kind, state, decode=False)
-            if is_count_statement(record.raw)
-        }
-        return InboxContents(
-            messages, items, refused, unreadable, newest, counts, replies, shredded, acts, unrepeated
-        )  # fmt: skip
+        return items, shredded, unreadable

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.events import Opened, Replied, Send
+from sharing.conversation.effects import Opened, Send
+from sharing.conversation.events import Replied
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import OfferWithdrawn
 from sharing.conversation.received_item import ReceivedItem
@@ -26,12 +27,12 @@ from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.effect_acts import ActContext, to_act
 from tests.conversation.people import NOW, ChangingLaw, decide, disclosed, offered, withheld
-from tests.faults.checker import Breach
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 from tests.faults.sealed.conversation_checker import find_conversation_violations
 from tests.faults.sealed.conversation_records import ConversationContents, PlacedAct
 from tests.faults.sealed.exchange_checker import find_reply_violations, find_ruling_violations
 from tests.faults.sealed.officer_journal import JournaledRuling
+from tests.faults.violations import Breach
 from tests.faults.workload import make_marker
 
 INDICATOR = "6f0c2f3e-54b7-4d0c-9a0e-5b8b6c8b2a41"

@@ -13,15 +13,15 @@ import pytest
 
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.vocabulary import ConditionKind
 from sharing.rulings.act import Act, ActAnswer, ActKind
 from sharing.rulings.ruling import Answering, AskReference, Ruling, compute_conditions_hash
 from tests.conversation.people import NOW
-from tests.faults.checker import Breach
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents, PlacedAct
 from tests.faults.sealed.cover_checker import find_cover_violations, list_covered
+from tests.faults.violations import Breach
 
 ITEM, NAMED, ASK = (f"00000000-0000-4000-8000-{number:012}" for number in (1, 2, 3))
 RULE = "de.rule"

@@ -13,18 +13,18 @@ from sharing.rulings.act import Act, ActAnswer, ActKind
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, Ruling
 from sharing.rulings.vocabulary import OpeningKind
 from tests.conversation.people import NOW
-from tests.faults.checker import Breach
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 from tests.faults.sealed.conversation_records import ConversationContents, PlacedAct
-from tests.faults.sealed.handling_checker import count_taken_over, find_handling_violations
+from tests.faults.sealed.handling_checker import count_taken_over, find_officer_violations
 from tests.faults.sealed.officer_journal import JournaledRuling
+from tests.faults.violations import Breach
 
 ITEM, ASK = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 REFERENCE = AskReference(ask=ASK, nonce=32 * "0", provider="CH", item=ITEM, partition=0)
 Doing = Answering | Claiming | Opening
 
 
-class Told:
+class HandlingStory:
     """What CH's worker has done, act by act."""
 
     def __init__(self) -> None:
@@ -62,88 +62,88 @@ class Told:
         self.add(ActKind.NOTICE_SENT, "judge" if is_again else "", does, **what)
 
     def find(self) -> list[Breach]:
-        return [violation.breach for violation in find_handling_violations(self.contents)]
+        return [violation.breach for violation in find_officer_violations(self.contents)]
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def story() -> HandlingStory:
+    return HandlingStory()
 
 
-def test_an_ask_that_was_given_up_is_answered_by_the_colleague(told: Told) -> None:
-    told.claim("judge", claimed_by="judge")
-    told.claim("judge", is_ended=True)
-    told.answer("colleague")
-    told.answer("judge", Refusal.NOT_OPEN)
-    assert (told.find(), count_taken_over(told.contents)) == ([], 1)
+def test_an_ask_that_was_given_up_is_answered_by_the_colleague(story: HandlingStory) -> None:
+    story.claim("judge", claimed_by="judge")
+    story.claim("judge", is_ended=True)
+    story.answer("colleague")
+    story.answer("judge", Refusal.NOT_OPEN)
+    assert (story.find(), count_taken_over(story.contents)) == ([], 1)
 
 
-def test_an_answer_that_the_claim_of_another_has_stopped_is_found(told: Told) -> None:
-    told.claim("judge", claimed_by="judge")
-    told.claim("judge", is_ended=True)
-    told.answer("colleague", Refusal.NOT_OPEN)
-    assert told.find() == [Breach.LOST]
+def test_an_answer_that_the_claim_of_another_has_stopped_is_found(story: HandlingStory) -> None:
+    story.claim("judge", claimed_by="judge")
+    story.claim("judge", is_ended=True)
+    story.answer("colleague", Refusal.NOT_OPEN)
+    assert story.find() == [Breach.LOST]
 
 
 @pytest.mark.parametrize("reason", [Refusal.WRONG_NONCE, Refusal.ALREADY_ANSWERED, Refusal.BARRED, Refusal.UNKNOWN_ASK])
-def test_a_valid_answer_that_was_refused_for_no_reason_is_found(told: Told, reason: Refusal) -> None:
-    told.answer("judge", reason)
-    assert told.find() == [Breach.LOST]
-    told.contents.rulings[0] = told.contents.rulings[0]._replace(must_fail=True)
-    assert told.find() == []
+def test_a_valid_answer_that_was_refused_for_no_reason_is_found(story: HandlingStory, reason: Refusal) -> None:
+    story.answer("judge", reason)
+    assert story.find() == [Breach.LOST]
+    story.contents.rulings[0] = story.contents.rulings[0]._replace(must_fail=True)
+    assert story.find() == []
 
 
-def test_a_claim_that_stays_after_it_was_given_up_is_found(told: Told) -> None:
-    told.claim("judge", claimed_by="judge")
-    told.claim("judge", is_ended=True, claimed_by="judge")
-    assert told.find() == [Breach.UNFOUNDED]
+def test_a_claim_that_stays_after_it_was_given_up_is_found(story: HandlingStory) -> None:
+    story.claim("judge", claimed_by="judge")
+    story.claim("judge", is_ended=True, claimed_by="judge")
+    assert story.find() == [Breach.UNFOUNDED]
 
 
-def test_a_claim_that_another_has_given_up_is_found(told: Told) -> None:
-    told.claim("judge", claimed_by="judge")
-    told.claim("colleague", is_ended=True)
-    assert told.find() == [Breach.UNFOUNDED]
+def test_a_claim_that_another_has_given_up_is_found(story: HandlingStory) -> None:
+    story.claim("judge", claimed_by="judge")
+    story.claim("colleague", is_ended=True)
+    assert story.find() == [Breach.UNFOUNDED]
 
 
-def test_a_claimant_who_has_claimed_nothing_is_found(told: Told) -> None:
-    told.answer("judge", claimed_by="judge")
-    assert told.find() == [Breach.UNFOUNDED]
+def test_a_claimant_who_has_claimed_nothing_is_found(story: HandlingStory) -> None:
+    story.answer("judge", claimed_by="judge")
+    assert story.find() == [Breach.UNFOUNDED]
 
 
-def test_what_a_state_has_is_sent_again(told: Told) -> None:
-    told.send(NoticeKind.ITEM)
-    told.send(NoticeKind.ITEM, is_again=True)
-    told.send(NoticeKind.CORRECTION, 2)
-    told.send(NoticeKind.CORRECTION, 2, is_again=True)
-    assert told.find() == []
+def test_what_a_state_has_is_sent_again(story: HandlingStory) -> None:
+    story.send(NoticeKind.ITEM)
+    story.send(NoticeKind.ITEM, is_again=True)
+    story.send(NoticeKind.CORRECTION, 2)
+    story.send(NoticeKind.CORRECTION, 2, is_again=True)
+    assert story.find() == []
 
 
-def test_what_the_gate_has_sent_is_sent_again(told: Told) -> None:
+def test_what_the_gate_has_sent_is_sent_again(story: HandlingStory) -> None:
     decision = {"indicator_id": "indicator", "version": 1, "amendment": 0}
-    told.contents.decisions.append(
+    story.contents.decisions.append(
         CommittedRecord(0, 0, 0, b"", b"", {**decision, "recipients": [{"state": "DE", "outcome": "DISCLOSE"}]})
     )
-    told.send(NoticeKind.ITEM, is_again=True)
-    assert told.find() == []
+    story.send(NoticeKind.ITEM, is_again=True)
+    assert story.find() == []
 
 
-def test_what_was_never_sent_replaced_or_recalled_is_not_sent_again(told: Told) -> None:
-    told.send(NoticeKind.ITEM, is_again=True)
-    assert told.find() == [Breach.LEAKED]
-    replaced = Told()
+def test_what_was_never_sent_replaced_or_recalled_is_not_sent_again(story: HandlingStory) -> None:
+    story.send(NoticeKind.ITEM, is_again=True)
+    assert story.find() == [Breach.LEAKED]
+    replaced = HandlingStory()
     replaced.send(NoticeKind.ITEM)
     replaced.send(NoticeKind.CORRECTION, 2)
     replaced.send(NoticeKind.ITEM, is_again=True)
     assert replaced.find() == [Breach.LEAKED]
-    recalled = Told()
+    recalled = HandlingStory()
     recalled.send(NoticeKind.ITEM)
     recalled.send(NoticeKind.RECALL)
     recalled.send(NoticeKind.ITEM, is_again=True)
     assert recalled.find() == [Breach.LEAKED]
 
 
-def test_what_becomes_readable_twice_is_found(told: Told) -> None:
-    told.add(ActKind.PUT_IN_INBOX, revision=Revision(1))
-    assert told.find() == []
-    told.add(ActKind.PUT_IN_INBOX, revision=Revision(1))
-    assert told.find() == [Breach.DUPLICATED]
+def test_what_becomes_readable_twice_is_found(story: HandlingStory) -> None:
+    story.add(ActKind.PUT_IN_INBOX, revision=Revision(1))
+    assert story.find() == []
+    story.add(ActKind.PUT_IN_INBOX, revision=Revision(1))
+    assert story.find() == [Breach.DUPLICATED]

@@ -9,12 +9,12 @@ import pytest
 
 from sharing.conversation.revision import Revision
 from sharing.serialization.codec import get_codec
-from tests.faults.checker import Breach
-from tests.faults.records import CommittedRecord
+from tests.faults.contents import CommittedRecord
 from tests.faults.sealed.forgeries import REPLAYED
 from tests.faults.sealed.inbox_acts import InboxActs
 from tests.faults.sealed.inbox_checker import count_refusals, find_inbox_violations, list_refused_messages
 from tests.faults.sealed.openings import InboxContents, InboxItem
+from tests.faults.violations import Breach
 from tests.faults.workload import make_marker
 
 NOTICES, URGENT = "exchange.de.notices", "exchange.de.urgent"

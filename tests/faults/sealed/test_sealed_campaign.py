@@ -11,13 +11,14 @@ from sharing.kafka.clients import client_properties, make_producer
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.topology.topics import INBOX
 from tests.faults.bus import Bus
-from tests.faults.campaign import SKIPPED_MARKERS, Chapter
-from tests.faults.checker import Breach
+from tests.faults.campaign import Chapter
+from tests.faults.findings import SKIPPED_MARKERS
 from tests.faults.records import read_topic
 from tests.faults.schedule import STATES, Fault, FaultKind
 from tests.faults.sealed.check import SealedCheck
 from tests.faults.sealed.forgeries import FORGERIES
 from tests.faults.sealed.kinds import GENERAL, SealedFaultKind, plan_sealed_faults
+from tests.faults.violations import Breach
 
 SEED = 20261127
 FAULTS = [

@@ -9,8 +9,9 @@ from itertools import combinations, product
 from typing import Any
 
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.combine import RuleResult, combine_results
-from sharing.law.facts import FACTS, FactKind, FactScope, FactValue
+from sharing.law.combination import RuleResult, combine_results
+from sharing.law.fact_values import FactValue
+from sharing.law.facts import FACTS, FactKind, FactScope
 from sharing.law.filter import DisclosureFilter
 from sharing.law.pack import Pack, Rule
 from sharing.law.rulebook import list_mandatory_recipients
@@ -99,7 +100,7 @@ class BruteForceLint:
         results.sort(key=lambda result: result.rule.id)
         decision = combine_results("FR", results, TreatyBasis("BUDAPEST" if model else None, model), ())
         conditions = {(condition.kind, condition.text) for condition in decision.conditions}
-        return str(decision.outcome), conditions, decision.redacted, decision.approver
+        return str(decision.outcome), conditions, decision.redacted, decision.approver, decision.approvals
 
 
 def enumerate_evaluations(pack: Pack, treaties: TreatyTable) -> BruteForceLint:

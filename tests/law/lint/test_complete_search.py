@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sharing.law.authorities import list_sole_authorities
-from sharing.law.facts import FACTS, FactScope, PartialValue
+from sharing.law.fact_values import PartialValue
+from sharing.law.facts import FACTS, FactScope
 from sharing.law.filter import DisclosureFilter
 from sharing.law.lint import Counterexample, LintCode, LintFinding, LintSeverity, LintSubject, lint_pack
 from sharing.law.lint.analysis import analyse_pack
@@ -19,7 +20,7 @@ from sharing.law.lint.findings import RuleLocator
 from sharing.law.lint.reachability import find_unreachable
 from sharing.law.lint.redundancy import RedundancyKind, find_redundant_rules
 from sharing.law.pack import Pack
-from sharing.law.pack_reader import parse_pack, read_pack_yaml
+from sharing.law.reading.pack_reader import parse_pack, read_pack_yaml
 from sharing.law.treaties import TreatyTable
 from sharing.model.indicator import Indicator
 from sharing.model.values import VALUE_TYPES
@@ -119,7 +120,7 @@ def test_shipped_packs_are_strictly_clean_and_every_counterexample_can_occur(fil
         if finding.counterexample is None or pack.is_template:
             continue
         assert_can_occur(finding.counterexample, pack, treaties)
-        (rule,) = (rule for rule in pack.rules_in_force(finding.counterexample.day) if rule.id == finding.rule)
+        (rule,) = (rule for rule in pack.list_rules_in_force(finding.counterexample.day) if rule.id == finding.rule)
         value = rule.when.evaluate(finding.counterexample.facts)
         if finding.code is LintCode.ONLY_UNDECIDED:
             assert value is None, finding

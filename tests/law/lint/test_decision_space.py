@@ -19,7 +19,7 @@ from sharing.law.lint.decision_space import (
     build_decision_space,
 )
 from sharing.law.lint.item_dimensions import INDEPENDENT_OF_STATE, Point
-from sharing.law.pack_reader import parse_pack
+from sharing.law.reading.pack_reader import parse_pack
 from sharing.law.search.cubes import FactTestMask
 from tests.law.strategies import COMMON_RULES, TREATIES, dump_yaml, packs, search_settings
 
@@ -161,9 +161,9 @@ def test_a_rule_that_ends_separates_the_days_before_and_after() -> None:
     space = build({}, {}, valid={"from": DAY, "to": last})
     intervals = space.timeline.rule_intervals
     assert intervals[-2:] == (DAY, last + dt.timedelta(days=1))
-    by_interval = [space.points_in([index]) for index in range(len(intervals))]
+    by_interval = [space.select_points([index]) for index in range(len(intervals))]
     assert sum(by_interval) == space.all_points[RECIPIENT_DIMENSION]
-    assert space.points_in(range(len(intervals))) == space.all_points[RECIPIENT_DIMENSION]
+    assert space.select_points(range(len(intervals))) == space.all_points[RECIPIENT_DIMENSION]
     assert all(first & second == 0 for first, second in pairwise(by_interval))
     for index, snapshot in enumerate(space.snapshots):
         assert is_in(by_interval[snapshot.rule_interval], index)

@@ -17,7 +17,7 @@ from sharing.law.lint import (
     lint_common_rules,
     lint_pack,
 )
-from sharing.law.pack_reader import parse_pack, read_pack_yaml
+from sharing.law.reading.pack_reader import parse_pack, read_pack_yaml
 from sharing.packs.library import (
     list_pack_files,
     load_common_cases,

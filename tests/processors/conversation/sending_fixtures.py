@@ -18,7 +18,8 @@ from processors.sealing.loop_sealing import BatchSealing, LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP
 from sharing.conversation.asks import Ask, Officer, Publisher
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.events import Effect, Event, Ruled
+from sharing.conversation.effects import Effect
+from sharing.conversation.events import Event, Ruled
 from sharing.conversation.provider import advance
 from sharing.conversation.received_events import ReceivedEffect
 from sharing.conversation.received_item import ReceivedItem

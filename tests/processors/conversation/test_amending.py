@@ -11,11 +11,12 @@ from processors.conversation.sending import Written
 from processors.exactly_once.batch import OutputRecord
 from processors.gate.amendments import check_amendment, decode_amendment
 from processors.inbox.refusals import RefusalError
-from sharing.conversation.events import Amend, AmendmentOrdered, Refused
+from sharing.conversation.effects import Amend, Refused
+from sharing.conversation.events import AmendmentOrdered
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, Refusal
 from sharing.disclosure.amended_item import AmendedItem
-from sharing.law.redact import build_content
+from sharing.law.redaction import build_content
 from sharing.model.indicator import Indicator
 from sharing.model.vocabulary import AmendmentKind
 from sharing.rulings.facts import RuledFact

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from processors.conversation import batch_driver
-from processors.conversation.batch_driver import BatchWork, DriverResult
+from processors.conversation.batch_work import BatchWork, DriverResult
 from processors.conversation.conversation_processor import ConversationProcessor
 from processors.conversation.conversation_result import ConversationOutcome
 from processors.exactly_once.batch import Batch, ConservationError, OutputRecord

@@ -13,21 +13,21 @@ from processors.conversation.steps import ConversationBatch
 from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.asks import GRACE_MS, Officer
 from sharing.conversation.deliveries import SENT_MS
-from sharing.conversation.events import Overdue
+from sharing.conversation.effects import Overdue
 from sharing.conversation.received_events import InboxCopy
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal
 from sharing.conversation_state.batch_entries import BatchEntries
-from sharing.conversation_state.entries import KeptConversation
+from sharing.conversation_state.entries import RESERVED_BYTES, KeptConversation
 from sharing.errors import DecodeError, InputError
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority, NoticeKind
 from sharing.rulings.act import ActKind
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, compute_conditions_hash
 from sharing.rulings.vocabulary import OpeningKind, RefusalGround
-from sharing.serialization.codec import get_codec
+from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX, get_codec
 from tests.processors.conversation.conversation_driver import (
     AUTHOR,
     CLERK,
@@ -479,6 +479,24 @@ def test_a_draft_that_is_too_large_to_be_kept_is_quarantined() -> None:
     result = driver.process(replace(HELD_DRAFT, data=bytes(1_000_000), opened=HELD_DRAFT.data))
     assert (read_causes(result), result.kept, result.effects) == (["NOT_KEPT"], [], 0)
     assert driver.list_entries()[0] == {}
+
+
+def test_what_is_due_can_be_kept_however_full_an_entry_is() -> None:
+    """The offer of the largest draft that is kept expires, an officer is asked, and what waits can be recalled."""
+    offered = make_draft(1, **OFFERED, nexus=[])
+    driver = begin(offered)
+    (entry,) = driver.list_entries()[0].values()
+    frame = len(entry) - len(driver.find(1).drafts[Revision(1)])
+    size = OUTPUT_RECORD_BYTES_MAX - 2 * RESERVED_BYTES - frame - 1  # its length takes a byte more
+    assert read_causes(Driver().process(replace(offered, data=bytes(size + 1), opened=offered.data))) == ["NOT_KEPT"]
+    full = begin(replace(offered, data=bytes(size), opened=offered.data))
+    silent = full.get_ask().closes_at
+    assert len(full.process("due", "due", now_ms=silent - 1).due) == 1
+    full.process("due", now_ms=silent)
+    assert full.get_ask().kind is AskKind.REDECIDE
+    recall = Opening(opens=OpeningKind.RECALL, provider=STATE, item=ITEM, partition=0)
+    assert full.process(make_ruling(recall, at_ms=silent), now_ms=silent).outcomes == [CHANGED]
+    assert list_statuses(full) == [DeliveryStatus.CLOSED]
 
 
 def test_a_draft_is_kept_as_it_is_sealed() -> None:

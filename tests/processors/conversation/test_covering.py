@@ -17,7 +17,7 @@ from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus, Ref
 from sharing.conversation_state import covers
 from sharing.conversation_state.batch_entries import BatchEntries
 from sharing.conversation_state.covers import decode_covers, make_covers_key
-from sharing.model.decision import Condition
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from processors.conversation.conversation_result import DueAlert
-from sharing.conversation.events import Escalate, Opened, Overdue
+from sharing.conversation.effects import Escalate, Opened, Overdue
 from sharing.conversation_state.due_index import DueItem
 from sharing.conversation_state.escalations import Escalation, EscalationCause
 from sharing.conversation_state.item_keys import ESCALATION_PREFIX

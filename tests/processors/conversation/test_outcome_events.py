@@ -13,7 +13,7 @@ from processors.exactly_once.batch import DEFAULT_LIMITS
 from processors.gate.outcome_blocks import OutcomeBlocks, OutcomeTopics
 from sharing.conversation.asks import Officer, Publisher
 from sharing.conversation.deliveries import Conversation
-from sharing.conversation.events import Answered, Changed, Escalate, Overdue, ReceiptNoted, Refused
+from sharing.conversation.effects import Answered, Changed, Escalate, Overdue, ReceiptNoted, Refused
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, Refusal, ReplyResult
 from sharing.model.times import DAY_MS, HOUR_MS

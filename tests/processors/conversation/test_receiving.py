@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processors.conversation import receiving
+from processors.conversation import room
 from processors.conversation.conversation_result import ConversationOutcome, ConversationResult, MessageOutcome
 from processors.conversation.receiving import AWAY_MS
 from processors.exactly_once.batch import OutputRecord
@@ -223,7 +223,7 @@ def test_a_reply_whose_parts_do_not_fit_is_refused() -> None:
 
 
 def test_a_state_may_have_so_many_open_offers_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "OPEN_MAX", 2)
+    monkeypatch.setattr(room, "OPEN_MAX", 2)
     offers = [make_offer(number, item_id=get_item(number)) for number in (2, 3, 4)]
     driver, result = receive(*offers)
     assert (result.outcomes, read_causes(result, RECEIVER)) == ([CHANGED, CHANGED, REFUSED], ["TOO_MANY_OPEN"])
@@ -245,8 +245,8 @@ def send(number: int, item: int, version: int = 1) -> StampedMessage:
 
 
 def test_recalls_of_what_was_never_sent_have_a_limit_beyond_that_of_offers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "OPEN_MAX", 1)
-    monkeypatch.setattr(receiving, "RECALLS_MAX", 3)
+    monkeypatch.setattr(room, "OPEN_MAX", 1)
+    monkeypatch.setattr(room, "RECALLS_MAX", 3)
     driver, result = receive(make_offer(2, item_id=get_item(2)), *(recall(60 + number, number) for number in (3, 4, 5)))
     assert (result.outcomes, read_causes(result, RECEIVER)) == ([CHANGED] * 3 + [REFUSED], ["TOO_MANY_OPEN"])
     again = driver.process(recall(70, 4))
@@ -259,8 +259,8 @@ def test_recalls_of_what_was_never_sent_have_a_limit_beyond_that_of_offers(monke
 
 def test_a_recall_of_what_is_here_is_never_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     driver, _ = receive(send(40, 2), send(41, 3, version=2))
-    monkeypatch.setattr(receiving, "OPEN_MAX", 0)
-    monkeypatch.setattr(receiving, "RECALLS_MAX", 0)
+    monkeypatch.setattr(room, "OPEN_MAX", 0)
+    monkeypatch.setattr(room, "RECALLS_MAX", 0)
     taken = driver.process(recall(60, 2), recall(61, 3, version=2))
     assert taken.outcomes == [CHANGED, CHANGED]
     kinds = [act.ask_kind for act in read_acts(taken, RECEIVER) if act.kind is ActKind.ASK_OPENED]
@@ -279,7 +279,7 @@ def withdraw(number: int) -> StampedMessage:
 
 
 def test_withdrawals_of_what_was_never_offered_do_not_fill_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "OPEN_MAX", 2)
+    monkeypatch.setattr(room, "OPEN_MAX", 2)
     driver, result = receive(withdraw(2), withdraw(3), withdraw(4))
     assert (result.outcomes, read_causes(result, RECEIVER)) == ([CHANGED, CHANGED, REFUSED], ["TOO_MANY_OPEN"])
     blocked = driver.process(make_offer(2, item_id=get_item(2)))
@@ -287,6 +287,32 @@ def test_withdrawals_of_what_was_never_offered_do_not_fill_the_store(monkeypatch
     assert driver.process(withdraw(4)).outcomes == [CHANGED], "what has come waits for nothing"
     again = driver.process(make_offer(2, item_id=get_item(2)))
     assert (again.outcomes, read_acts(again, RECEIVER)) == ([UNCHANGED], [])
+
+
+def test_of_one_item_so_many_offers_wait_and_its_recall_is_taken_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "WAITING_MAX", 3)
+    driver, result = receive(make_offer(2), withdraw_offer(9), make_offer(3), make_offer(4), withdraw_offer(10))
+    assert (result.outcomes, read_causes(result, RECEIVER)) == ([CHANGED] * 3 + [REFUSED] * 2, 2 * ["TOO_MANY_OPEN"])
+    assert driver.process(repeat(make_offer(3), 9)).outcomes == [UNCHANGED]
+    assert driver.process(make_offer(9)).outcomes == [CHANGED], "its withdrawal came first: it adds nothing"
+    assert driver.process(make_offer(5, item_id=get_item(2))).outcomes == [CHANGED], "it is about another item"
+    assert driver.process(make_recall()).outcomes == [CHANGED]
+    assert [ask.kind for ask in find(driver).asks.values() if ask.is_open] == [AskKind.ACK_RECALL]
+
+
+def test_of_one_item_so_many_messages_are_in_the_inbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "COPIES_MAX", 2)
+    notices = [make_notice(version, id=get_item(20 + version)) for version in (1, 2, 3)]
+    driver, result = receive(*notices, make_offer(5, version=4))
+    assert (result.outcomes, read_causes(result, RECEIVER)) == ([CHANGED] * 2 + [REFUSED] * 2, 2 * ["TOO_MANY_OPEN"])
+    assert driver.process(make_recall(2)).outcomes == [CHANGED]
+    rule(driver, respond(driver, Answer.ACKNOWLEDGED))
+    assert driver.process(notices[2]).outcomes == [CHANGED], "what was recalled is deleted, so there is room"
+
+
+def withdraw_offer(number: int) -> StampedMessage:
+    """Return the withdrawal of an offer of the item."""
+    return arrive(make_reply(ReplyKind.WITHDRAWAL, get_item(number), STATE, RECEIVER), NOW_MS)
 
 
 # The providing State's side
@@ -386,7 +412,7 @@ def test_an_acceptance_that_comes_before_the_draft_is_read_counts() -> None:
 def test_an_answer_to_nothing_is_told_so_after_a_day_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = Driver()
     driver.process(arrive(accept(get_item(50)), NOW_MS))
-    monkeypatch.setattr(receiving, "OPEN_MAX", 1)
+    monkeypatch.setattr(room, "OPEN_MAX", 1)
     assert read_causes(driver.process(arrive(accept(get_item(51)), NOW_MS))) == ["TOO_MANY_OPEN"]
     result = driver.process("due", now_ms=NOW_MS + EARLY_MS)
     assert [fields["result"] for _, fields in read_sent(result)] == [ReplyResult.UNKNOWN]

@@ -15,25 +15,15 @@ from processors.conversation.sending import MessageWriter, Written, find_address
 from processors.exactly_once.batch import OutputLimits, OutputRecord
 from processors.inbox.refusals import RefusalError
 from sharing.conversation.asks import Officer
-from sharing.conversation.events import (
-    Answered,
-    Changed,
-    Effect,
-    Ended,
-    Opened,
-    RecallOrdered,
-    Refused,
-    Replied,
-    Send,
-    TimePassed,
-)
+from sharing.conversation.effects import Answered, Changed, Effect, Ended, Opened, Refused, Send
+from sharing.conversation.events import RecallOrdered, Replied, TimePassed
 from sharing.conversation.received_events import Blocked, PutInInbox, ReceivedEffect, Reply
 from sharing.conversation.revision import Revision
 from sharing.conversation.turn import Turn
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal, ReplyResult
 from sharing.errors import DecodeError
-from sharing.law.redact import CONTENT_FIELDS
-from sharing.model.decision import Condition
+from sharing.law.redaction import CONTENT_FIELDS
+from sharing.model.recipient_terms import Condition
 from sharing.model.times import DAY_MS, from_milliseconds
 from sharing.model.vocabulary import Authority, ConditionKind, NoticeKind, Outcome, Urgency
 from sharing.rulings.reply import ReplyKind, ReplyMessage

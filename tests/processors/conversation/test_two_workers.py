@@ -18,6 +18,7 @@ from sharing.model.vocabulary import MessageKind
 from sharing.rulings.reply import ReplyKind
 from sharing.rulings.ruling import Opening
 from sharing.rulings.vocabulary import OpeningKind, RefusalGround
+from sharing.serialization.codec import get_codec
 from tests.conversation.test_provider_machine import EXAMPLES
 from tests.processors.conversation.conversation_driver import STATE, StampedMessage, answer, get_item
 from tests.processors.conversation.two_workers import Worker, arrive, publish, read_message
@@ -43,6 +44,7 @@ class Network:
     answers: set[str] = field(default_factory=set)
     results: Counter[str] = field(default_factory=Counter)
     released: set[tuple[str, int]] = field(default_factory=set)
+    considered: set[tuple[str, int]] = field(default_factory=set)
 
     def draw(self, strategy: st.SearchStrategy[Any]) -> Any:
         return self.data.draw(strategy)
@@ -55,6 +57,8 @@ class Network:
             changes |= {"version": self.version, "action": "SUPERSEDE"}
         draft, sent = publish(1, **changes)
         self.drafts.append(draft)
+        decided = get_codec("draft").decode(draft.data)["recipients"]
+        self.considered |= {(recipient["state"], self.version) for recipient in decided}
         self.under_way += sent
         self.released |= {(read_message(output)[1]["to_state"], 1) for output in sent}
 
@@ -122,6 +126,8 @@ class Network:
         if ask.kind is AskKind.ACCEPT:
             (received,) = (each for each in worker.list_kept() if isinstance(each, ReceivedItem))
             parts = {"conditions_hash": received.conditions[ask.id]}
+        if not {(state, ask.revision.version) for state in ask.recipients} <= self.considered:
+            parts |= {"rule": None}  # it has the item, and the gate considers it no longer: no decision names a rule
         if given in {Answer.APPROVED, Answer.ACCEPTED, Answer.PROVIDE_ANYWAY}:
             self.released |= {(state, ask.revision.version) for state in ask.recipients}
         if given is Answer.SUPPLIED:

@@ -102,8 +102,13 @@ def test_outputs_for_a_strict_topic_wait_until_those_before_are_sent(monkeypatch
     run = OutputRun("strict", [b"%d" % number for number in range(4)], [bytes(150)] * 4, 0)
     other = OutputRun("generous", [b"9"], [bytes(4_000)], 0)
     producer.write_outputs([other, run, other], None)
+    assert [record.key for record in client.produced] == [b"9", b"0", b"1", b"9"]
+    assert client.calls == ["begin"], "the thread that computes does not wait"
+    assert producer.output_bytes == 2 * 4_000 + 4 * 150
+    producer.commit_transaction()
     assert [record.key for record in client.produced] == [b"9", b"0", b"1", b"9", b"2", b"3"]
-    assert client.calls[1:] == ["flush 4"]
+    assert client.calls[1:] == ["flush 4", "commit 6"]
+    assert producer.output_bytes == 2 * 4_000 + 4 * 150
 
 
 def test_a_transaction_that_failed_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +119,7 @@ def test_a_transaction_that_failed_ends_the_wait(monkeypatch: pytest.MonkeyPatch
     producer.write_outputs([OutputRun("strict", [b"0"], [bytes(300)], 0)], None)
     client.undelivered = [1, 1, 1]
     client.failure = KafkaException(KafkaError(KafkaError.INVALID_PRODUCER_EPOCH, "fenced"))
+    producer.write_outputs([OutputRun("strict", [b"1"], [bytes(300)], 0)], None)
     with pytest.raises(KafkaException, match="fenced"):
-        producer.write_outputs([OutputRun("strict", [b"1"], [bytes(300)], 0)], None)
-    assert client.calls[1:] == ["flush 1"]
+        producer.commit_transaction()
+    assert client.calls[1:] == ["flush 1"], "nothing is committed"

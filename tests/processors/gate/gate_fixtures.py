@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from processors.exactly_once.batch import OutputRecord
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from sharing.law.pack import Pack
-from sharing.law.pack_reader import parse_pack
+from sharing.law.reading.pack_reader import parse_pack
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.indicator import Indicator
 from sharing.packs.library import load_common_rules, load_shipped_treaties

@@ -11,7 +11,7 @@ import pytest
 
 from processors.gate.gate import Gate
 from sharing.columnar import decoding
-from sharing.model.decision import Reason
+from sharing.model.relevance_reason import Reason
 from sharing.model.vocabulary import Outcome, RelevanceKind
 from sharing.packs.library import load_shipped_treaties
 from sharing.serialization.codec import get_codec, read_schema_text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from processors.gate.gate import Gate
 from sharing.ids import ID_NAMESPACE
 from sharing.law.decision_context import DecisionContext
-from sharing.law.redact import build_content
+from sharing.law.redaction import build_content
 from sharing.model.decision import Decision, Verdict
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Outcome

@@ -22,7 +22,8 @@ from processors.gate_agent import decide_batch
 from sharing.conversation.revision import Revision
 from sharing.law.pack import Pack
 from sharing.model.bad_batch import BadBatch
-from sharing.model.decision import RecipientDecision, RecipientTerms, Verdict
+from sharing.model.decision import RecipientDecision, Verdict
+from sharing.model.recipient_terms import RecipientTerms
 from sharing.model.vocabulary import Outcome
 from sharing.outcomes.block_reading import read_block
 from sharing.outcomes.block_writing import UNKNOWN_ID, pack_id

@@ -10,14 +10,14 @@ from processors.exactly_once.batch import Batch
 from processors.health.batch_observer import BatchObserver
 from processors.health.clock_check import BrokerTime
 from processors.health.consumer_status import ConsumerStatus
-from sharing.telemetry import metrics
+from sharing.telemetry.metrics import REGISTRY
 from sharing.telemetry.tracing import BatchTracer
 from tests.processors.gate.gate_fixtures import NOW_MS, TOPIC, make_message
 
 
 def get_sample(name: str, **labels: str) -> float:
     """Return the value of a sample; 0 when it does not exist."""
-    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 class SampleGrowth:
@@ -34,7 +34,7 @@ class SampleGrowth:
     def _collect(self) -> dict[Any, float]:
         return {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in metrics.REGISTRY.collect()
+            for family in REGISTRY.collect()
             for sample in family.samples
         }
 

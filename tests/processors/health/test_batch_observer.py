@@ -14,7 +14,7 @@ from processors.health.batch_observer import REJECTIONS_LOGGED_MAX, BatchObserve
 from processors.health.consumer_status import ConsumerStatus
 from sharing.model.vocabulary import NoticeLane, Outcome
 from sharing.packs.library import load_shipped_treaties
-from sharing.telemetry import metrics
+from sharing.telemetry import decision_metrics
 from sharing.telemetry.tracing import BatchTracer
 from tests.processors.gate.gate_fixtures import (
     DIRECTORY,
@@ -85,11 +85,11 @@ def test_emergencies_are_counted_by_agency(columnar_min: int) -> None:
 
 
 def test_only_so_many_agencies_have_series_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_labelled_agencies", set())
-    names = [f"agency {number}" for number in range(metrics.AGENCIES_MAX + 10)]
-    labels = [metrics.label_agency(name) for name in names]
-    assert labels == [*names[: metrics.AGENCIES_MAX], *[metrics.OTHER_AGENCIES] * 10]
-    assert metrics.label_agency(names[0]) == names[0]
+    monkeypatch.setattr(decision_metrics, "_labelled_agencies", set())
+    names = [f"agency {number}" for number in range(decision_metrics.AGENCIES_MAX + 10)]
+    labels = [decision_metrics.label_agency(name) for name in names]
+    assert labels == [*names[: decision_metrics.AGENCIES_MAX], *[decision_metrics.OTHER_AGENCIES] * 10]
+    assert decision_metrics.label_agency(names[0]) == names[0]
 
 
 def test_both_paths_have_equal_counts() -> None:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge, Info
 from processors.gate.gate import BatchResult
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.http_endpoints import HttpEndpoints, bind_metrics
-from sharing.telemetry import metrics
+from sharing.telemetry import batch_metrics, worker_metrics
 from tests.processors.gate.gate_fixtures import TOPIC
 from tests.processors.health.health_fixtures import make_batch, make_observer, make_statistics
 
@@ -21,10 +21,10 @@ from tests.processors.health.health_fixtures import make_batch, make_observer, m
 def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
     """Unbound gauges in a registry of their own, in place of those of the process."""
     registry = CollectorRegistry()
-    monkeypatch.setattr(metrics, "READY", Gauge("ready", "d", registry=registry))
-    monkeypatch.setattr(metrics, "READY_CHECK", Gauge("ready_check", "d", ["check"], registry=registry))
-    monkeypatch.setattr(metrics, "BATCH_OPEN_SECONDS", Gauge("open_seconds", "d", registry=registry))
-    monkeypatch.setattr(metrics, "BUILD_INFO", Info("build", "d", registry=registry))
+    monkeypatch.setattr(worker_metrics, "READY", Gauge("ready", "d", registry=registry))
+    monkeypatch.setattr(worker_metrics, "READY_CHECK", Gauge("ready_check", "d", ["check"], registry=registry))
+    monkeypatch.setattr(batch_metrics, "BATCH_OPEN_SECONDS", Gauge("open_seconds", "d", registry=registry))
+    monkeypatch.setattr(worker_metrics, "BUILD_INFO", Info("build", "d", registry=registry))
     return registry
 
 
@@ -45,7 +45,7 @@ def test_metrics_follow_the_worker_only_after_they_are_bound(registry: Collector
     bind_metrics(endpoints, observer)
     assert registry.get_sample_value("ready") == 1
     assert registry.get_sample_value("open_seconds") > 0  # type: ignore[operator]  # a missing sample fails too
-    assert all(registry.get_sample_value("ready_check", {"check": name}) == 1 for name in metrics.READY_CHECKS)
+    assert all(registry.get_sample_value("ready_check", {"check": name}) == 1 for name in worker_metrics.READY_CHECKS)
     settle(True)
     assert registry.get_sample_value("open_seconds") == 0
     status.update(make_statistics(broker_state="DOWN"))

@@ -12,7 +12,7 @@ from processors.gate.gate import BatchResult
 from processors.health import consumer_status
 from processors.health.consumer_status import RESPONSE_AGE_S_MAX, ConsumerStatus
 from processors.health.drained_topics import QUIET_S
-from sharing.telemetry import metrics
+from sharing.telemetry.metrics import REGISTRY
 from tests.processors.gate.gate_fixtures import TOPIC
 from tests.processors.health.health_fixtures import (
     FakeMonotonic,
@@ -143,7 +143,7 @@ def test_a_revoked_partition_has_no_lag() -> None:
     status = ConsumerStatus()
     status.update(make_statistics(last_stable_offset=4))
     status.update(json.dumps({"time": 0, "brokers": {}, "cgrp": {"join_state": "steady"}, "topics": {}}))
-    assert f'topic="{TOPIC}"' not in generate_latest(metrics.REGISTRY).decode()
+    assert f'topic="{TOPIC}"' not in generate_latest(REGISTRY).decode()
     assert status.find_hidden_longest() is None
     assert status.assigned == frozenset()  # a standby
     assert get_sample("sharing_partitions_assigned") == 0

@@ -176,7 +176,7 @@ class FakeInbox:
         result = self.processor.process_batch(records, state, self.keys, now, unreadable)
         assert is_conserved(records, len(unreadable), result)
         state.save()
-        result.overdue = self.memory.list_overdue(now)
+        result.overdue = self.memory.list_overdue(now, self.trusted)
         if committed:
             for partition, changes in view.freeze().items():
                 self.stores[partition].apply_changes(changes.items(), Checkpoint(0, now))

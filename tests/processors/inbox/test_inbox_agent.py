@@ -34,9 +34,9 @@ from sharing.errors import InputError, SettingsError, SharingError
 from sharing.seal.sequences import StreamId
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.settings import Settings
-from sharing.telemetry import metrics
-from sharing.topology.acls import Principal, acl_rules_for, covers_resource
-from sharing.topology.topics import Role
+from sharing.telemetry.metrics import REGISTRY
+from sharing.topology.acls import Principal, covers_resource, make_acl_rules
+from sharing.topology.topic_kinds import Role
 from sharing.trust.public_keys import KeyAlgorithm, PublishedKey
 from tests.processors.exactly_once.copy_pipeline import make_loop_config
 from tests.processors.gate.gate_fixtures import DAY_MS, LAW
@@ -119,7 +119,7 @@ def test_an_overdue_statement_is_shown_until_it_comes() -> None:
     stream = StreamId("IS", "gate", 0, "notices")
     for overdue, shown in (([stream], 1), ([stream], 1), ([], 0)):
         observer.start_batch(Batch([], NOW, {}), InboxResult(overdue=overdue))(True)
-        assert metrics.REGISTRY.get_sample_value("sharing_inbox_counts_overdue", {"sender": "IS"}) == shown
+        assert REGISTRY.get_sample_value("sharing_inbox_counts_overdue", {"sender": "IS"}) == shown
 
 
 def test_a_worker_is_not_ready_while_its_inbox_waits() -> None:
@@ -148,7 +148,7 @@ def test_the_loop_has_ids_and_topics_that_the_gates_rights_cover() -> None:
     )  # fmt: skip
     assert config.output_limits.get_batch_bytes("national.de.inbox.urgent") == 1_000_000
     assert config.output_limits.get_batch_bytes("exchange.fr.urgent") == 280_000
-    rules = acl_rules_for(Principal(Role.GATE, "DE"))
+    rules = make_acl_rules(Principal(Role.GATE, "DE"))
     for name in (*config.topics, str(config.changelog_topic), config.group, config.transactional_id):
         assert any(covers_resource(rule, name) for rule in rules), name
 
@@ -277,6 +277,9 @@ def test_without_trust_or_keys_there_is_no_inbox(tmp_path: Any) -> None:
         with pytest.raises(SettingsError, match="is not set"):
             open_own_keys(Settings(**half))
     both = Settings(key_folder=tmp_path, trust_file=tmp_path / "trust.yaml")
+    with pytest.raises(SettingsError, match="is not there, and a gate that trusts nobody withholds everything"):
+        open_own_keys(both)
+    (tmp_path / "trust.yaml").touch()
     assert open_own_keys(both) is not None
     with pytest.raises(InputError, match="missing"):
         open_own_keys(both.model_copy(update={"key_passphrase_file": tmp_path / "missing"}))

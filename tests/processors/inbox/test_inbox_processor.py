@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processors.exactly_once.batch import OutputRecord
+from processors.inbox import inbox_state
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, is_conserved
 from sharing.model.bad_batch import BadBatch
 from sharing.model.vocabulary import MessageKind, Urgency
@@ -268,6 +269,24 @@ def test_a_name_that_would_grow_the_state_is_refused(ch: FakeState, inbox: FakeI
     message = ch.make_message("DE")
     odd = message._replace(stream=message.stream._replace(loop=name))
     expect_refusal(inbox.receive(*ch.seal([odd], [DE])), "BAD_NAME")
+
+
+def test_a_state_that_invents_loops_fills_nothing(
+    ch: FakeState, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_state, "STREAMS_MAX", 3)
+    first = ch.make_message("DE")
+    messages = [first]
+    for number in range(4):
+        message = ch.make_message("DE")
+        messages.append(message._replace(stream=message.stream._replace(loop=f"loop-{number}")))
+    result = inbox.receive(*ch.seal(messages, [DE]))
+    assert result.outcomes == [InboxOutcome.OPENED] * 3 + [InboxOutcome.REFUSED] * 2
+    assert [refused.cause for refused in result.refused] == ["BAD_NAME"] * 2
+    inbox.restart()
+    expect_refusal(inbox.receive(*ch.seal(messages[4:], [DE])), "BAD_NAME")
+    assert inbox.receive(*ch.seal([ch.make_message("DE")], [DE])).outcomes == [InboxOutcome.OPENED], "a known stream"
+    assert sum(key.startswith(b"stream/") for key, _ in inbox.stores[0].items()) == 3
 
 
 @pytest.mark.parametrize("identity", ["no-uuid", "0" * 5_000, str(uuid.UUID(int=1)).upper()[:-1] + "A", ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from processors.inbox import inbox_state
 from processors.inbox.inbox_result import InboxOutcome
 from processors.inbox.inbox_state import SWEEP_MS
 from sharing.seal.counts import COUNT_OVERDUE_MS
@@ -41,6 +42,15 @@ def test_a_stream_of_which_nothing_arrives_is_noticed(ch: FakeState, inbox: Fake
     (missed,) = inbox.receive(ch.count("DE"), topic="offers").missed
     assert (missed.stream.topic, missed.numbers) == ("offers", (1, 1))
     assert aborted.missed == [missed]
+
+
+def test_streams_that_only_a_statement_names_are_reported_and_do_not_fill_the_store(
+    ch: FakeState, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_state, "STREAMS_MAX", 0)
+    ch.make_message("DE")
+    assert len(inbox.receive(ch.count("DE")).missed) == 1
+    assert not [key for key, _ in inbox.stores[0].items() if key.startswith(b"stream/")]
 
 
 def test_nothing_is_missing_when_all_arrive(ch: FakeState, inbox: FakeInbox) -> None:
@@ -89,6 +99,16 @@ def test_a_statement_that_does_not_come_is_overdue(ch: FakeState, inbox: FakeInb
     assert (overdue.from_state, overdue.topic) == ("CH", "notices")
     later = ch.count("DE", now=NOW + COUNT_OVERDUE_MS)
     assert not inbox.receive(later, now=NOW + COUNT_OVERDUE_MS + 2).overdue
+
+
+def test_none_is_expected_of_a_state_that_has_left(ch: FakeState, inbox: FakeInbox) -> None:
+    """Its root is pinned no longer, or its last statement has expired; if it comes back, statements are expected."""
+    inbox.receive(*ch.seal([ch.make_message("DE")], [DE]), ch.count("DE"))
+    later = NOW + 2 * COUNT_OVERDUE_MS
+    trusted, inbox.trusted = inbox.trusted, {"DE": DE.trusted}
+    assert not inbox.process([], now=later).overdue
+    inbox.trusted = trusted
+    assert [each.from_state for each in inbox.process([], now=later + 1).overdue] == ["CH"]
 
 
 def test_an_old_statement_that_somebody_repeats_delays_nothing(ch: FakeState, inbox: FakeInbox) -> None:
