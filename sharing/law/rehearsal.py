@@ -291,8 +291,7 @@ def _index_terms(decision: RecipientDecision | None) -> dict[tuple[TermAspect, s
     terms |= {(TermAspect.EFFECT, rule.id): str(rule.effect) for rule in decision.rules}
     terms |= {(TermAspect.CITATION, rule.id): rule.citation for rule in decision.rules}
     terms[TermAspect.APPROVER, ""] = decision.approver or ""
-    if decision.approvals is not None:
-        terms[TermAspect.APPROVALS, ""] = str(decision.approvals)
+    terms[TermAspect.APPROVALS, ""] = str(decision.approvals or "")
     terms[TermAspect.BASIS, ""] = decision.basis or ""
     terms[TermAspect.CONDITION_MODEL, ""] = str(decision.condition_model or "")
     terms[TermAspect.OBLIGATION, ""] = "yes" if decision.is_obligatory else ""

@@ -74,7 +74,7 @@ def test_conditions_are_accepted_first_as_they_would_be_without_an_approver(
 def test_only_a_held_item_has_an_approver_and_only_a_withheld_one_lacks_facts() -> None:
     missing = frozenset({"form"})
     for outcome in Outcome:
-        terms = make_terms(make_recipient(outcome), missing=missing)
+        terms = make_terms(make_recipient(outcome), missing=missing, approvals=1)
         assert terms.approver == ("JUDGE" if outcome is Outcome.HOLD else None)
         assert terms.missing == (missing if outcome is Outcome.WITHHOLD else frozenset())
         assert terms.approvers_needed == 1

@@ -176,9 +176,9 @@ def list_values(name: str) -> list[FactValue]:
 
 
 def make_sets(words: str) -> list[frozenset[str]]:
-    """Return every set of one or two of some words."""
+    """Return every set of one to three of some words."""
     listed = words.split()
-    return [frozenset(chosen) for size in (1, 2) for chosen in combinations(listed, size)]
+    return [frozenset(chosen) for size in (1, 2, 3) for chosen in combinations(listed, size)]
 
 
 def count_stated(facts: dict[str, FactValue]) -> int:

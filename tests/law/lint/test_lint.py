@@ -515,6 +515,48 @@ def test_an_approval_whose_approver_is_never_named_is_redundant() -> None:
     assert ("warning", "redundant", "ch.a") not in findings
 
 
+def two_approvals(rule_id: str, role: str, when: dict[str, Any] | None = None) -> dict[str, Any]:
+    return rule(rule_id, "APPROVAL", when, needs={"approver": role, "approvals": 2})
+
+
+def find_unused(*rules: dict[str, Any], **options: Any) -> list[LintFinding]:
+    return [finding for finding in lint(*rules, **options)[0] if finding.code is LintCode.APPROVALS_UNUSED]
+
+
+def test_two_approvals_of_what_is_never_held_are_a_warning() -> None:
+    existence = two_approvals("ch.a", "JUDGE", {"form": "EXISTENCE"})  # nothing permits it
+    findings, text = lint(PERMIT, existence)
+    (finding,) = (finding for finding in findings if finding.code is LintCode.APPROVALS_UNUSED)
+    assert summarise(finding) == ("warning", "approvals-unused", "ch.a")
+    assert finding.sentence == "approvals: 2 has no effect: no item is ever held because of this rule"
+    assert "approvals: 2" in text.splitlines()[finding.line - 1]
+    deny = rule("ch.deny", "DENY", {"form": "EVIDENCE"})
+    assert find_unused(PERMIT, deny, two_approvals("ch.a", "JUDGE", {"form": "EVIDENCE"}))
+    assert not find_unused(PERMIT, two_approvals("ch.a", "JUDGE", {"form": "EVIDENCE"}))
+    assert not find_unused(PERMIT, approval("ch.a", "JUDGE", {"form": "EXISTENCE"}))
+
+
+def test_two_approvals_of_an_exception_that_is_always_known_are_a_warning() -> None:
+    def excepted(fact: str, value: object) -> dict[str, Any]:
+        exception = {"when": {fact: value}, "approver": "JUDGE", "approvals": 2}
+        return rule("ch.deny", "DENY", {"form": "EVIDENCE"}, exception=exception)
+
+    (finding,) = find_unused(PERMIT, excepted("tlp", "GREEN"))
+    assert (finding.rule, finding.sentence.startswith("approvals: 2 has no effect")) == ("ch.deny", True)
+    assert not find_unused(PERMIT, excepted("minor", True))
+
+
+def test_an_approval_that_only_adds_a_second_officer_is_not_redundant() -> None:
+    judge, two = approval("ch.a", "JUDGE"), two_approvals("ch.b", "JUDGE")
+    assert find_redundant(PERMIT, judge, two) == {"ch.a"}  # the second rule asks for its one officer, too
+    assert find_redundant(PERMIT, judge, two, two_approvals("ch.c", "JUDGE")) == {"ch.a", "ch.c"}
+    assert find_redundant(PERMIT, judge, approval("ch.b", "JUDGE")) == {"ch.b"}
+
+
+def find_redundant(*rules: dict[str, Any]) -> set[str]:
+    return {finding.rule for finding in lint(*rules)[0] if finding.code is LintCode.REDUNDANT}
+
+
 def test_conditions_that_clash_are_a_notice() -> None:
     finding = lint_single(
         LintCode.CONDITIONS_CLASH, PERMIT, condition("ch.a", "NO_EVIDENCE", "Not evidence.", {"personal_data": True})
