@@ -194,7 +194,7 @@ def test_what_is_missing_or_unknown_is_named(ch: Registrars, empty_folder: Path)
         (("add", "o-1", *PERSON, "--key", ch.folders[0] / "root.1.json"), "is not the public file of an officer's key"),
         (("revoke", "o-9"), "o-9: is not in the register"),
         (("renew", "o-9"), "o-9: is not in force"),
-        (("revoke", "o-9", "--at", "yesterday"), "--at must be a time"),
+        (("revoke", "o-9", "--at", "yesterday"), "--at yesterday: must be a time"),
         (("sign", key), "is no entry that"),
     ):
         refused = ch.run(*arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from processors.exactly_once.client_pair import ClientPair
 from processors.exactly_once.loop import OutputRecord
 from sharing.errors import InfrastructureError
 from sharing.testing.broker.kafka import KafkaBroker
-from sharing.testing.broker.process import find_free_port
+from sharing.testing.broker.process import LOOPBACK
 from tests.processors.exactly_once.copy_pipeline import CopyPipeline
 from tests.processors.exactly_once.loop_fixtures import (
     CopyWorkerProcess,
@@ -212,19 +213,24 @@ def test_a_network_failure_is_waited_out(embedded: EmbeddedBroker, caplog: pytes
 
 
 def test_no_broker_at_the_start_is_logged_and_stops_the_process(tmp_path: Path) -> None:
-    class UnreachableBroker:
-        kind = "unreachable"
-        bootstrap = f"127.0.0.1:{find_free_port()}"
+    with socket.socket() as held:  # bound, so that no other process listens there, and connections are refused
+        held.bind((LOOPBACK, 0))
+        address = f"{LOOPBACK}:{held.getsockname()[1]}"
 
-        def create_topics(self, names: Iterable[str], partitions: int | None = None) -> None: ...
+        class UnreachableBroker:
+            kind = "unreachable"
+            bootstrap = address
 
-    pipeline = CopyPipeline(UnreachableBroker())
-    with running_worker(pipeline, tmp_path / "log", start_timeout_s=6) as worker:
-        assert worker.stop() == 3
-    assert f"no broker answers at {UnreachableBroker.bootstrap}; waiting for one" in worker.read_log()
-    with running_worker(pipeline, tmp_path / "again", start_timeout_s=60) as worker:
-        wait_until(lambda: "waiting for one" in worker.read_log(), "the worker waits")
-        assert worker.stop(signal.SIGTERM) == 0
+            def create_topics(self, names: Iterable[str], partitions: int | None = None) -> None: ...
+
+        pipeline = CopyPipeline(UnreachableBroker())
+        with running_worker(pipeline, tmp_path / "log", start_timeout_s=6) as worker:
+            assert worker.stop() == 3
+        log = worker.read_log()
+        assert f"no broker answers at {address}; waiting for one" in log, log
+        with running_worker(pipeline, tmp_path / "again", start_timeout_s=60) as worker:
+            wait_until(lambda: "waiting for one" in worker.read_log(), "the worker waits")
+            assert worker.stop(signal.SIGTERM) == 0
 
 
 def test_a_call_that_never_returns_stops_the_process(monkeypatch: pytest.MonkeyPatch, embedded: EmbeddedBroker) -> None:
