@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterable
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.remote.webelement import WebElement
 
 ABANDONED = r'"htmx:(afterRequest|sendError|sendAbort)'
 """What htmx says of a request when its page is left. One that cannot be sent is an error of the browser, too."""
+
+
+_REPLACED = "does not belong to the document"
+"""What the driver says if the page is replaced while it is asked about an element."""
 
 
 def list_errors(driver: webdriver.Chrome, expected: Iterable[str]) -> list[str]:
@@ -26,4 +30,8 @@ def is_stale(element: WebElement) -> bool:
         element.is_enabled()
     except StaleElementReferenceException:
         return True
+    except WebDriverException as error:
+        if _REPLACED in str(error):
+            return True
+        raise
     return False
