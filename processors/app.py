@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from processors.composition import compose
+from processors.worker.composition import compose
 from sharing.errors import SharingError
 from sharing.settings import load_settings
 from sharing.telemetry.logs import configure_logging

@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sharing._inbox_reader import InboxReader
-    from sharing._notice_intake import UnreadableNotice
-    from sharing._publisher import Publisher, new_id
-    from sharing._subscriber import Subscriber
+    from sharing.clients.inbox_reader import InboxReader
+    from sharing.clients.notice_intake import UnreadableNotice
+    from sharing.clients.publisher import Publisher, new_id
+    from sharing.clients.subscriber import Subscriber
     from sharing.errors import (
         DecodeError,
         InfrastructureError,
@@ -67,7 +67,7 @@ _MODULES = {
     "Condition": "sharing.model.recipient_terms",
     "DecodeError": "sharing.errors",
     "Framing": "sharing.serialization.framing",
-    "InboxReader": "sharing._inbox_reader",
+    "InboxReader": "sharing.clients.inbox_reader",
     "Indicator": "sharing.model.indicator",
     "InfrastructureError": "sharing.errors",
     "InputError": "sharing.errors",
@@ -76,16 +76,16 @@ _MODULES = {
     "Offer": "sharing.model.offer",
     "PackError": "sharing.errors",
     "PackReference": "sharing.model.decision",
-    "Publisher": "sharing._publisher",
+    "Publisher": "sharing.clients.publisher",
     "PublisherMetrics": "sharing.telemetry.client_metrics",
     "RuleReference": "sharing.model.recipient_terms",
     "SettingsError": "sharing.errors",
     "SharingError": "sharing.errors",
-    "Subscriber": "sharing._subscriber",
+    "Subscriber": "sharing.clients.subscriber",
     "SubscriberMetrics": "sharing.telemetry.client_metrics",
-    "UnreadableNotice": "sharing._notice_intake",
+    "UnreadableNotice": "sharing.clients.notice_intake",
     "decode_record": "sharing.serialization.codec",
-    "new_id": "sharing._publisher",
+    "new_id": "sharing.clients.publisher",
     "registry_framing": "sharing.serialization.schema_registry",
 }
 

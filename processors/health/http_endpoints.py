@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import confluent_kafka
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
-from processors.directory_follower import SNAPSHOT_AGE_SECONDS_MAX
 from processors.health.consumer_status import RESPONSE_AGE_S_MAX
+from processors.services.directory_follower import SNAPSHOT_AGE_SECONDS_MAX
 from sharing.telemetry import batch_metrics, worker_metrics
 from sharing.telemetry.metrics import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from processors.directory_follower import DirectoryFollower
     from processors.exactly_once.loop import ExactlyOnceLoop
     from processors.faust_app import App
     from processors.health.batch_observer import BatchObserver
     from processors.health.broker_clock import BrokerClock
     from processors.health.consumer_status import ConsumerStatus
-    from processors.pack_reloader import PackReloader
+    from processors.services.directory_follower import DirectoryFollower
+    from processors.services.pack_reloader import PackReloader
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from typing import Annotated, Final
 
 import typer
 
-from sharing._notice_intake import UnreadableNotice
-from sharing._subscriber import Subscriber
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, format_json, out
 from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.cli.shared.notices import Shown, format_shown, print_shown, show_notice, show_offer
 from sharing.cli.shared.states import read_state
+from sharing.clients.notice_intake import UnreadableNotice
+from sharing.clients.subscriber import Subscriber
 from sharing.console.printable import to_printable
 from sharing.console.readers import open_reader
 from sharing.errors import InfrastructureError, InputError

@@ -12,13 +12,13 @@ from sharing.console.ask_sentences import name_ask
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk, list_partitions, make_references
 from sharing.console.ground_checks import require_grounds
+from sharing.console.ruling_submission import list_every_partition
 from sharing.conversation.covering import COVER_DAYS_MAX
 from sharing.conversation.vocabulary import Answer, Consequence
 from sharing.errors import InputError
 from sharing.model.times import DAY_MS
 from sharing.model.validation_errors import to_input_error
 from sharing.model.vocabulary import Authority
-from sharing.ruling_submission import list_every_partition
 from sharing.rulings.answer_parts import ANSWER_PARTS
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.ruling import TEXT_MAX, Answering, PassingOn

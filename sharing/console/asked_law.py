@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sharing._inbox_reader import InboxReader
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk
 from sharing.console.inbox_items import InboxItem, find_inbox_items

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sharing.console.ruling_submission import RulingBus
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.item_history import HistoryTopic
-from sharing.ruling_submission import RulingBus
 from sharing.serialization.framing import Framing
 from sharing.settings import Settings
 from sharing.topology.topic_kinds import TopicKind

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
-from sharing._inbox_reader import InboxReader
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
 from sharing.errors import DecodeError
 from sharing.kafka.conversation_reader import name_console_group

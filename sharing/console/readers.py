@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sharing._inbox_reader import InboxReader
+from sharing.clients.inbox_reader import InboxReader
 from sharing.errors import SettingsError
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings

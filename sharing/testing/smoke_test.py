@@ -15,8 +15,8 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Message
 
-from sharing._publisher import Publisher, new_id
 from sharing.audit.block import decode_entries
+from sharing.clients.publisher import Publisher, new_id
 from sharing.errors import DecodeError, SharingError
 from sharing.kafka.clients import look_up_topics, make_admin, require_topics
 from sharing.kafka.directory_reader import DirectoryReader

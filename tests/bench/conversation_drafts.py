@@ -24,6 +24,8 @@ from typing import Any, Final
 
 from pydantic import SecretBytes
 
+from processors.agents.gate_agent import decide_batch
+from processors.agents.law_source import LawSource
 from processors.conversation import batch_driver, conversation_processor
 from processors.conversation.batch_driver import BatchDriver
 from processors.conversation.batch_work import BatchWork, DriverResult
@@ -36,9 +38,7 @@ from processors.exactly_once.state_store import StateStore
 from processors.faust_app import GC_THRESHOLDS
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
-from processors.gate_agent import decide_batch
 from processors.inbox.inbox_processor import InboxKeys, InboxProcessor
-from processors.law_source import LawSource
 from processors.sealing.draft_opening import DraftOpening
 from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.entries import decode_entry

@@ -92,7 +92,7 @@ def _measure_waits(cluster: BenchCluster, rate: int, records: list[tuple[bytes, 
 
 
 def _publish_at_rate(bootstrap: str, rate: int, records: list[tuple[bytes, bytes]], due: dict[bytes, float]) -> None:
-    producer = make_producer(client_properties(bootstrap, {"linger.ms": 5}))  # the same as in `sharing._publisher`
+    producer = make_producer(client_properties(bootstrap, {"linger.ms": 5}))  # as the publisher does
     started_at = time.perf_counter()
     for number, (key, value) in enumerate(records):
         instant = started_at + number / rate

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.keystore.pin_file import read_pins
 from tests.bench.names import STATE
 from tests.bench.publish_workload import make_lines

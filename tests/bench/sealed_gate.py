@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from pydantic import SecretBytes
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputLimits, count_bytes
 from processors.exactly_once.state_store import Checkpoint, Overlay, PartitionStore, StoreIdentity
 from processors.exactly_once.state_store_backends import MemoryBackend
 from processors.faust_app import GC_THRESHOLDS
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
-from processors.gate_agent import decide_batch
 from processors.sealing.indicator_opening import IndicatorOpening
 from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import SealingKeys

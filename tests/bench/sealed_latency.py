@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from sharing._inbox_reader import InboxReader
-from sharing._subscriber import Subscriber
+from sharing.clients.inbox_reader import InboxReader
+from sharing.clients.subscriber import Subscriber
 from tests.bench.bench_cluster import GATE_ARGUMENTS, BenchCluster
 from tests.bench.latency import WARM_S, compute_percentiles
 from tests.bench.names import STATE

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.keystore.pin_file import read_pins
 from sharing.model.indicator import Indicator
 from sharing.serialization.codec import get_codec

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from processors.gate.gate import Gate
-from sharing._inbox_reader import InboxReader, read_reader_key
-from sharing._subscriber import Subscriber
+from sharing.clients.inbox_reader import InboxReader, read_reader_key
+from sharing.clients.subscriber import Subscriber
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.model.notice import Notice
 from sharing.model.vocabulary import MessageKind

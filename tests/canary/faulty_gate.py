@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from processors import composition
 from processors.faust_app import run_worker
 from processors.gate.gate import Gate
+from processors.worker import composition
 from sharing.law.constraints import Conjunction
 from sharing.serialization.codec import get_codec
 from sharing.settings import load_settings

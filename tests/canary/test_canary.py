@@ -20,9 +20,9 @@ from confluent_kafka import Message
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry, generate_latest
 
-from sharing._notice_intake import UnreadableNotice
-from sharing._publisher import Publisher
-from sharing._subscriber import Subscriber
+from sharing.clients.notice_intake import UnreadableNotice
+from sharing.clients.publisher import Publisher
+from sharing.clients.subscriber import Subscriber
 from sharing.errors import SharingError
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.model.indicator import Indicator

@@ -20,11 +20,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
     ResourceType,
 )
 
-from sharing._publisher import Publisher
 from sharing.cli.doctor import clock
 from sharing.cli.doctor.access import check_rights
 from sharing.cli.doctor.check_result import CheckResult
 from sharing.cli.doctor.cluster import Cluster, open_cluster
+from sharing.clients.publisher import Publisher
 from sharing.errors import NotDeliveredError
 from sharing.kafka.broker_clock import read_broker_clock
 from sharing.kafka.clients import make_admin

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sharing._inbox_reader import read_reader_key
+from sharing.clients.inbox_reader import read_reader_key
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.passphrases import read_passphrase_file

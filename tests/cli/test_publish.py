@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from sharing._bulk_publisher import BulkPublisher
 from sharing.cli.publish import own_versions
 from sharing.cli.publish.dry_run import Predictor
 from sharing.cli.publish.held_signals import HeldSignals
 from sharing.cli.publish.publishing import ItemFates
+from sharing.clients.bulk_publisher import BulkPublisher
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.outcomes.outcome import QuarantinedOutcome
 from sharing.serialization.encoded_indicator import EncodedIndicator

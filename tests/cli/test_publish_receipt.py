@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sharing._bulk_publisher import BulkPublisher
 from sharing.cli.publish import loading
 from sharing.cli.publish.loading import SendableItem
 from sharing.cli.publish.receipt import Receipt
+from sharing.clients.bulk_publisher import BulkPublisher
 from sharing.errors import InfrastructureError
 from sharing.kafka.topic_admin import apply_topics
 from sharing.serialization.codec import get_codec
@@ -33,7 +33,7 @@ from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from sharing._publisher_records import PreparedRecord
+    from sharing.clients.publisher_records import PreparedRecord
     from sharing.serialization.encoded_indicator import EncodedIndicator
     from sharing.testing.broker.secure_kafka import SecureKafka
 
@@ -321,7 +321,7 @@ def test_an_agency_may_load_behind_access_control(
     assert first.code == 0, first
     again = call("publish", file, "--state", "CH", "--agency", "fedpol", "--resume", receipt)
     assert "3 published (3 by earlier runs)" in again.out
-    monkeypatch.setattr("sharing._bulk_publisher.make_load_prefix", lambda *_: "national.ch.agency.customs.")
+    monkeypatch.setattr("sharing.clients.bulk_publisher.make_load_prefix", lambda *_: "national.ch.agency.customs.")
     refused = call("publish", file, "--state", "CH", "--agency", "fedpol", "--receipt", "other.jsonl")
     assert (refused.code, "the operator runs `sharing topics apply --acls`" in refused.error) == (3, True)
     assert not Path("other.jsonl").exists()

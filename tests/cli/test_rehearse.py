@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.model.indicator import Indicator
 from sharing.packs.library import find_law, get_pack_path, read_law_file
 from tests.bench.rehearsal import NARROWED_RULE

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sharing.console.ruling_submission import RulingBus, make_ruling, submit_signed
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.errors import InputError
-from sharing.ruling_submission import RulingBus, make_ruling, submit_signed
 from sharing.rulings.act import ActKind
 from sharing.rulings.ruling import Answering, AskReference
 from sharing.rulings.signing import assemble_ruling, compute_ruling_challenge

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from sharing._subscriber import Subscriber
 from sharing.cli.shared.console import out
 from sharing.cli.shared.notices import format_shown, print_shown, show_notice
+from sharing.clients.subscriber import Subscriber
 from sharing.kafka.group_consumer import GroupConsumer
 from sharing.model.vocabulary import RelevanceKind
 from sharing.serialization.codec import get_codec

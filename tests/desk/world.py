@@ -17,9 +17,9 @@ from unittest.mock import patch
 
 import trustme
 
-from sharing._publisher import Publisher
 from sharing.cli.officers.invite import ENROLMENT_PATH
 from sharing.cli.officers.passkeys import read_passkey
+from sharing.clients.publisher import Publisher
 from sharing.kafka.officer_writer import OfficerWriter
 from sharing.officers.changes import OfficerFields, change_officer, countersign, make_record, sign_change
 from sharing.officers.invitation import NONCE_BYTES, make_invitation, sign_invitation

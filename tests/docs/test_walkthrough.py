@@ -85,10 +85,10 @@ def split_excerpt(block: Block) -> Iterator[list[str]]:
 def test_every_step_is_quoted() -> None:
     quoted = {block.excerpt_of for block in list_excerpts()}
     steps = [
-        "sharing/_publisher_records.py",
+        "sharing/clients/publisher_records.py",
         "sharing/serialization/codec.py",
         "sharing/topology/topics.py",
-        "processors/gate_agent.py",
+        "processors/agents/gate_agent.py",
         "processors/exactly_once/producer.py",
         "processors/gate/gate.py",
         "sharing/law/decision_context.py",
@@ -96,7 +96,7 @@ def test_every_step_is_quoted() -> None:
         "sharing/law/filter.py",
         "sharing/law/combination.py",
         "processors/gate/record_writer.py",
-        "sharing/_notice_intake.py",
+        "sharing/clients/notice_intake.py",
     ]
     assert quoted >= set(steps)
 

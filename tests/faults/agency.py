@@ -15,7 +15,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.errors import InfrastructureError, NotDeliveredError
 from sharing.keystore.pin_file import read_pins
 from sharing.trust.root import Pin

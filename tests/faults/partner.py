@@ -19,8 +19,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from sharing._inbox_reader import InboxReader
-from sharing._subscriber import Subscriber
+from sharing.clients.inbox_reader import InboxReader
+from sharing.clients.subscriber import Subscriber
 from sharing.errors import InfrastructureError
 from sharing.model.notice import Notice
 

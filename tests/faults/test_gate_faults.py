@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.errors import NotDeliveredError
 from sharing.testing.broker.kafka import KafkaBroker
 from tests.bench.workload import make_indicators

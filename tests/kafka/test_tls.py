@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from processors.gate_identity import identify_gate
+from processors.worker.gate_identity import identify_gate
 from sharing.errors import InfrastructureError, SettingsError
 from sharing.kafka.clients import client_properties, make_producer
 from sharing.kafka.tls import check_identity, read_identity, tls_properties

@@ -6,9 +6,9 @@ import runpy
 from collections.abc import Iterator
 from typing import Any
 
-from processors import composition
 from processors.gate.gate import BatchResult, Gate
 from processors.gate.input_records import InputRecords
+from processors.worker import composition
 
 
 class ForgetfulGate(Gate):

@@ -18,9 +18,9 @@ from processors.audit.witness_result import WitnessResult
 from processors.health.audit_observer import count_witnessing
 from processors.health.inbox_observer import count_inbox
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
-from sharing._publisher import Publisher
-from sharing._subscriber import Subscriber
 from sharing.audit.witnessing import Sighting
+from sharing.clients.publisher import Publisher
+from sharing.clients.subscriber import Subscriber
 from sharing.desk.web.desk_metrics import DeskMetrics, DeskReadings
 from sharing.errors import InputError
 from sharing.seal.sequences import MissingNumbers, StreamId

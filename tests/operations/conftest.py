@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.kafka.clients import look_up_topics
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.kafka.errors import error_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from sharing._subscriber import Subscriber
+from sharing.clients.subscriber import Subscriber
 from sharing.errors import InputError
 from sharing.testing.broker import admin
 from sharing.tools.topic_copy import TopicLocation, copy_topic, main

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from processors.escalation_channels import open_channels
-from processors.escalations import EscalationService
+from processors.services.escalation_channels import open_channels
+from processors.services.escalations import EscalationService
 from sharing.settings import Settings
 from sharing.telemetry.metrics import REGISTRY
 from tests.conversation.people import NOW

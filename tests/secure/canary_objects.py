@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from processors.gate_keys import GateKeySource
-from processors.inbox_keys import InboxKeySource
+from processors.agents.gate_keys import GateKeySource
+from processors.agents.inbox_keys import InboxKeySource
 from sharing.keystore.private_key_file import read_key_file, read_private_key
 from sharing.seal.indicators import IndicatorOpener, IndicatorSealer
 from sharing.seal.opening import MessageOpener

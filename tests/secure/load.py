@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sharing._subscriber import Subscriber
+from sharing.clients.subscriber import Subscriber
 from sharing.ids import make_notice_id
 from sharing.model.notice import Notice
 from tests.secure.secure_bus import SecureBus, make_item

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sharing._inbox_reader import InboxReader
-from sharing._publisher import Publisher
-from sharing._subscriber import Subscriber
+from sharing.clients.inbox_reader import InboxReader
+from sharing.clients.publisher import Publisher
+from sharing.clients.subscriber import Subscriber
 from sharing.ids import make_content_id
 from sharing.kafka.directory_topic import announce_entry
 from sharing.kafka.topic_admin import apply_topics

@@ -14,8 +14,8 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry, generate_latest
 
-from sharing._notice_intake import UnreadableNotice
-from sharing._subscriber import Subscriber
+from sharing.clients.notice_intake import UnreadableNotice
+from sharing.clients.subscriber import Subscriber
 from sharing.errors import SharingError
 from sharing.ids import make_first_offer_id, make_item_id, make_notice_id
 from sharing.model.indicator import Indicator

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from sharing._publisher import Publisher
-from sharing._subscriber import Subscriber
 from sharing.cli import app
+from sharing.clients.publisher import Publisher
+from sharing.clients.subscriber import Subscriber
 from sharing.errors import DecodeError, InfrastructureError, SettingsError
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_topic import announce_entry

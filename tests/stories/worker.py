@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from processors.agents.gate_agent import decide_batch
+from processors.agents.law_source import LawSource
 from processors.conversation.batch_driver import BatchDriver
 from processors.conversation.batch_work import BatchWork, DriverResult
 from processors.conversation.conversation_processor import ConversationProcessor
@@ -21,9 +23,7 @@ from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
 from processors.gate.outcome_blocks import OutcomeBlocks, OutcomeTopics
-from processors.gate_agent import decide_batch
 from processors.inbox.inbox_processor import InboxKeys, InboxProcessor
-from processors.law_source import LawSource
 from processors.sealing.amendment_opening import AmendmentOpening
 from processors.sealing.draft_opening import DraftOpening
 from processors.sealing.loop_sealing import LoopSealing

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sharing._publisher import Publisher
-from sharing._subscriber import Subscriber
+from sharing.clients.publisher import Publisher
+from sharing.clients.subscriber import Subscriber
 from sharing.errors import NotDeliveredError
 from sharing.telemetry import client_metrics
 from sharing.telemetry.client_metrics import PublisherMetrics, SubscriberMetrics

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from sharing._inbox_reader import read_reader_key
+from sharing.clients.inbox_reader import read_reader_key
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.passphrases import read_passphrase_file

@@ -39,7 +39,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
     ResourceType,
 )
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.acl_admin import apply_acls, inspect_acls
 from sharing.kafka.clients import client_properties, look_up_topics, make_admin, make_consumer, make_producer

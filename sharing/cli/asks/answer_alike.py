@@ -16,8 +16,8 @@ from sharing.console.answering import list_copies
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_act, describe_refusal
 from sharing.console.found_asks import FoundAsk, make_references
+from sharing.console.ruling_submission import RulingOutcome
 from sharing.errors import InfrastructureError
-from sharing.ruling_submission import RulingOutcome
 from sharing.rulings.act import ActKind
 from sharing.rulings.ruling import ASKS_MAX, Answering
 

@@ -14,8 +14,8 @@ from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPas
 from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
 from sharing.console.conversation_words import describe_kind, describe_time_left, join_codes
 from sharing.console.found_covers import FoundCover, choose_cover, read_covers
+from sharing.console.ruling_submission import list_every_partition
 from sharing.model.times import format_time
-from sharing.ruling_submission import list_every_partition
 from sharing.rulings.cover_ending import EndingCover
 
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing._inbox_reader import InboxReader
 from sharing.cli.audit.subject_search import UNKNOWN_PARTITION, SearchResult, Subject, SubjectItem, search
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
 from sharing.console.printable import to_printable
 from sharing.console.readers import open_reader

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from pydantic import SecretBytes
 
-from sharing._inbox_reader import InboxReader
 from sharing.cli.shared.instants import read_clock
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
 from sharing.console.inbox_items import InboxItem, UnreadableItem, read_inbox
 from sharing.conversation_state.entries import KeptConversation, decode_entry

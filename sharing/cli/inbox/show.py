@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing._inbox_reader import InboxReader
 from sharing.cli.inbox.recalled import read_known_recalls
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.notices import print_notice
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.inbox_items import InboxItem, UnreadableItem, find_inbox_items
 from sharing.console.printable import to_printable

@@ -20,8 +20,8 @@ from sharing.console.answering import require_text_length
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_refusal
 from sharing.console.openings import PlacedItem, SentItem, choose_sent, make_opening, read_sent
+from sharing.console.ruling_submission import RulingOutcome
 from sharing.errors import InputError
-from sharing.ruling_submission import RulingOutcome
 from sharing.rulings.act import ActKind
 from sharing.rulings.vocabulary import OpeningKind
 

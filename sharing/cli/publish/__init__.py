@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sharing._publisher import new_id
 from sharing.cli.publish.checking import check_everything
 from sharing.cli.publish.dry_run import Predictor
 from sharing.cli.publish.held_signals import HeldSignals
@@ -32,6 +31,7 @@ from sharing.cli.shared.console import AsJson, err
 from sharing.cli.shared.directory_source import read_directory
 from sharing.cli.shared.key_options import require_new_files
 from sharing.cli.shared.states import read_state
+from sharing.clients.publisher import new_id
 from sharing.errors import InfrastructureError, InputError, NotDeliveredError
 from sharing.geoip import open_geoip_lookup
 from sharing.ids import make_imported_id

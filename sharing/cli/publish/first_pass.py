@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from sharing._publisher_records import make_oversized_reason
 from sharing.cli.publish.item_spool import ItemSpool
 from sharing.cli.publish.unpublished_list import UnpublishedList
 from sharing.cli.shared.console import progress_bar
+from sharing.clients.publisher_records import make_oversized_reason
 from sharing.errors import InputError
 from sharing.interop.files import iterate_entries, merge_errors, open_input
 from sharing.interop.format_detection import compute_sha256

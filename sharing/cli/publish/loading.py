@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sharing._bulk_publisher import BulkProgress
 from sharing.cli.publish.publishing import ItemFate, require_own_latest
 from sharing.cli.publish.receipt import make_place
+from sharing.clients.bulk_publisher import BulkProgress
 from sharing.errors import InfrastructureError, InputError, SharingError
 from sharing.interop.import_results import make_outdated_reason
 
 if TYPE_CHECKING:
-    from sharing._bulk_publisher import BulkPublisher
-    from sharing._publisher_records import PreparedRecord
     from sharing.cli.publish.first_pass import CheckedInput
     from sharing.cli.publish.held_signals import HeldSignals
     from sharing.cli.publish.item_spool import SpooledItem
     from sharing.cli.publish.publishing import ItemFates
     from sharing.cli.publish.receipt import Receipt, ReceiptContent
+    from sharing.clients.bulk_publisher import BulkPublisher
+    from sharing.clients.publisher_records import PreparedRecord
 
 BATCH_ITEMS: Final = 5_000
 BATCH_BYTES: Final = 4_000_000

@@ -12,11 +12,11 @@ from sharing.errors import InputError, NotDeliveredError, SharingError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, make_outdated_reason, make_unpublished
 
 if TYPE_CHECKING:
-    from sharing._publisher import Publisher
     from sharing.cli.publish.dry_run import Predictor
     from sharing.cli.publish.first_pass import CheckedInput
     from sharing.cli.publish.held_signals import HeldSignals
     from sharing.cli.publish.item_spool import ItemSpool, SpooledItem
+    from sharing.clients.publisher import Publisher
 
 BATCH_ITEMS = 10_000
 """After so many items a run waits for their confirmations."""

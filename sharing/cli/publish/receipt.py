@@ -3,7 +3,7 @@
 Each line has `line`, `id`, `version`, `state` and `reason`, and `file`. In a line of state BEGUN, with which each run
 begins, and ENDED, with which a run ends that has nothing open, the first three are null; BEGUN also names the load, its
 publisher and the files by their SHA-256. Lines are appended, and are on the disk before the next batch is sent. A last
-line that is cut is ignored: then the broker knows what it would have said (`sharing._bulk_publisher`).
+line that is cut is ignored: then the broker knows what it would have said (`sharing.clients.bulk_publisher`).
 """
 
 from __future__ import annotations

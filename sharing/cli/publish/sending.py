@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from sharing._bulk_publisher import BulkPublisher
-from sharing._publisher import Publisher
-from sharing._publisher_records import find_publishing_topic
 from sharing.cli.publish.loading import BulkLoad, open_load
 from sharing.cli.publish.publishing import ItemFates, publish_items
 from sharing.cli.publish.receipt import Receipt, make_begun_line
 from sharing.cli.publish.report import say_that_nothing_is_published
 from sharing.cli.shared.console import progress_bar
 from sharing.cli.shared.instants import read_clock
+from sharing.clients.bulk_publisher import BulkPublisher
+from sharing.clients.publisher import Publisher
+from sharing.clients.publisher_records import find_publishing_topic
 from sharing.errors import InputError
 from sharing.kafka.clients import look_up_topics
 from sharing.kafka.directory_pins import read_directory_pins

@@ -12,9 +12,9 @@ from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import OfficerDesk
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_act
+from sharing.console.ruling_submission import AnyAct, RulingOutcome, RulingSigner
+from sharing.console.ruling_submission import submit_ruling as submit_to_bus
 from sharing.model.times import format_time
-from sharing.ruling_submission import AnyAct, RulingOutcome, RulingSigner
-from sharing.ruling_submission import submit_ruling as submit_to_bus
 from sharing.rulings.act import Act
 
 WAIT_SECONDS: Final = 10.0

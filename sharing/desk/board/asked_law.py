@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sharing._inbox_reader import InboxReader
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.asked_law import find_terms
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk

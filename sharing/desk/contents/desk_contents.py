@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from sharing._inbox_reader import InboxReader
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.answer_checks import require_answerable
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, Final
 
-from sharing._inbox_reader import InboxReader, read_reader_key
+from sharing.clients.inbox_reader import InboxReader, read_reader_key
 from sharing.console.connection import ConsoleConnection
 from sharing.console.inbox_items import InboxItem, UnreadableItem, open_message
 from sharing.console.readers import open_reader, require_reader_files

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from sharing._publisher import new_id
+from sharing.clients.publisher import new_id
 from sharing.desk.intake.item_draft import ItemDraft
 from sharing.desk.intake.unsent_items import RecordStore
 from sharing.desk.store.desk_record import DeskRecord, read_content

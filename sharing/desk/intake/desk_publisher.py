@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.console.connection import ConsoleConnection
 from sharing.desk.settings import DeskSettings
 from sharing.errors import SettingsError, SharingError

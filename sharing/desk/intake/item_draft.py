@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError
 
-from sharing._publisher import new_id
+from sharing.clients.publisher import new_id
 from sharing.desk.intake.answers import TOGETHER, state_answers
 from sharing.model.indicator import Indicator
 from sharing.model.strict_model import StrictModel

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sharing._publisher import new_id
+from sharing.clients.publisher import new_id
 from sharing.desk.intake.drafted_items import draft_item
 from sharing.desk.intake.item_draft import ItemDraft
 from sharing.errors import InputError

@@ -16,6 +16,7 @@ from sharing.console.openings import (
     require_recallable,
 )
 from sharing.console.own_items import require_own_item
+from sharing.console.ruling_submission import list_every_partition
 from sharing.desk.rulings.ruling_draft import DraftContext, RulingDraft, read_facts, read_text
 from sharing.desk.rulings.summaries import (
     summarise_correction,
@@ -27,7 +28,6 @@ from sharing.desk.rulings.summaries import (
 from sharing.desk.web.forms import Form
 from sharing.errors import InputError
 from sharing.model.countries import normalise_country
-from sharing.ruling_submission import list_every_partition
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.vocabulary import OpeningKind
 from sharing.sentences import say

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 from sharing.console.conversation_words import ACT_WORDS, KIND_WORDS, join_codes
+from sharing.console.ruling_submission import RulingOutcome
 from sharing.conversation.vocabulary import AskStatus
 from sharing.desk.board.refusal_words import describe_refusal_here
 from sharing.desk.web.catalogue import _, ngettext
 from sharing.desk.web.wording import capitalise
 from sharing.model.times import format_time
 from sharing.model.vocabulary import NoticeKind
-from sharing.ruling_submission import RulingOutcome
 from sharing.rulings.act import Act, ActKind
 
 

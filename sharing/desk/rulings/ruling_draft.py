@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sharing.console.ask_sentences import strip_ask
 from sharing.console.ruled_facts import collect_facts, make_fact
+from sharing.console.ruling_submission import AnyAct
 from sharing.conversation.asks import Officer
 from sharing.desk.rulings.prepared_ruling import FollowingAsks
 from sharing.desk.web.catalogue import _, mark_message
@@ -15,7 +16,6 @@ from sharing.desk.web.forms import Form
 from sharing.desk.web.plain_text import MARK, to_plain
 from sharing.desk.web.sessions import SignedIn
 from sharing.errors import InputError
-from sharing.ruling_submission import AnyAct
 from sharing.rulings.facts import RuledFact
 from sharing.sentences import get_sentence
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sharing.audit.block import decode_entries
 from sharing.console.connection import ConsoleConnection
+from sharing.console.ruling_submission import RulingOutcome
 from sharing.desk.broker_state import BrokerContact, BrokerState
 from sharing.desk.following_thread import FollowingThread
 from sharing.desk.topic_check import TopicCheck
@@ -20,7 +21,6 @@ from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_follower import Place, TopicFollower, find_ends
-from sharing.ruling_submission import RulingOutcome
 from sharing.rulings.act import Act
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import ACTS, QUARANTINE, RULINGS

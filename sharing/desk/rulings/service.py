@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sharing.console.connection import ConsoleConnection
+from sharing.console.ruling_submission import AnyAct, make_ruling
 from sharing.desk.board.asked_law import AskedLaw
 from sharing.desk.board.board_view import OpenAsks
 from sharing.desk.broker_state import BrokerState
@@ -27,7 +28,6 @@ from sharing.kafka.ruling_writer import write_ruling
 from sharing.passkeys.assertion import Assertion, verify_assertion
 from sharing.passkeys.faults import PasskeyError
 from sharing.passkeys.passkey import Passkey
-from sharing.ruling_submission import AnyAct, make_ruling
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import AskReference, Opening
 from sharing.rulings.signing import SCHEMA, assemble_ruling, compute_ruling_challenge

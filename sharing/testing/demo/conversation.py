@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.conversation.effects import Overdue
 from sharing.conversation.events import TimePassed
 from sharing.conversation.received_item import ReceivedItem

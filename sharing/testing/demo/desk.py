@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Final, NamedTuple, TypeVar
 
+from sharing.console.ruling_submission import RulingBus, RulingSigner, submit_ruling
 from sharing.conversation.asks import Ask
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.errors import InfrastructureError
 from sharing.kafka.conversation_reader import EntryTable, KeptEntry
-from sharing.ruling_submission import RulingBus, RulingSigner, submit_ruling
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.ruling import Answering, AskReference, Opening

@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from sharing._inbox_reader import InboxReader
-from sharing._publisher import Publisher
-from sharing._subscriber import Subscriber
+from sharing.clients.inbox_reader import InboxReader
+from sharing.clients.publisher import Publisher
+from sharing.clients.subscriber import Subscriber
 from sharing.errors import InfrastructureError
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.kafka.directory_topic import parse_entries

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sharing._inbox_reader import InboxReader
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.received_items import find_received_item
 from sharing.conversation.received_events import NoticeReceived
 from sharing.conversation.revision import Revision

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import DEFAULT_LIMITS, Batch, OutputLimits
 from processors.exactly_once.state_store import Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from processors.gate.input_records import InputRecords
 from processors.gate.item_versions import ItemVersions
-from processors.gate_agent import decide_batch
 from sharing.columnar import decoding
 from sharing.model.delivery_history import DeliveryHistory, Repetition
 from sharing.model.notice import Notice
@@ -152,7 +152,7 @@ def test_the_order_within_a_batch_counts(columnar_min: int) -> None:
 
 
 def test_the_parts_of_a_batch_share_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processors.gate_agent.DECISION_CHUNK_RECORDS", 2)
+    monkeypatch.setattr("processors.agents.gate_agent.DECISION_CHUNK_RECORDS", 2)
     batch = [FIRST, OTHERS[0], make_message(1, summary="other"), OTHERS[1], WITHDRAWAL, OTHERS[2], SECOND]
     for columnar_min in (1, NEVER_COLUMNAR):
         result = BatchResult()

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch
 from processors.exactly_once.loop_config import LoopConfig
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import PART_BYTES_MAX, Gate
-from processors.gate_agent import decide_batch
 from sharing.model.countries import COUNTRIES
 from sharing.model.vocabulary import Outcome
 from sharing.packs.library import load_shipped_treaties

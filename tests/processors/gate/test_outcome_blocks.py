@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import DEFAULT_LIMITS, Batch, ConservationError, OutputLimits, OutputRecord
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
@@ -18,7 +19,6 @@ from processors.gate.input_records import InputRecords
 from processors.gate.outcome_blocks import BatchOutcomes, OutcomeBlocks, OutcomeTopics
 from processors.gate.outcome_tags import OutcomeTags, find_block_limit, group_recipients
 from processors.gate.output_policy import CLOSED
-from processors.gate_agent import decide_batch
 from sharing.conversation.revision import Revision
 from sharing.law.pack import Pack
 from sharing.model.bad_batch import BadBatch

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputLimits
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from processors.gate.input_records import InputRecords
 from processors.gate.record_path import Admission
-from processors.gate_agent import decide_batch
 from sharing.errors import InputError
 from sharing.ids import ID_NAMESPACE
 from sharing.law.constraints import Conjunction

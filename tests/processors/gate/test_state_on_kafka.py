@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Producer
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputRecord
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
-from processors.gate_agent import decide_batch
 from sharing.audit.block import read_block, read_entry_id
 from sharing.packs.library import load_shipped_treaties
 from sharing.serialization.codec import get_codec

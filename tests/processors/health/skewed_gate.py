@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from processors import composition
 from processors.health import http_endpoints
+from processors.worker import composition
 
 DAY_NS = 24 * 3_600 * 1_000_000_000
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.telemetry.worker_metrics import READY_CHECKS
 from sharing.testing.broker.process import find_free_port
 from tests.faults.gate_process import GateProcess

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sharing._publisher import Publisher
+from sharing.clients.publisher import Publisher
 from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.broker.process import find_free_port
 from sharing.topology.topics import CLOCK, DECISIONS, INDICATORS, list_topics

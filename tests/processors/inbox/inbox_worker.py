@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import SecretBytes
 
+from processors.agents.conversation_agent import ConversationAgent, ConversationSources
+from processors.agents.law_source import LawSource
 from processors.conversation.batch_driver import BatchDriver
 from processors.conversation.conversation_processor import ConversationProcessor
 from processors.conversation.escalation_outbox import EscalationOutbox
-from processors.conversation_agent import ConversationAgent, ConversationSources
-from processors.conversation_composition import make_conversation_config
 from processors.exactly_once.loop import ExactlyOnceLoop
 from processors.faust_app import create_app
 from processors.health.consumer_status import ConsumerStatus
 from processors.health.conversation_observer import ConversationObserver
 from processors.inbox.inbox_processor import InboxProcessor
-from processors.law_source import LawSource
 from processors.sealing.draft_opening import DraftOpening
 from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP, SealingKeys
+from processors.worker.conversation_composition import make_conversation_config
 from sharing.errors import DecodeError
 from sharing.model.directory import Directory
 from sharing.model.vocabulary import MessageKind

@@ -13,13 +13,8 @@ from typing import Any, cast
 import pytest
 from mode import Service
 
-from processors.conversation_agent import ConversationAgent
-from processors.conversation_composition import (
-    WorkerParts,
-    add_conversation,
-    make_conversation_config,
-    open_conversation_loop,
-)
+from processors.agents.conversation_agent import ConversationAgent
+from processors.agents.inbox_keys import InboxKeySource
 from processors.exactly_once.batch import Batch
 from processors.faust_app import create_app
 from processors.health.clock_check import BrokerTime, ClockError
@@ -28,8 +23,13 @@ from processors.health.conversation_observer import ConversationObserver
 from processors.health.http_endpoints import HttpEndpoints
 from processors.health.inbox_observer import InboxObserver
 from processors.inbox.inbox_result import InboxResult
-from processors.inbox_keys import InboxKeySource
-from processors.own_keys import open_own_keys
+from processors.worker.conversation_composition import (
+    WorkerParts,
+    add_conversation,
+    make_conversation_config,
+    open_conversation_loop,
+)
+from processors.worker.own_keys import open_own_keys
 from sharing.errors import InputError, SettingsError, SharingError
 from sharing.seal.sequences import StreamId
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING

@@ -10,8 +10,8 @@ import pytest
 
 from processors.conversation import batch_driver
 from processors.inbox.inbox_processor import InboxProcessor
-from sharing._notice_intake import UnreadableNotice
-from sharing._subscriber import Subscriber
+from sharing.clients.notice_intake import UnreadableNotice
+from sharing.clients.subscriber import Subscriber
 from sharing.errors import InputError
 from sharing.topology.topics import ACTS, CONVERSATIONS, INBOX, INBOX_URGENT, QUARANTINE
 from tests.kafka.topic_io import read_records, write_records

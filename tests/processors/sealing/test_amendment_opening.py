@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretBytes
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputRecord
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
-from processors.gate_agent import decide_batch
 from processors.sealing.amendment_opening import AmendmentOpening
 from processors.sealing.indicator_opening import IndicatorOpening
 from sharing.errors import InputError

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretBytes
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
 from processors.exactly_once.state_entries import decode_entry
 from processors.exactly_once.state_store import Overlay
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
-from processors.gate_agent import decide_batch
 from processors.sealing.amendment_opening import AmendmentOpening
 from processors.sealing.day_secrets import DaySecrets, format_day, make_secret_key
 from processors.sealing.loop_sealing import LoopSealing

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import SecretBytes
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
 from processors.exactly_once.state_store import Overlay
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
-from processors.gate_agent import decide_batch
 from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import COUNTS_KEY, SealingKeys
 from sharing.errors import SharingError

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputRecord
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
-from processors.gate_agent import decide_batch
 from processors.sealing.indicator_opening import IndicatorOpening
 from sharing.errors import InputError
 from sharing.keystore.online_keys import OnlineKeys
@@ -121,7 +121,7 @@ def test_a_gate_on_an_own_cluster_accepts_both(columnar_min: int) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 2])
 def test_a_refusal_stays_with_its_record_in_each_chunk(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processors.gate_agent.DECISION_CHUNK_RECORDS", chunk)
+    monkeypatch.setattr("processors.agents.gate_agent.DECISION_CHUNK_RECORDS", chunk)
     messages = [seal(make_message(1)), make_message(2), seal(make_message(3)), make_message(4)]
     outputs = decide([replace(message, record_offset=offset) for offset, message in enumerate(messages)])
     assert [each["offset"] for each in list_quarantined(outputs)] == [1, 3]
