@@ -11,7 +11,7 @@ from monitoring.alerts import GROUPS
 from monitoring.dashboard_sources import DASHBOARDS
 from monitoring.panels import render_dashboard
 from monitoring.rules import render_groups
-from sharing.yaml_dump import to_yaml
+from sharing.yaml_files.dump import to_yaml
 
 FOLDER = Path(__file__).parent
 HEADER = "# Generated from monitoring/alerts/ by `python -m monitoring.generate`. Do not edit: change the source.\n"

@@ -27,6 +27,22 @@ class Sentence(str):  # noqa: SLOT000 a copy of it, such as by pickle, keeps its
         return made
 
 
+class SaidInstant(str):  # noqa: SLOT000 a copy of it, such as by pickle, keeps its instant by `__dict__`
+    """An instant in a sentence: its text for logs and the command line, which a page shows in the reader's zone.
+
+    Attributes:
+        at: In UTC milliseconds.
+    """
+
+    at: int
+
+    def __new__(cls, text: str, at: int = 0) -> Self:
+        """Return the instant `at`, in UTC milliseconds, whose text is in RFC 3339 form."""
+        made = super().__new__(cls, text)
+        made.at = at
+        return made
+
+
 say = Sentence
 """Makes a sentence. By this name `sharing.tools.desk_messages` finds what is to be translated."""
 

@@ -33,6 +33,7 @@ from sharing.setting_types import (
     StateCode,
     StateCodes,
 )
+from sharing.setting_urls import BindAddress, HttpUrl, SmtpUrl, WebhookUrl
 from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS
 from sharing.topology.name_patterns import PURPOSE_PATTERN, READER_NAME_PATTERN
 
@@ -137,10 +138,12 @@ class Settings(BaseSettings):
     )
     seal_indicators: bool = Field(
         default=True,
-        description="With `trust_file`, indicators are sealed; false only where the State runs its own cluster.",
+        description=(
+            "With `trust_file`, indicators and rulings are sealed; false only where the State runs its own cluster."
+        ),
     )
     trust_file: Path | None = Field(default=None, description="YAML file with the pinned roots of other States.")
-    time_stamp_url: str | None = Field(
+    time_stamp_url: HttpUrl | None = Field(
         default=None, description="Address of a service that time-stamps checkpoints of the audit log (RFC 3161)."
     )
     time_stamp_interval_ms: int = Field(
@@ -149,7 +152,7 @@ class Settings(BaseSettings):
     time_stamp_roots: Path | None = Field(
         default=None, description="PEM file with the root certificates of the trusted time-stamping services."
     )
-    registry: str | None = Field(
+    registry: HttpUrl | None = Field(
         default=None, description="URL of a Schema Registry's Confluent API; if not set, Avro single-object encoding."
     )
     registry_user: str | None = Field(default=None, description="User name at the Schema Registry, if it requires one.")
@@ -195,9 +198,13 @@ class Settings(BaseSettings):
     web_port: int | None = Field(
         default=None, ge=0, le=65535, description="Port of /metrics, /health and /ready; not served if not set."
     )
-    web_bind: str = Field(default="127.0.0.1", description="Address of these endpoints; restrict who can read them.")
-    prometheus: str | None = Field(default=None, description="URL of the Prometheus whose alerts `sharing top` shows.")
-    smtp_url: SecretStr | None = Field(
+    web_bind: BindAddress = Field(
+        default="127.0.0.1", description="Address of these endpoints; restrict who can read them."
+    )
+    prometheus: HttpUrl | None = Field(
+        default=None, description="URL of the Prometheus whose alerts `sharing top` shows."
+    )
+    smtp_url: SmtpUrl | None = Field(
         default=None, description="Mail server for escalation messages, such as smtps://user:password@mail.example.org."
     )
     smtp_sender: str | None = Field(default=None, description="Sender's address of these messages.")
@@ -207,22 +214,21 @@ class Settings(BaseSettings):
     smtp_superior: str | None = Field(
         default=None, description="Addresses of its superior, who is told at the last step and of what is overdue."
     )
-    webhook_url: SecretStr | None = Field(
+    webhook_url: WebhookUrl | None = Field(
         default=None, description="URL to which escalation messages are posted as JSON: https, or on this machine."
     )
     escalation_ca: Path | None = Field(
         default=None, description="PEM file with the CA of mail server and webhook; if not set, the system's CAs."
     )
-    ask_link: str | None = Field(
+    ask_link: HttpUrl | None = Field(
         default=None,
-        pattern=r"^https?://\S+$",
         description="URL under which the console shows a question, for links in these messages; its id is appended.",
     )
     desk_origin: Origin | None = Field(
         default=None,
         description="Address of the duty desk in browsers, such as https://desk.example; never an IP address.",
     )
-    desk_host: str = Field(default="127.0.0.1", description="Address on which the duty desk listens.")
+    desk_host: BindAddress = Field(default="127.0.0.1", description="Address on which the duty desk listens.")
     desk_port: int = Field(default=8443, ge=1, le=65535, description="Port on which the duty desk listens.")
     desk_tls_certificate: Path | None = Field(
         default=None, description="PEM file with the certificate of the duty desk's pages and its chain."
@@ -252,9 +258,8 @@ class Settings(BaseSettings):
         pattern="^(auto|json|text)$",
         description="Format of log lines; auto: text on a terminal, otherwise JSON.",
     )
-    otlp_endpoint: str | None = Field(
+    otlp_endpoint: HttpUrl | None = Field(
         default=None,
-        pattern=r"^https?://\S+$",
         description="OTLP/HTTP endpoint to which a gate exports spans; needs the extra `tracing`.",
     )
 

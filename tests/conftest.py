@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from sharing.keystore import encryption
 from sharing.model.countries import COUNTRIES
@@ -42,8 +42,8 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", java_cache.QUICK)
 SHIPPED_SCRYPT_LOG_N = encryption.SCRYPT_LOG_N
 encryption.SCRYPT_LOG_N = 10
 
-# Hypothesis' default limit of 200 ms for an example fails on a machine that other work keeps busy.
-settings.register_profile("suite", settings(), deadline=None)
+# Hypothesis' limits of time, for an example and for making examples, fail on a machine that other work keeps busy.
+settings.register_profile("suite", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 

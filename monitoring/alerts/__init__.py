@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from monitoring.alerts.audit import AUDIT
+from monitoring.alerts.clients import AGENCIES_AND_PARTNERS
 from monitoring.alerts.conversations import CONVERSATIONS
 from monitoring.alerts.desks import DESKS
-from monitoring.alerts.gates import AGENCIES_AND_PARTNERS, CORRECTNESS, INBOX, LAW_AND_DIRECTORY, LIVENESS, TIMELINESS
+from monitoring.alerts.gates import CORRECTNESS, LIVENESS, TIMELINESS
+from monitoring.alerts.inbox import INBOX
 from monitoring.alerts.kafka import KAFKA
+from monitoring.alerts.law_and_directory import LAW_AND_DIRECTORY
 
 GROUPS = (
     ("sharing-running", LIVENESS),

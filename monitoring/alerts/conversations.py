@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.alerts.gates import BROKER_UNREACHABLE, GATE, WORKER
+from monitoring.alerts.queries import BROKER_UNREACHABLE, GATE, WORKER
 from monitoring.rules import AlertRule, AlertSeverity
 
 CONVERSATIONS = (

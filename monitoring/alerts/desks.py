@@ -6,8 +6,8 @@ targets, and no alert. The State's gate is another job, so `unless` matches its 
 
 from __future__ import annotations
 
-from monitoring.alerts.gates import BROKER_UNREACHABLE, GATE, WORKER, targets_vanished
-from monitoring.alerts.gates import JOB as GATE_JOB
+from monitoring.alerts.queries import BROKER_UNREACHABLE, GATE, WORKER, targets_vanished
+from monitoring.alerts.queries import JOB as GATE_JOB
 from monitoring.rules import AlertRule, AlertSeverity
 
 JOB = 'job="sharing-desk"'

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from processors.inbox.inbox_processor import InboxKeys
     from processors.sealing.draft_opening import DraftOpening
     from processors.sealing.loop_sealing import BatchSealing, LoopSealing
+    from processors.sealing.ruling_opening import BatchRulings, RulingOpening
     from processors.services.directory_follower import DirectoryFollower
     from processors.services.officer_follower import OfficerFollower
     from sharing.model.directory import Directory
@@ -49,6 +50,7 @@ class ConversationSources:
         drafts: Opens the gate's drafts.
         officers: The register of the State's officers.
         law: The law in force.
+        rulings: Opens the officers' rulings.
     """
 
     directory: DirectoryFollower
@@ -57,6 +59,7 @@ class ConversationSources:
     drafts: DraftOpening
     officers: OfficerFollower
     law: LawSource
+    rulings: RulingOpening
 
 
 class _Keys(NamedTuple):
@@ -66,6 +69,7 @@ class _Keys(NamedTuple):
     inbox: InboxKeys
     sealing: BatchSealing
     drafts: Mapping[int, bytes | SealError]
+    rulings: BatchRulings
 
 
 class ConversationAgent:
@@ -136,7 +140,7 @@ class ConversationAgent:
             async with show_failure(self._endpoints, self._observer.mark_broken):
                 await self._check_clock(timed)
                 law = self._sources.law.get_law_in_force(keys.sealing.directory, timed.now_ms)
-                work = BatchWork(keys.inbox, law, find_officer, keys.sealing, keys.drafts)
+                work = BatchWork(keys.inbox, law, find_officer, keys.sealing, keys.drafts, keys.rulings)
                 on_settled = self._observer.observe(batch, result)
                 outputs = self._driver.process_batch(timed, work, result)
                 await self._loop.commit_batch(batch, outputs, on_settled)
@@ -187,7 +191,8 @@ class ConversationAgent:
         timed, sources = replace(put_first(batch, self._urgent_topic), now_ms=self._clock()), self._sources
         inbox = sources.keys.collect_keys(timed.now_ms)
         sealing = sources.sealing.begin_batch(timed, directory)
-        return _Keys(timed, inbox, sealing, sources.drafts.open_arrived(timed.messages))
+        rulings = sources.rulings.begin_batch(inbox.opening, timed.now_ms)
+        return _Keys(timed, inbox, sealing, sources.drafts.open_arrived(timed.messages), rulings)
 
 
 def put_first(batch: Batch, topic: str) -> Batch:

@@ -31,7 +31,7 @@ from sharing.topology.topics import CHECKPOINTS
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
     from sharing.trust.signatures import SigningKey
 
 CHECKPOINT_INTERVAL_MS: Final = 60_000

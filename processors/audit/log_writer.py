@@ -20,7 +20,7 @@ from sharing.topology.topics import ACTS, DECISIONS
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 LOG_KEY_PREFIX: Final = b"audit/"
 """Begins the keys of the heads of audit logs in a state store."""

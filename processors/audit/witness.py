@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from processors.audit.time_stamp_source import TimeStampSource
     from processors.audit.witness_keys import WitnessKeys
     from processors.exactly_once.batch import ConsumedRecord, OutputRecord
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
     from sharing.serialization.framing import Framing
 
 

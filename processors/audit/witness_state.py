@@ -20,7 +20,7 @@ from sharing.audit.witnessing import WitnessedLog
 from sharing.model.vocabulary import AuditLogName
 
 if TYPE_CHECKING:
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 OWN_NOTES_MAX: Final = 16
 """How many own checkpoints are kept: cosignatures of older ones come too late."""

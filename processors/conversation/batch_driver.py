@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from processors.conversation.conversation_processor import ConversationProcessor
     from processors.conversation.escalation_outbox import EscalationOutbox
     from processors.exactly_once.batch import Batch, ConsumedRecord, OutputRecord
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
     from processors.gate.outcome_blocks import OutcomeBlocks
     from processors.inbox.inbox_processor import InboxProcessor
     from processors.inbox.inbox_state import BatchState
@@ -79,6 +79,7 @@ class BatchDriver:
         framing: How records are framed.
         outcomes: Tells agencies what became of their items; None where it is switched off.
         witness: Witnesses the audit logs of other States; None where nothing is witnessed.
+        pinned: As in `ConversationBatch`.
 
     Attributes:
         checkpoints: Signs the checkpoints of the audit log of acts.
@@ -96,8 +97,10 @@ class BatchDriver:
         framing: Framing = SINGLE_OBJECT_FRAMING,
         outcomes: OutcomeBlocks | None = None,
         witness: Witness | None = None,
+        pinned: frozenset[str] | None = None,
     ) -> None:
         self._outcomes = outcomes
+        self._pinned = pinned
         self._witness = None if witness is None else WitnessDriver(witness, framing)
         self._state = state
         self._framing = framing
@@ -174,8 +177,10 @@ class BatchDriver:
                 work.law,
                 batch.now_ms,
                 work.find_officer,
+                work.rulings,
                 read_until=batch.read_until,
                 receiving=work.sealing.directory.receiving_states,
+                pinned=self._pinned,
                 limits=work.sealing.limits,
                 trusts_writers=self._trusts_writers,
             ),

@@ -13,6 +13,7 @@ from processors.inbox.inbox_result import InboxResult
 if TYPE_CHECKING:
     from processors.inbox.inbox_processor import InboxKeys
     from processors.sealing.loop_sealing import BatchSealing
+    from processors.sealing.ruling_opening import BatchRulings
     from sharing.disclosure.law_in_force import LawInForce
     from sharing.rulings.signing import FindOfficer
     from sharing.seal.faults import SealError
@@ -28,6 +29,7 @@ class BatchWork:
         find_officer: The register of the State's officers, as it was read after the rulings of the batch.
         sealing: Seals and numbers what leaves the State.
         drafts: The drafts of the batch in clear, by their places; or why one cannot be opened.
+        rulings: Opens the rulings of the batch, and those that are kept.
     """
 
     keys: InboxKeys
@@ -35,6 +37,7 @@ class BatchWork:
     find_officer: FindOfficer
     sealing: BatchSealing
     drafts: Mapping[int, bytes | SealError]
+    rulings: BatchRulings
 
 
 def _ignore(committed: bool) -> None:  # noqa: FBT001 the signature of `on_settled`

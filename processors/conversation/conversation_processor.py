@@ -74,7 +74,8 @@ class ConversationProcessor:
         """
         partition = record.partition()
         try:
-            verified = self._verify(record, batch)
+            value = self._framing.to_single_object(record.value())
+            verified = self._verify(value, record, batch)
             roles = list_opening_roles(batch.law)
             events = to_events(verified.ruling, verified.officer, verified.at_ms, partition=partition, roles=roles)
         except Exception as error:  # noqa: BLE001 what somebody wrote must never stop what follows
@@ -88,7 +89,7 @@ class ConversationProcessor:
             laws = {place: self._open_law(each, batch) for place, each in kept.items()}
             steps = follow_ruling(verified, events, kept, laws, batch)
             prepared = [self._keeper.prepare(step, laws[step.provider, step.item], batch, verified) for step in steps]
-            change = self._covers.change(verified, self._framing.to_single_object(record.value()) or b"", batch)
+            change = self._covers.change(verified, value or b"", batch)
             changes.extend([] if change is None else [change])
             return [step for each in prepared for step in self._cover(each, batch)]
 
@@ -187,11 +188,13 @@ class ConversationProcessor:
             self._pass_time(entry, batch)
         return len(due)
 
-    def _verify(self, record: ConsumedRecord, batch: ConversationBatch) -> VerifiedRuling:
-        value = self._framing.to_single_object(record.value())
+    def _verify(self, value: bytes | None, record: ConsumedRecord, batch: ConversationBatch) -> VerifiedRuling:
+        arrived = batch.rulings.open_arrived(value)
         at_ms = read_broker_time(record, trusts_writers=batch.trusts_writers)
-        partition = record.partition()
-        return verify_ruling(value, batch.find_officer, state=self._state, partition=partition, at_ms=at_ms)
+        return verify_ruling(
+            arrived.record, batch.find_officer, state=self._state, partition=record.partition(), at_ms=at_ms,
+            key=arrived.key,
+        )  # fmt: skip
 
     def _find(self, partition: int, provider: str, item: str, batch: ConversationBatch) -> Kept:
         """Return what is kept about an item; if nothing is, what its conversation begins with."""
@@ -267,14 +270,14 @@ class ConversationProcessor:
 
     def _pass_time(self, entry: DueItem, batch: ConversationBatch) -> None:
         item, from_state = read_item_key(entry.key)
-        partition, now_ms = entry.partition, batch.get_instant(entry.partition)
+        partition, now_ms, passed = entry.partition, batch.get_instant(entry.partition), TimePassed(batch.pinned)
         if from_state is None:
             own = self._find_own(partition, item, batch)
             law = self._open_own_law(own, batch)
-            prepared = self._keeper.prepare(advance_item(partition, own, [TimePassed()], now_ms, law), law, batch)
+            prepared = self._keeper.prepare(advance_item(partition, own, [passed], now_ms, law), law, batch)
         else:
             received = self._find(partition, from_state, item, batch)
-            step = advance_received_item(partition, cast("ReceivedItem", received), [TimePassed()], now_ms)
+            step = advance_received_item(partition, cast("ReceivedItem", received), [passed], now_ms)
             prepared = self._keeper.prepare(step, None, batch)
         self._keeper.keep_due(prepared, batch, now_ms)
 

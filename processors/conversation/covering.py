@@ -14,12 +14,19 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from processors.conversation.conversation_result import ConversationOutcome, KeptState
 from processors.conversation.kept_law import KeptLaw, list_opening_roles, require_received_fit
 from processors.conversation.partition_covers import PartitionCovers
-from processors.conversation.steps import ConversationBatch, Kept, Step, advance_item, advance_received_item
+from processors.conversation.steps import (
+    ConversationBatch,
+    Kept,
+    Step,
+    advance_item,
+    advance_received_item,
+    describe_ruling,
+)
 from processors.exactly_once.batch import OutputRecord
 from sharing.conversation.effects import Opened
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.vocabulary import AskKind, Refusal
-from sharing.conversation_state.covers import Cover, Covers, make_covers_key
+from sharing.conversation_state.covers import Cover, Covers, CoverTerms, make_covers_key
 from sharing.conversation_state.due_index import DueItem
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.cover_ending import EndingCover
@@ -27,6 +34,7 @@ from sharing.rulings.mapping import make_covering_event
 from sharing.rulings.ruling import Answering
 from sharing.rulings.signing import VerifiedRuling, verify_again
 from sharing.rulings.vocabulary import RulingError, RulingFault
+from sharing.seal.faults import SealError
 from sharing.topology.topics import ACTS
 
 if TYPE_CHECKING:
@@ -69,7 +77,7 @@ class CoverKeeper:
 
         Args:
             verified: The ruling.
-            record: Its record, in single-object encoding.
+            record: Its record as it is in the topic, in single-object encoding.
             batch: The batch.
 
         Raises:
@@ -86,7 +94,7 @@ class CoverKeeper:
             return CoverChange(
                 kept, is_changed=False, act=_refuse(verified, act.asks[0].item, act.asks[0].provider, batch)
             )
-        covers = kept.drop_old(batch.now_ms).add(Cover(verified.digest, record, verified.at_ms, act.covers_until))
+        covers = kept.drop_old(batch.now_ms).add(_make_cover(verified, act, record, act.covers_until))
         if covers.is_full:
             raise RulingError(RulingFault.TOO_MANY_COVERS)
         is_new = kept.find(verified.digest) is None and covers.find(verified.digest) is not None
@@ -95,8 +103,8 @@ class CoverKeeper:
         first = act.asks[0]
         described = Act(
             ActKind.COVER_BEGUN, first.item, first.provider, verified.ruling.state, batch.now_ms,
-            officer=verified.officer.id, ruling=verified.digest, ask_kind=act.about, states=act.recipients,
-            answer=act.answer, covers_until=act.covers_until,
+            ask_kind=act.about, states=act.recipients, answer=act.answer, covers_until=act.covers_until,
+            **describe_ruling(verified),
         )  # fmt: skip
         return CoverChange(covers, is_changed=True, act=described)
 
@@ -157,7 +165,7 @@ class CoverKeeper:
             return CoverChange(kept, is_changed=False, act=_refuse(verified, act.item, act.provider, batch))
         described = Act(
             ActKind.COVER_ENDED, act.item, act.provider, verified.ruling.state, batch.now_ms,
-            officer=verified.officer.id, ruling=verified.digest, cover=act.cover,
+            cover=act.cover, **describe_ruling(verified),
         )  # fmt: skip
         covers = kept.drop_old(batch.now_ms).end(act.cover, verified.at_ms)
         return CoverChange(covers, is_changed=True, act=described)
@@ -175,15 +183,24 @@ class CoverKeeper:
     def _read_again(self, cover: Cover, partition: int, batch: ConversationBatch) -> VerifiedRuling | None:
         try:
             return verify_again(
-                cover.record,
+                batch.rulings.open_kept(cover.record, cover.key),
                 batch.find_officer,
                 state=self._state,
                 partition=partition,
                 at_ms=cover.at,
                 now_ms=batch.now_ms,
+                key=cover.key,
             )
-        except LookupError:
-            return None  # the register is not known: then nobody has answered beforehand
+        except (LookupError, SealError):
+            return None  # the register or the key is not here: then nobody has answered beforehand
+
+
+def _make_cover(verified: VerifiedRuling, act: Answering, record: bytes, until: int) -> Cover:
+    terms = CoverTerms(
+        verified.officer.id, act.asks[0].provider, act.asks[0].item, act.about, act.recipients, act.rule,
+        act.conditions_hash, act.answer, tuple(ground.value for ground in act.grounds),
+    )  # fmt: skip
+    return Cover(verified.digest, record, verified.at_ms, until, terms, verified.key)
 
 
 def _may_cover(act: Answering, verified: VerifiedRuling, batch: ConversationBatch) -> bool:
@@ -199,7 +216,7 @@ def _could_give(given: VerifiedRuling, verified: VerifiedRuling, batch: Conversa
 def _refuse(verified: VerifiedRuling, item: str, provider: str, batch: ConversationBatch) -> Act:
     return Act(
         ActKind.RULING_REFUSED, item, provider, verified.ruling.state, batch.now_ms,
-        officer=verified.officer.id, ruling=verified.digest, reason=Refusal.WRONG_ROLE,
+        reason=Refusal.WRONG_ROLE, **describe_ruling(verified),
     )  # fmt: skip
 
 

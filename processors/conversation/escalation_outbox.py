@@ -27,7 +27,7 @@ from sharing.errors import DecodeError
 
 
 class EscalationView(Protocol):
-    """A batch's view of the state store: `processors.exactly_once.state_store.Overlay`."""
+    """A batch's view of the state store: `processors.exactly_once.overlay.Overlay`."""
 
     @property
     def partitions(self) -> frozenset[int]:

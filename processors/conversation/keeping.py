@@ -91,6 +91,7 @@ class StepKeeper:
             ruling=ruling,
             limits=batch.limits,
             root=step.root,
+            pinned=batch.pinned,
         )
         written = [self._messages.write(effect, context) for effect in step.effects]
         records = tuple(record for each in written for record in each.records)

@@ -11,7 +11,8 @@ names the item and has no content, and what is withdrawn has none either.
 **A State without a verified seal key** can get nothing. The law that is asked must be that of a directory without such
 States (`LoopSealing`): it withholds items from them, so an officer decides again. Where what is already with that State
 cannot be recalled, or a reply cannot be sent, the act says so (`UNDELIVERED`): the recall is put again when its Ask
-expires. An officer's own answer to such a State is refused, so that it can be given again.
+expires. An officer's own answer to such a State is refused, so that it can be given again. Only a recall of a State
+that has left, whose root is pinned no longer, can be acknowledged without telling it: the copies are deleted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from processors.inbox.refusals import RefusalError
 from sharing.conversation.effects import Amend, Answered, Effect, Ended, Opened, Send, SentAgain
 from sharing.conversation.received_events import ReceivedEffect, Reply
 from sharing.conversation.received_item import ReceivedItem
-from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
+from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus
 from sharing.model.vocabulary import NoticeKind, Urgency
 from sharing.rulings.reply_making import ReplyContext, make_reply
 from sharing.rulings.ruling import Answering
@@ -68,6 +69,7 @@ class SendingContext:
         ruling: The ruling that has caused the effects; None if no ruling did.
         limits: How large a record may be before it is sealed.
         root: Signed root of the batch in which the message came that has caused the effects; None if no message did.
+        pinned: The States whose roots this State has pinned: any other has left. None if none is pinned.
     """
 
     provider: str
@@ -79,6 +81,7 @@ class SendingContext:
     ruling: VerifiedRuling | None = None
     limits: OutputLimits = DEFAULT_LIMITS
     root: bytes | None = None
+    pinned: frozenset[str] | None = None
 
 
 @final
@@ -113,7 +116,8 @@ class MessageWriter:
         if addressee is None and not isinstance(effect, Amend):
             return Written(())
         if addressee is not None and context.receiving is not None and addressee not in context.receiving:
-            return _leave_undelivered(effect, addressee)
+            has_left = context.pinned is not None and addressee not in context.pinned
+            return _leave_undelivered(effect, addressee, has_left=has_left)
         record = self._write(effect, context)
         records = () if record is None else (record,)
         for each in records:
@@ -204,13 +208,20 @@ def find_addressee(effect: Effect | ReceivedEffect, provider: str, state: str) -
             return None
 
 
-def _leave_undelivered(effect: Effect | ReceivedEffect, addressee: str) -> Written:
+def _leave_undelivered(effect: Effect | ReceivedEffect, addressee: str, *, has_left: bool) -> Written:
     """Return that an effect sends nothing, because its addressee can get nothing.
+
+    Args:
+        effect: The effect.
+        addressee: The State that is to get something.
+        has_left: Whether that State will never get anything again.
 
     Raises:
         RefusalError: It would be lost: an item, an offer, or an officer's answer.
     """
     match effect:
+        case Reply(answer=Answer.ACKNOWLEDGED) if has_left:
+            is_lost = False  # what it recalls is deleted here all the same
         case Send(kind=NoticeKind.ITEM | NoticeKind.CORRECTION) | Reply():
             is_lost = True
         case Opened(ask):

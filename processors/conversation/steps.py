@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from processors.conversation.conversation_result import ConversationResult, DueAlert
 from processors.conversation.expected_messages import expect_message
@@ -20,11 +20,13 @@ from sharing.conversation_state.entries import KeptConversation
 from sharing.conversation_state.item_keys import make_own_key, make_received_key
 from sharing.model.vocabulary import Urgency
 from sharing.rulings.effect_acts import ActContext, to_act
+from sharing.rulings.ruling import Answering
 from sharing.rulings.signing import FindOfficer, VerifiedRuling
 from sharing.topology.topics import ACTS, INBOX, INBOX_URGENT
 
 if TYPE_CHECKING:
     from processors.conversation.partition_covers import PartitionCovers
+    from processors.sealing.ruling_opening import BatchRulings
     from sharing.conversation.turn import Law
     from sharing.conversation_state.batch_entries import BatchEntries
     from sharing.disclosure.law_in_force import LawInForce
@@ -42,10 +44,12 @@ class ConversationBatch:
         law: The law in force. Its directory has no State as receiving to which nothing can be sealed.
         now_ms: The processing time of the batch, in UTC milliseconds; within the day of the law.
         find_officer: The register of the State's officers.
+        rulings: Opens the rulings that arrive, and those that are kept.
         result: The result.
         read_until: For each partition, up to which instant everything that was written to it has been read, in UTC
             milliseconds: deadlines act up to there. None: everything has been read up to the time of the batch.
         receiving: The States that can get something; None if all can.
+        pinned: The States whose roots this State has pinned: any other has left. None if none is pinned.
         limits: How large a record may be before it is sealed.
         trusts_writers: Whether writers' times are taken where the broker stamps no records: for demos only.
         covers: The answers that cover later Asks, by partition, as far as they were checked.
@@ -58,9 +62,11 @@ class ConversationBatch:
     law: LawInForce
     now_ms: int
     find_officer: FindOfficer
+    rulings: BatchRulings
     result: ConversationResult = field(default_factory=ConversationResult)
     read_until: Mapping[int, int] | None = None
     receiving: Collection[str] | None = None
+    pinned: frozenset[str] | None = None
     limits: OutputLimits = DEFAULT_LIMITS
     trusts_writers: bool = False
     covers: dict[int, PartitionCovers] = field(default_factory=dict)
@@ -162,9 +168,7 @@ class ActWriter:
             undelivered: Places of the effects of which the State that is to get something can get nothing.
         """
         context = ActContext(
-            step.item, step.provider, self._state, batch.now_ms,
-            officer=None if ruling is None else ruling.officer.id, ruling=None if ruling is None else ruling.digest,
-            root=step.root,
+            step.item, step.provider, self._state, batch.now_ms, root=step.root, **describe_ruling(ruling)
         )  # fmt: skip
         result = batch.result
         for place, effect in enumerate(step.effects):
@@ -192,6 +196,17 @@ class ActWriter:
     def _is_urgent(self, opened: Opened) -> bool:
         """Return whether people of the State must be told at once that a question was put to them."""
         return opened.ask.state == self._state and opened.ask.urgency in {Urgency.URGENT, Urgency.EMERGENCY}
+
+
+def describe_ruling(ruling: VerifiedRuling | None) -> dict[str, Any]:
+    """Return what an act says of the ruling that has caused it; nothing if no ruling did."""
+    if ruling is None:
+        return {}
+    act = ruling.ruling.act
+    named: dict[str, Any] = {}
+    if isinstance(act, Answering):
+        named = {"grounds": act.grounds, "own_rule": act.own_rule}
+    return {"officer": ruling.officer.id, "ruling": ruling.digest, "ruling_key": ruling.key, **named}
 
 
 def _get_state(kept: Kept) -> object:

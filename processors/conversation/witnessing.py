@@ -17,7 +17,7 @@ from sharing.trust.faults import TrustError
 if TYPE_CHECKING:
     from processors.audit.witness_result import WitnessResult
     from processors.exactly_once.batch import ConsumedRecord, OutputRecord
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
     from processors.inbox.inbox_processor import InboxKeys
     from processors.sealing.loop_sealing import BatchSealing
     from sharing.seal.inbox_sealing import ReceivedMessage

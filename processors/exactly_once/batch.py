@@ -11,7 +11,7 @@ from sharing.errors import SharingError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
     from sharing.model.bad_batch import BadBatch
 
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from processors.exactly_once.client_pair import ClientPair
     from processors.exactly_once.input_logs import InputLogs
+    from processors.exactly_once.overlay import Overlay
     from processors.exactly_once.read_horizon import ReadHorizon
-    from processors.exactly_once.state_store import Overlay, StateStore
+    from processors.exactly_once.state_store import StateStore
     from sharing.kafka.bad_batches import BadBatch
 
 
@@ -60,7 +61,7 @@ class BatchMaker:
     def note_ends(self) -> None:
         """Note the ends that were reached. What was read before them must be in the batch that is made next."""
         if self._horizon is not None:
-            self._horizon.note_passed(self._clients.consumer.take_ends())
+            self._horizon.note_passed(self._clients.consumer.fetched.take_ends())
             self._advance_horizon()
 
     def make(self, messages: list[Any], unreadable: list[BadBatch], previous: Overlay | None) -> Batch:

@@ -19,8 +19,9 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from processors.exactly_once.freed_memory import give_back_memory
 from processors.exactly_once.kafka_errors import is_retriable_query, is_unknown_partition
 from processors.exactly_once.loop_config import LoopConfig, restore_properties
+from processors.exactly_once.partition_store import StoreIdentity
 from processors.exactly_once.retry import WARN_AFTER_S, CallWatch, retry_query
-from processors.exactly_once.state_store import OffsetRange, StateStore, StoreIdentity
+from processors.exactly_once.state_store import OffsetRange, StateStore
 from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
 from sharing.kafka.clients import consume_available, make_consumer

@@ -1,4 +1,7 @@
-"""The consumer side of an exactly-once loop: the assigned partitions, and the records read for the next batch."""
+"""The consumer side of an exactly-once loop: the assigned partitions, and reading for the next batch.
+
+What was received is in `processors.exactly_once.fetched_records`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
+from processors.exactly_once.fetched_records import FetchedRecords, is_end
 from processors.exactly_once.kafka_errors import ErrorReporter, is_retriable_query
 from processors.exactly_once.loop_config import LoopConfig, consumer_properties
 from processors.exactly_once.retry import CALL_TIMEOUT_S, CallWatch, retry_query
@@ -29,7 +33,6 @@ HEARTBEAT_WAIT_S = 4.0
 # Upper bound for the broker to abort an expired transaction; it scans every 10 s by default.
 TIMEOUT_SCAN_S = 20.0
 _POLL_S = 0.1
-_PATIENT_POLL_S = 0.01  # for how long at most a record that is not patient waits with those that are
 
 
 class Rebalancing(Protocol):
@@ -59,7 +62,7 @@ class BatchConsumer:
 
     Attributes:
         group_metadata: Opaque group metadata to send with the offsets; None before the first assignment.
-        records_max: Maximum number of records in a batch.
+        fetched: What was received for the next batch.
         started_at: The positions at which reading began in the partitions of this assignment.
 
     Raises:
@@ -76,9 +79,8 @@ class BatchConsumer:
         calls: CallWatch,
     ) -> None:
         self.group_metadata: Any = None
-        self.records_max = config.batch_records_max
+        self.fetched = FetchedRecords(config, is_stopping)
         self._calls = calls
-        self._bytes_max = config.batch_bytes_max
         self._reporter = reporter
         self._rebalancing = rebalancing
         self._is_stopping = is_stopping
@@ -87,26 +89,12 @@ class BatchConsumer:
         self._revoked_during_consume = False
         self._assigned_during_consume = False
         self._unassigned_since: float | None = time.monotonic()
-        self._unreadable: list[BadBatch] = []
-        self._record_bytes_max = config.record_bytes_max
-        self._finds_ends = config.horizon_clock is not None
-        self._ends: dict[tuple[str, int], int] = {}
         self.started_at: list[TopicPartition] = []
-        self._messages: list[Any] = []
-        self._bytes = 0
-        self._patient_topics = config.patient_topics
-        self._patience_s = config.patience_s
-        self._patient_until = 0.0
         properties = consumer_properties(config, reporter.on_error)
         self._bad_batches = BadBatchFinder(properties)
         self._consumer: Consumer = make_consumer(properties)
         callbacks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke, "on_lost": self._on_revoke}
         self._consumer.subscribe(list(topics), **callbacks)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the records read so far fill a batch."""
-        return len(self._messages) >= self.records_max or self._bytes >= self._bytes_max
 
     @property
     def seconds_without_assignment(self) -> float:
@@ -130,72 +118,28 @@ class BatchConsumer:
             Whether reading can continue. False if partitions were revoked and assigned again during this call: the
             records received so far are dropped, and reading must not continue from the consumer's current position.
         """
-        consume = self._consumer.consume
-        while not self.is_full:
-            is_first = not self._messages and not self._unreadable
+        consume, fetched = self._consumer.consume, self.fetched
+        while not fetched.is_full:
+            is_first = fetched.is_empty
             self._revoked_during_consume = self._assigned_during_consume = False
-            remaining = self.records_max - len(self._messages)
-            more_s = self._get_patience(wait_s)
+            more_s = fetched.get_patience(wait_s)
             with self._calls.track():
-                received = consume(1, wait_s) if is_first else consume(min(POLL_CHUNK_RECORDS, remaining), more_s)
+                received = consume(1, wait_s) if is_first else consume(min(POLL_CHUNK_RECORDS, fetched.room), more_s)
             if self._revoked_during_consume and not is_first:
                 # The records read so far may belong to another worker now. That worker starts at the committed offsets,
                 # so these records must be dropped. If partitions were assigned again in the same call, `received` may
                 # hold records of the new assignment. They are dropped too, so the consumer's position is too far.
-                self.discard_messages()
+                fetched.discard()
                 return not self._assigned_during_consume
-            if not received:
-                if more_s:
-                    continue
+            if received:
+                fetched.add(received)
+            elif not more_s:
                 break
-            self._note_patience(received)
-            if self._finds_ends and not (received := self._drop_ends(received)):
-                continue
-            size = sum(map(len, received))
-            self._bytes += size
-            if size > self._record_bytes_max:  # otherwise none of them alone is larger
-                received = self._drop_large_records(received)
-            self._messages += received
         return True
-
-    def _note_patience(self, messages: list[Any]) -> None:
-        """Note until when a batch may wait for more records: not at all, once it has one that is not patient."""
-        if not self._patient_topics:
-            return
-        if not self._patient_topics.issuperset(map(Message.topic, messages)):
-            self._patient_until = 0.0
-        elif not self._messages:
-            self._patient_until = time.monotonic() + self._patience_s
-
-    def _get_patience(self, wait_s: float) -> float:
-        """Return for how many seconds to wait for more records before it is looked again."""
-        if not wait_s or not self._patient_until or self._is_stopping():
-            return 0.0
-        return max(0.0, min(_PATIENT_POLL_S, self._patient_until - time.monotonic()))
-
-    def take_messages(self) -> tuple[list[Any], list[BadBatch]]:
-        """Return the records and errors read so far and what is unreadable, and start with an empty batch."""
-        taken, ends = (self._messages, self._unreadable), self._ends
-        self.discard_messages()
-        self._ends = ends
-        return taken
-
-    def take_ends(self) -> dict[tuple[str, int], int]:
-        """Return the ends that were reached since the last call: everything before them has been taken, or is now.
-
-        The next offset to read, by (topic, partition). Known only if the configuration has a `horizon_clock`.
-        """
-        ends, self._ends = self._ends, {}
-        return ends
 
     def list_assigned(self) -> list[tuple[str, int]]:
         """Return the topics and partitions that are read."""
         return [(each.topic, each.partition) for each in self._consumer.assignment()]
-
-    def discard_messages(self) -> None:
-        """Start with an empty batch."""
-        self._messages, self._bytes, self._unreadable, self._ends = [], 0, [], {}
-        self._patient_until = 0.0
 
     def skip_bad_batches(self, messages: Sequence[Any]) -> list[BadBatch]:
         """Continue after the record batches that errors report as unreadable, and return them.
@@ -214,27 +158,6 @@ class BatchConsumer:
             with self._calls.track():
                 self._consumer.seek(TopicPartition(batch.topic, batch.partition, batch.next_offset))
         return found
-
-    def _drop_large_records(self, messages: list[Any]) -> list[Any]:
-        """Return the messages without those that are too large, which are kept by reference only."""
-        kept = []
-        for message in messages:
-            if message.error() is None and len(message) > self._record_bytes_max:
-                offset = message.offset()
-                self._unreadable.append(BadBatch(message.topic(), message.partition(), offset, offset, "OVERSIZED"))
-            else:
-                kept.append(message)
-        return kept
-
-    def _drop_ends(self, messages: list[Any]) -> list[Any]:
-        """Return the messages without those that report the end of a partition, which are kept apart."""
-        kept = []
-        for message in messages:
-            if is_end(message.error()):
-                self._ends[message.topic(), message.partition()] = message.offset()
-            else:
-                kept.append(message)
-        return kept
 
     def check_for_replacement(self) -> None:
         """Wait for a heartbeat to report whether another process has taken over this member's id.
@@ -266,7 +189,7 @@ class BatchConsumer:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._closing:  # the assignment came too late to be polled earlier
             return
-        self._ends = {}
+        self.fetched.forget_ends()
         # Keep the group metadata of this assignment: librdkafka may lose the membership later without reporting it.
         self.group_metadata = consumer.consumer_group_metadata()
         self._assigned_during_consume = True
@@ -314,15 +237,10 @@ class BatchConsumer:
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._rebalancing.give_up_partitions({partition.partition for partition in partitions})
-        self._ends = {}
+        self.fetched.forget_ends()
         self._revoked_during_consume = True
         self._unassigned_since = time.monotonic()
         log.info("partitions revoked: %s", _format_partitions(partitions))
-
-
-def is_end(error: KafkaError | None) -> bool:
-    """Return whether an "error" only says that the consumer has read a partition to its end."""
-    return error is not None and bool(error.code() == KafkaError._PARTITION_EOF)  # noqa: SLF001 librdkafka's own code
 
 
 def _query_offsets(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
     from processors.exactly_once.loop_config import LoopConfig
-    from processors.exactly_once.state_store import Overlay, StateStore
+    from processors.exactly_once.overlay import Overlay
+    from processors.exactly_once.state_store import StateStore
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from processors.exactly_once.state_entries import decode_entry, encode_entry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 _KEY_PREFIX = b"log/"
 

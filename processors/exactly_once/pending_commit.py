@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import TopicPartition
 
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 
 COMPUTED_AHEAD_BYTES_MAX = 32 * 1024 * 1024

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from processors.exactly_once.batch import Batch, Output
     from processors.exactly_once.kafka_errors import ErrorReporter
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 log = logging.getLogger(__name__)
 

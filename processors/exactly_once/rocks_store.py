@@ -14,8 +14,8 @@ from typing import Any, cast
 from rocksdict import DbClosedError, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
 
 from processors.exactly_once.entry_order import EntryOrder
+from processors.exactly_once.partition_store import Checkpoint, StoreIdentity
 from processors.exactly_once.rocks_order import RocksOrder, read_keys
-from processors.exactly_once.state_store import Checkpoint, StoreIdentity
 from sharing.errors import DecodeError, InfrastructureError
 
 FORMAT = 1

@@ -7,8 +7,9 @@
 
 **The changelog topic is the source of truth.** A batch's changes are written to it in the same transaction as the
 batch's outputs and offsets: one record for each changed key, to the partition with the same number; a deleted key is a
-tombstone. A partition copy (`PartitionStore`) is a local copy of the committed records of one partition. It is changed
-after the transaction is committed, so a crash in between leaves it behind the topic, never ahead.
+tombstone. A partition copy (`partition_store`) is a local copy of the committed records of one partition. It is changed
+after the transaction is committed, so a crash in between leaves it behind the topic, never ahead. What a batch sees and
+changes before that is its `overlay`.
 
 **Restored on assignment.** Before the first batch of a partition, its copy is read up to the topic's end at that time.
 `processors.exactly_once.changelog` explains why that end covers everything that an earlier owner has committed. A copy
@@ -26,43 +27,17 @@ Nothing here is thread-safe: a loop changes the state store only while no agent 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from processors.exactly_once.entry_order import StoredOrder
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint, PartitionStore, StoreBackend, StoreIdentity
 
 log = logging.getLogger(__name__)
 
-Changes = dict[bytes, bytes | None]
-"""New values by key; None deletes the key."""
-
 COPY_AGE_MAX_MS = 12 * 60 * 60 * 1000
 """Half of Kafka's default for `delete.retention.ms`, the minimum time for which a tombstone is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreIdentity:
-    """The topic partition that a copy mirrors. `topic_id` changes when a topic is deleted and created again."""
-
-    cluster: str
-    topic: str
-    topic_id: str
-    partition: int
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """How far into its topic a partition copy has read.
-
-    Attributes:
-        offset: The next offset to read.
-        reached_at_ms: When the copy reached this offset, in UTC milliseconds.
-    """
-
-    offset: int
-    reached_at_ms: int
 
 
 class OffsetRange(NamedTuple):
@@ -75,55 +50,6 @@ class OffsetRange(NamedTuple):
 
     first: int
     end: int
-
-
-class PartitionStore(Protocol):
-    """The local copy of one partition."""
-
-    @property
-    def checkpoint(self) -> Checkpoint | None:
-        """The checkpoint; None while the copy is empty."""
-
-    @property
-    def order(self) -> StoredOrder | None:
-        """The order of the entries that is kept with the copy; None if none is."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key."""
-
-    def find_known_keys(self, keys: set[bytes]) -> set[bytes]:
-        """Return those of these keys that have a value."""
-
-    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Yield the entries whose keys begin so, in no particular order."""
-
-    def apply_changes(self, changes: Iterable[tuple[bytes, bytes | None]], checkpoint: Checkpoint) -> None:
-        """Apply the changes in order and set the checkpoint, atomically."""
-
-    def finish_restore(self) -> None:
-        """Derive the order of the entries, if the copy is to keep one and does not have it."""
-
-    def close(self) -> None:
-        """Release the copy's resources."""
-
-
-class StoreBackend(Protocol):
-    """Opens partition copies.
-
-    Attributes:
-        keeps_copies: Whether copies outlive the process, so that reading resumes at their checkpoints.
-    """
-
-    keeps_copies: bool
-
-    def open_store(self, identity: StoreIdentity) -> PartitionStore:
-        """Return the copy as it was closed, or an empty one if there is no intact copy with this identity."""
-
-    def recreate_store(self, identity: StoreIdentity) -> PartitionStore:
-        """Delete the copy, and return an empty one."""
-
-    def close(self) -> None:
-        """Release the backend's resources for other processes."""
 
 
 class Changelog(Protocol):
@@ -141,103 +67,6 @@ class Changelog(Protocol):
         on_records: Callable[[int, list[tuple[bytes, bytes | None]], int], None],
     ) -> bool:
         """Pass the records of each range to `on_records` in order, with the offset after them; False if stopped."""
-
-
-class Overlay:
-    """One batch's view of the state: its own changes on top of the previous batch's changes on top of the stores.
-
-    Args:
-        stores: Copies of the assigned partitions.
-        previous: Overlay of the previous batch while it is being committed.
-
-    Attributes:
-        changes: Changes of this batch, by partition.
-    """
-
-    def __init__(self, stores: Mapping[int, PartitionStore], previous: Overlay | None = None) -> None:
-        self.changes: dict[int, Changes] = {}
-        self._stores = stores
-        self._previous = previous.changes if previous is not None else {}
-        self._frozen = False
-
-    @property
-    def partitions(self) -> frozenset[int]:
-        """The partitions that are assigned."""
-        return frozenset(self._stores)
-
-    def identify_copy(self, partition: int) -> object:
-        """Return an object that is another one after the copy of the partition was closed and opened again.
-
-        So what is derived from the entries is known to be of another copy: the partition was given up in between, or a
-        transaction was aborted.
-        """
-        return self._get_store(partition)
-
-    def get_order(self, partition: int) -> StoredOrder | None:
-        """Return the order of the committed entries that is kept with the copy of a partition; None if none is."""
-        return self._get_store(partition).order
-
-    def get_pending(self, partition: int) -> Mapping[bytes, bytes | None]:
-        """Return the changes of the batch that is being committed: the order may not have them yet."""
-        return self._previous.get(partition, {})
-
-    def get(self, partition: int, key: bytes) -> bytes | None:
-        """Return the value of a key, or None."""
-        for changes in (self.changes.get(partition), self._previous.get(partition)):
-            if changes is not None and key in changes:
-                return changes[key]
-        return self._get_store(partition).get(key)
-
-    def get_committed(self, partition: int, key: bytes) -> bytes | None:
-        """Return the value of a key in what is known to be committed: without the batches that are in progress."""
-        return self._get_store(partition).get(key)
-
-    def find_known_keys(self, partition: int, keys: set[bytes]) -> set[bytes]:
-        """Return those of these keys that have a value; one call for many keys costs little when most have none."""
-        known = self._get_store(partition).find_known_keys(keys)
-        for changes in (self._previous.get(partition), self.changes.get(partition)):
-            if changes is None:
-                continue
-            for key in changes.keys() & keys:
-                if changes[key] is None:
-                    known.discard(key)
-                else:
-                    known.add(key)
-        return known
-
-    def items(self, partition: int, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Yield the entries of a partition whose keys begin so, in no particular order. Change none while iterating."""
-        changed = {**self._previous.get(partition, {}), **self.changes.get(partition, {})}
-        yield from ((key, value) for key, value in self._get_store(partition).items(prefix) if key not in changed)
-        yield from ((key, value) for key, value in changed.items() if value is not None and key.startswith(prefix))
-
-    def put(self, partition: int, key: bytes, value: bytes) -> None:
-        """Set the value of a key."""
-        self._change(partition, key, value)
-
-    def delete(self, partition: int, key: bytes) -> None:
-        """Remove a key if it exists."""
-        self._change(partition, key, None)
-
-    def freeze(self) -> dict[int, Changes]:
-        """Forbid further changes, and return the changes of this batch."""
-        self._frozen = True
-        self._previous = {}  # committed and applied to the copies by now; a reference would keep all older overlays
-        return self.changes
-
-    def _change(self, partition: int, key: bytes, value: bytes | None) -> None:
-        if self._frozen:
-            raise RuntimeError("the changes of this batch are already being committed")
-        self._check_assigned(partition)
-        self.changes.setdefault(partition, {})[key] = value
-
-    def _get_store(self, partition: int) -> PartitionStore:
-        self._check_assigned(partition)
-        return self._stores[partition]
-
-    def _check_assigned(self, partition: int) -> None:
-        if partition not in self._stores:
-            raise LookupError(f"partition {partition} of the state store is not assigned to this worker")
 
 
 class StateStore:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from processors.exactly_once.entry_order import EntryOrder
+from processors.exactly_once.partition_store import Checkpoint, PartitionStore, StoreIdentity
 from processors.exactly_once.rocks_store import RocksStore
-from processors.exactly_once.state_store import Checkpoint, PartitionStore, StoreIdentity
 from sharing.errors import InfrastructureError
 
 log = logging.getLogger(__name__)

@@ -1,5 +1,8 @@
 """Reads a batch and commits its results: the two librdkafka clients of an exactly-once loop, driven by one thread.
 
+This module puts the parts of a loop together and reads; `processors.exactly_once.committer` commits, and `recovery`
+there opens the clients again.
+
 **What is atomic.** The outputs of a batch, its state changes and the offsets of its records are committed in one Kafka
 transaction (KIP-98, KIP-447). A reader with `isolation.level=read_committed` sees all of them or none.
 
@@ -43,10 +46,7 @@ Keys, values and headers are never logged and never part of an error.
 
 from __future__ import annotations
 
-import logging
-import time
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException
@@ -58,34 +58,22 @@ from processors.exactly_once.batch_size import BatchSizer
 from processors.exactly_once.changelog import open_state_store
 from processors.exactly_once.client_pair import ClientPair
 from processors.exactly_once.committed_positions import CommittedPositions
+from processors.exactly_once.committer import Committer
 from processors.exactly_once.input_logs import InputLogs, LogChangedError
-from processors.exactly_once.kafka_errors import (
-    ErrorReporter,
-    is_fatal,
-    is_fenced_producer,
-    is_outside_log,
-    is_permanent,
-    is_too_large,
-)
+from processors.exactly_once.kafka_errors import ErrorReporter, is_outside_log
 from processors.exactly_once.loop_config import LoopConfig
-from processors.exactly_once.pending_commit import BackgroundCall, PendingCommit, ignore_outcome
+from processors.exactly_once.pending_commit import ignore_outcome
 from processors.exactly_once.read_horizon import AdminEndsQuery, ReadHorizon
+from processors.exactly_once.recovery import Recovery
 from processors.exactly_once.retry import CallWatch, RetryPolicy
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BadBatch
-from sharing.kafka.clients import UNASSIGNED_SESSIONS, make_admin
-from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.clients import make_admin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from confluent_kafka import KafkaError, TopicPartition
-
 __all__ = ["Batch", "LoopConfig", "OutputRecord", "Transactor"]
 
-log = logging.getLogger(__name__)
-
-ABORTS_MAX = 5
-WAIT_STEP_S = 1.0
 POLL_S = 0.1  # how long a read waits for a first record
 
 
@@ -124,8 +112,25 @@ class Transactor:
             self._clients, self._input_logs, self._state_store, self.horizon, clock, config.idle_batch_s
         )
         self._sizer = BatchSizer(config.batch_records_max, config.output_bytes_max, config.transaction_timeout_s)
-        self._pending: PendingCommit | None = None
-        self._aborts = 0
+        self._recovery = Recovery(
+            config,
+            self._clients,
+            self._reporter,
+            self._retry,
+            self._sizer,
+            self._input_logs,
+            self._state_store,
+            self._committed,
+        )
+        self._committer = Committer(
+            self._clients,
+            self._input_logs,
+            self._state_store,
+            self._committed,
+            self._sizer,
+            self._recovery,
+            self._calls,
+        )
 
     @property
     def call_started_at(self) -> float | None:
@@ -167,7 +172,7 @@ class Transactor:
         if any(map(is_outside_log, errors)):
             # Another leader has another log, or the topic was created again: start again at a known offset.
             if self.finish_pending_commit():
-                self._reopen_clients()
+                self._recovery.reopen_clients()
             return None
         if errors:
             messages = [message for message in messages if not message.error()]
@@ -176,20 +181,20 @@ class Transactor:
         self._batches.note_ends()
         if not messages and not unreadable:
             self._check_logs_when_idle()
-            is_due = self._batches.is_idle_batch_due and self._pending is None and not self._is_stopping()
+            is_due = self._batches.is_idle_batch_due and not self._committer.is_committing and not self._is_stopping()
             return self._make_batch([], []) if is_due else None
         self._reporter.mark_connected()
         return self._make_batch(messages, unreadable)
 
     def _check_logs_when_idle(self) -> None:
-        if self._pending is None and self._input_logs.topic_ids:
+        if not self._committer.is_committing and self._input_logs.topic_ids:
             try:
                 self._input_logs.check_when_idle()
             except LogChangedError as change:
-                self._follow_change(change)
+                self._recovery.follow_change(change)
 
     def _make_batch(self, messages: list[Any], unreadable: list[BadBatch]) -> Batch:
-        return self._batches.make(messages, unreadable, None if self._pending is None else self._pending.overlay)
+        return self._batches.make(messages, unreadable, self._committer.overlay)
 
     def commit_batch(
         self, batch: Batch, outputs: Iterable[Output], on_settled: Callable[[bool], None] = ignore_outcome
@@ -206,26 +211,7 @@ class Transactor:
         Raises:
             InfrastructureError: The process must stop.
         """
-        if not batch.offsets:
-            outputs, is_empty = _look_ahead(batch, outputs)
-            if is_empty:
-                on_settled(True)  # noqa: FBT003 the only argument there is
-                return
-        begin = BackgroundCall(partial(self._begin_transaction, self._pending, batch))
-        try:
-            outputs = begin.compute_ahead(outputs)
-        except BaseException:
-            begin.wait()
-            self._clients.producer.abort_transaction()
-            raise
-        begin.wait()
-        try:
-            is_valid = self.finish_pending_commit()
-        except BaseException:
-            self._clients.producer.abort_transaction()  # the transaction of this batch has begun
-            raise
-        if not is_valid or not self._start_commit(batch, begin.failure, outputs, on_settled):
-            on_settled(False)  # noqa: FBT003 the only argument there is
+        self._committer.commit_batch(batch, outputs, on_settled)
 
     def finish_pending_commit(self) -> bool:
         """Wait until nothing is being committed.
@@ -237,25 +223,7 @@ class Transactor:
         Raises:
             InfrastructureError: The process must stop.
         """
-        pending, self._pending = self._pending, None
-        if pending is None:
-            return True
-        pending.wait()
-        failure = pending.failure
-        if isinstance(failure, KafkaException):
-            self._recover(failure.args[0], pending.records, pending.began_at)
-        elif failure is not None:
-            raise failure
-        else:
-            self._aborts = 0
-            self._committed.record(pending.positions)
-            self._sizer.count_committed(pending.records, pending.output_bytes, time.monotonic() - pending.began_at)
-            self._reporter.reset_warnings()
-            if self._state_store is not None and pending.overlay is not None:
-                self._state_store.apply_overlay(pending.overlay, pending.changelog_ends)
-        committed = failure is None
-        pending.on_settled(committed)
-        return committed
+        return self._committer.finish()
 
     def commit_last_outputs(self) -> None:
         """Commit what is still to be written before a clean stop, if the configuration says so.
@@ -279,154 +247,33 @@ class Transactor:
 
         As a static member, this worker keeps its partitions until its session times out.
         """
-        self._close_clients()
+        self._await_pending_commit()
+        self._recovery.close_clients()
         if self._state_store is not None:
             self._state_store.close()
-
-    def _close_clients(self) -> None:
-        self._await_pending_commit()
-        self._clients.close()
-        if self._state_store is not None:
-            self._state_store.close_partitions()
 
     def _is_stopping(self) -> bool:
         return self._retry.stopping
 
     def _collect_messages(self) -> tuple[list[Any], list[BadBatch]]:
         """Return a full batch immediately, or after the previous commit a smaller one with all records read so far."""
-        self._clients.consumer.records_max = self._sizer.limit
-        if self._pending is not None:
+        self._clients.consumer.fetched.records_max = self._sizer.limit
+        if self._committer.is_committing:
             self._fill_batch(0)
-            if self._clients.consumer.is_full:
-                return self._clients.consumer.take_messages()
+            if self._clients.consumer.fetched.is_full:
+                return self._clients.consumer.fetched.take()
             if not self.finish_pending_commit():
                 return [], []
         self._clients.producer.poll_callbacks()
         self._fill_batch(POLL_S)
-        messages, unreadable = self._clients.consumer.take_messages()
-        unassigned_s = self._clients.consumer.seconds_without_assignment
-        limit_s = UNASSIGNED_SESSIONS * self._config.session_timeout_s
-        if not messages and unassigned_s > limit_s and not self._is_stopping():
-            log.warning("no partition could be read for %.0f s; both clients are opened again", unassigned_s)
-            self._clients.consumer.check_for_replacement()  # as after an expired transaction
-            self._reopen_clients()
+        messages, unreadable = self._clients.consumer.fetched.take()
+        if not messages:
+            self._recovery.reopen_if_unassigned()
         return messages, unreadable
 
     def _fill_batch(self, wait_s: float) -> None:
         if not self._clients.consumer.fill_batch(wait_s) and self.finish_pending_commit():
-            self._reopen_clients()
+            self._recovery.reopen_clients()
 
     def _await_pending_commit(self) -> None:
-        # In steps, because a rebalance waits for this inside another call: the commit is watched in its own thread.
-        while self._pending is not None and not self._pending.wait(WAIT_STEP_S):
-            with self._calls.track():
-                pass
-
-    def _begin_transaction(self, previous: PendingCommit | None, batch: Batch) -> None:
-        """Begin the transaction of a batch, unless the previous one is aborted: then the batch will be read again."""
-        if previous is not None:
-            previous.wait()
-        if previous is None or previous.failure is None:
-            finish_check = self._input_logs.begin_check()
-            idle = None if batch.offsets else self._find_idle_position(previous)
-            self._clients.producer.begin_transaction(batch, self._input_logs.topic_ids, idle)
-            finish_check()
-
-    def _find_idle_position(self, previous: PendingCommit | None) -> TopicPartition | None:
-        """Return a position to commit again with a batch without records; None if this process has committed none yet.
-
-        Only offsets make the broker check that this worker is still in the group (KIP-447). Without them, a worker that
-        has lost its partitions and does not know it yet could act on a deadline that another worker acts on as well.
-        The position at which reading began is not used: the state store may have none for that partition, and would not
-        fit the group's offsets after a restart.
-        """
-        if previous is not None and previous.positions:
-            return previous.positions[0]
-        return self._committed.find_any((each.topic, each.partition) for each in self._clients.consumer.started_at)
-
-    def _start_commit(
-        self,
-        batch: Batch,
-        failure: BaseException | None,
-        outputs: Iterable[Output],
-        on_settled: Callable[[bool], None],
-    ) -> bool:
-        """Write the outputs and start to commit; False if the transaction is aborted, or failed to begin."""
-        producer = self._clients.producer
-        try:
-            if failure is not None:
-                raise failure
-            producer.write_outputs(outputs, batch.store_view)
-        except LogChangedError as change:
-            producer.abort_transaction()
-            self._follow_change(change)
-            return False
-        except KafkaException as error:
-            self._recover(error.args[0], len(batch.messages), producer.began_at)
-            return False
-        except BaseException:
-            producer.abort_transaction()
-            raise
-        self._pending = PendingCommit(
-            producer.commit_transaction,
-            on_settled,
-            batch.store_view,
-            producer.changelog_ends,
-            producer.began_at,
-            len(batch.messages),
-            producer.output_bytes,
-            producer.positions,
-        )
-        return True
-
-    def _recover(self, error: KafkaError, records: int, began_at: float) -> None:
-        """Reopen both clients after a failed transaction, or give up.
-
-        Args:
-            error: The error.
-            records: Number of records of the batch.
-            began_at: When the transaction began (`time.monotonic`).
-        """
-        # A broker that aborts an expired transaction also fences its producer, even if no other process exists.
-        expired = time.monotonic() - began_at > self._config.transaction_timeout_s
-        if is_fatal(error) and not (expired and is_fenced_producer(error)):
-            raise self._reporter.make_fatal_error(error)
-        cause = self._reporter.undelivered or describe_kafka_error(error)
-        if is_too_large(error) and self._clients.bound_batches():
-            log.warning(
-                "a record batch is larger than its topic accepts, although it is compressed; from now on each one "
-                "keeps to the limit without compression, and this batch is processed again: %s",
-                cause,
-            )
-            self._reopen_clients()
-            return
-        is_smaller = False
-        if expired:
-            is_smaller = self._sizer.count_expired(records)
-            self._clients.consumer.check_for_replacement()  # opening the clients again would fence it
-        if not is_smaller:  # a restart would begin with large batches again
-            self._aborts += 1
-        if is_permanent(error) or self._retry.is_expired() or self._aborts == ABORTS_MAX:
-            self._clients.producer.abort_transaction()
-            raise self._reporter.make_fatal_error(error, self._aborts)
-        log.warning("a transaction is aborted and its batch is processed again: %s", cause)
-        self._reopen_clients()
-
-    def _follow_change(self, change: LogChangedError) -> None:
-        log.warning("a topic was deleted or created again: %s; both clients are opened again", change)
-        self._committed.forget()
-        self._reopen_clients()
-
-    def _reopen_clients(self) -> None:
-        self._input_logs.forget_ids()
-        self._close_clients()
-        self._clients.open()
-
-
-def _look_ahead(batch: Batch, outputs: Iterable[Output]) -> tuple[Iterable[Output], bool]:
-    """Return the outputs of a batch without records, and whether there is nothing to commit: no output, no change."""
-    computed = iter(outputs)
-    first = next(computed, None)
-    if first is not None:
-        return chain((first,), computed), False
-    return (), batch.store_view is None or not batch.store_view.changes
+        self._committer.wait()

@@ -36,7 +36,7 @@ from sharing.law.bus_rules import make_superseded_rule, make_withdrawn_rule
 from sharing.serialization.codec import get_codec
 
 if TYPE_CHECKING:
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
     from processors.gate.input_records import InputRecords
     from sharing.model.recipient_terms import RuleReference
 

@@ -32,7 +32,7 @@ from sharing.trust.documents import CLOCK_TOLERANCE_MS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 MESSAGE_AGE_MS_MAX: Final = EXCHANGE_RETENTION_MS
 """Older messages are refused: their ids may be forgotten, and the topics keep nothing that is older."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretBytes
 
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
     from processors.gate.batch_result import DecidedContents
     from processors.sealing.day_secrets import DaySecrets
     from sharing.audit.block import Commit, LogPlace

@@ -21,7 +21,7 @@ from sharing.sign.content_commitment import SECRET_BYTES
 if TYPE_CHECKING:
     from pydantic import SecretBytes
 
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 _FIELD: Final = "day_secret"
 

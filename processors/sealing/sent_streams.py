@@ -17,7 +17,7 @@ from sharing.seal.sequences import StreamPosition, take_next_numbers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 _RECIPIENTS_KEY = b"sent"
 _COUNTED_KEY = b"counted"

@@ -17,6 +17,7 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from sharing.conversation_state.escalation_messages import EscalationMessage
 from sharing.conversation_state.escalations import Escalation
 from sharing.errors import SettingsError
+from sharing.setting_urls import LOOPBACK
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS: Final = 10.0
 """How long a server may take to answer."""
 
-_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _ADDRESS: Final = re.compile(r"[^\s,;<>()\"@]+@[A-Za-z0-9.-]+")
 _SMTP_PORTS: Final = {"smtp": 587, "smtps": 465}
 _HTTP_ACCEPTED: Final = range(200, 300)
@@ -121,7 +121,7 @@ class SmtpChannel:
     def _deliver(self, mail: EmailMessage) -> None:
         host, port = str(self._server.hostname), self._server.port or _SMTP_PORTS[self._server.scheme]
         with self._connect(host, port) as client:
-            if self._server.scheme == "smtp" and host not in _LOOPBACK:
+            if self._server.scheme == "smtp" and host not in LOOPBACK:
                 client.starttls(context=self._tls)
             if self._server.username is not None:
                 client.login(unquote(self._server.username), unquote(self._server.password or ""))
@@ -187,13 +187,12 @@ def open_channels(settings: Settings) -> tuple[EscalationChannel, ...]:
         if name is not None:
             raise SettingsError(f"{name} is set, but SHARING_SMTP_URL is not; name the mail server, or unset {name}")
     if settings.webhook_url is not None:
-        _check_webhook_url(settings.webhook_url)
         channels.append(WebhookChannel(settings.webhook_url, tls))
     return tuple(channels)
 
 
 def _open_mail(settings: Settings, url: SecretStr, tls: ssl.SSLContext) -> Iterator[SmtpChannel]:
-    server = _read_smtp_url(url)
+    server = urlsplit(url.get_secret_value())
     sender = _read_addresses("SHARING_SMTP_SENDER", settings.smtp_sender)
     if len(sender) > 1:
         raise SettingsError("SHARING_SMTP_SENDER has more than one address; name one")
@@ -215,32 +214,6 @@ def _make_tls(path: Path | None) -> ssl.SSLContext:
             "contains no PEM certificate" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
         )
         raise SettingsError(f"SHARING_ESCALATION_CA names {path}, which {reason}") from None
-
-
-def _split(name: str, url: SecretStr, what: str) -> SplitResult:
-    """Return the parts of an address. Messages never quote it: it may contain a secret."""
-    try:
-        parts = urlsplit(url.get_secret_value())
-        _ = parts.port  # raises if it is no number
-    except ValueError:
-        raise SettingsError(f"{name} is not a URL; {what}") from None
-    return parts
-
-
-def _read_smtp_url(url: SecretStr) -> SplitResult:
-    what = "give smtps://server:465, or smtp://server:587 for STARTTLS, perhaps with user:password@ before the server"
-    parts = _split("SHARING_SMTP_URL", url, what)
-    if parts.scheme not in _SMTP_PORTS or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-        raise SettingsError(f"SHARING_SMTP_URL is not the address of a mail server; {what}")
-    return parts
-
-
-def _check_webhook_url(url: SecretStr) -> None:
-    what = "give an https:// address; http:// only for this machine (127.0.0.1)"
-    parts = _split("SHARING_WEBHOOK_URL", url, what)
-    is_loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not parts.hostname or not (parts.scheme == "https" or is_loopback):
-        raise SettingsError(f"SHARING_WEBHOOK_URL is not a protected address; {what}")
 
 
 def _read_addresses(name: str, text: str | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 
@@ -23,6 +24,7 @@ from processors.health.http_endpoints import HttpEndpoints, bind_metrics
 from processors.sealing.draft_opening import DraftOpening
 from processors.sealing.loop_sealing import LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP
+from processors.sealing.ruling_opening import RulingOpening
 from processors.services.directory_follower import DirectoryFollower
 from processors.services.directory_heartbeat import DirectoryHeartbeat
 from processors.services.escalation_channels import open_channels
@@ -53,6 +55,7 @@ from sharing.packs.library import Law
 from sharing.settings import Settings
 from sharing.telemetry.tracing import BatchTracer
 from sharing.topology.topics import DECISIONS
+from sharing.trust.root import Pin
 
 DIRECTORY_EXTRA_SECONDS = 15
 """How much longer the directory waits for a broker than the loop, so that the loop reports a missing broker first."""
@@ -83,16 +86,17 @@ def compose(settings: Settings) -> App:
     config, checkpoints = make_gate_config(inputs, status.update), None
     if own_keys is not None:
         config, checkpoints = add_checkpoints(config, inputs, own_keys)
+    pins = read_directory_pins(settings)
     parts = WorkerParts(
         app, config, read_clock, broker_clock, lambda: reloader.pack, inputs.framing, make_outcomes(inputs),
         settings.state_folder, read_witness_plan(settings, inputs.state), settings.witness_beginnings,
-        open_time_stamper(settings, read_clock),
+        open_time_stamper(settings, read_clock), _list_pinned(settings, pins),
     )  # fmt: skip
     conversation = None
     if inputs.runs_conversation:
         conversation = open_conversation_loop(parts, inputs.state, is_main=not inputs.runs_gate)
     loop, status = _choose_main_loop(inputs, app, config, status, conversation)
-    directory = _follow_directory(inputs)
+    directory = _follow_directory(inputs, pins)
     reloader = PackReloader(inputs.files, inputs.law, partial(_make_gate, inputs), loop.fail, read_clock)
     for service in (broker_clock, directory, reloader):
         app.add_service(service)
@@ -186,6 +190,7 @@ def _make_sources(
         DraftOpening(state, own_keys.find_wrapping_key, read_clock, framing=framing),
         OfficerFollower(_open_register(inputs, own_keys)),
         law_source,
+        RulingOpening(state, own_keys, accepts_unsealed=not inputs.settings.seal_indicators),
     )
 
 
@@ -207,9 +212,8 @@ def _read_register(reader: OfficerReader) -> Register:
         return reader.read()
 
 
-def _follow_directory(inputs: WorkerInputs) -> DirectoryFollower:
+def _follow_directory(inputs: WorkerInputs, pins: Mapping[str, Pin] | None) -> DirectoryFollower:
     settings, identity = inputs.settings, inputs.identity
-    pins = read_directory_pins(settings)
     return DirectoryFollower(
         lambda: DirectoryReader(
             inputs.bootstrap,
@@ -223,6 +227,15 @@ def _follow_directory(inputs: WorkerInputs) -> DirectoryFollower:
         ),
         settings.start_timeout_ms / 1000 + DIRECTORY_EXTRA_SECONDS,
     )
+
+
+def _list_pinned(settings: Settings, pins: Mapping[str, Pin] | None) -> frozenset[str] | None:
+    """Return the States whose roots are pinned; None if no trust file is there: then no State counts as one that left.
+
+    A file that is missing by mistake must not end a recall.
+    """
+    is_there = settings.trust_file is not None and settings.trust_file.exists()
+    return frozenset(pins) if pins is not None and is_there else None
 
 
 def _get_statement_version(own_keys: OnlineKeys) -> int:

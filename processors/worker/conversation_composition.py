@@ -84,6 +84,7 @@ class WorkerParts:
         witness_plan: Who witnesses whom.
         witness_beginnings: The logs that are witnessed again after a gap (`Witness`).
         time_stamper: Gets time stamps of the State's own checkpoints; None if no service is configured.
+        pinned: The States whose roots this State has pinned; None if no trust file is set.
     """
 
     app: App
@@ -97,6 +98,7 @@ class WorkerParts:
     witness_plan: WitnessPlan = NO_WITNESSES
     witness_beginnings: Mapping[str, int] = field(default_factory=dict)
     time_stamper: TimeStamper | None = None
+    pinned: frozenset[str] | None = None
 
 
 class ConversationLoop:
@@ -179,6 +181,7 @@ def add_conversation(
         framing=framing,
         outcomes=parts.outcomes,
         witness=Witness(state, parts.witness_plan.witnesses, framing, parts.witness_beginnings, parts.time_stamper),
+        pinned=parts.pinned,
     )
     agent = ConversationAgent(
         state, loop, sources, driver, observer, parts.clock, check_clock, endpoints if app.serves_web else None

@@ -31,7 +31,8 @@ from sharing.model.times import format_time, to_milliseconds
 from sharing.sign.merkle_tree import HASH_BYTES
 from sharing.trust.documents import INSTANT_MAX, INSTANT_MIN
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import OnlineKey, TrustedKeys
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.online_key import OnlineKey
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.signatures import SigningKey, is_signature_by
 from sharing.trust.verification import find_online_key

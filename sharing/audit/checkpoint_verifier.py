@@ -20,7 +20,8 @@ from sharing.audit.signed_note import NoteSignature, SignedNote
 from sharing.audit.time_stamp import verify_checkpoint_stamp
 from sharing.model.times import DAY_MS
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import KEEP_ENDED_GATE_DAYS, TrustedKeys
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.online_key import KEEP_ENDED_GATE_DAYS
 
 Report = Callable[[AuditFault, int | None, int | None, str], None]
 """Called with what is wrong, the offset of the record, the number of blocks in the checkpoint, and a sentence."""

@@ -16,7 +16,8 @@ from sharing.audit.origins import format_witness, parse_witness
 from sharing.audit.signed_note import TIMESTAMPED_COSIGNATURE, NoteSignature, SignedNote, compute_key_id
 from sharing.trust.documents import CLOCK_TOLERANCE_MS, INSTANT_MAX, INSTANT_MIN
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import OnlineKey, TrustedKeys
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.online_key import OnlineKey
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.signatures import SIGNATURE_BYTES, SigningKey, is_signature_by
 from sharing.trust.verification import find_online_key

@@ -11,6 +11,7 @@ import typer
 
 from sharing.cli.shared.console import AsJson, err, print_json
 from sharing.cli.shared.partners import PartnersFile
+from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.settings import Settings, load_settings
 from sharing.testing.broker.kafka import KafkaBroker, KafkaState, KafkaStatus
@@ -42,6 +43,19 @@ Port = Annotated[
 PORT_MAX = 65_535
 
 
+def _choose_folder(folder: Path | None) -> Path:
+    """Return the folder that an option names, or the default.
+
+    Raises:
+        InputError: It is a file.
+    """
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise InputError(
+            f"--folder {to_printable(folder)}: is not a folder; name a folder, or one that is not there yet"
+        )
+    return folder or default_folder()
+
+
 def default_folder() -> Path:
     """Return the folder in which `sharing broker` keeps its Kafka."""
     return load_settings().home_folder / "kafka"
@@ -64,7 +78,7 @@ def start_broker(
     """Start the broker and wait until it answers. It keeps running after this command ends."""
     if not 0 <= port <= PORT_MAX:
         raise InputError(f"--port {port}: must be from 0 to {PORT_MAX}")
-    broker_folder = folder or default_folder()
+    broker_folder = _choose_folder(folder)
     if secure:
         saved = broker_folder / PARTNERS_FILE
         chosen = read_broker_partners(partners, saved if saved.is_file() else None)
@@ -153,7 +167,7 @@ def _print_running(status: KafkaStatus) -> None:
 @app.command("status")
 def show_status(folder: Folder = None, as_json: AsJson = False) -> None:
     """Show whether the broker is running. The exit code is 1 if it is not."""
-    status = KafkaBroker(folder or default_folder()).status()
+    status = KafkaBroker(_choose_folder(folder)).status()
     if as_json:
         print_json(_to_document(status))
     else:
@@ -167,7 +181,7 @@ def show_status(folder: Folder = None, as_json: AsJson = False) -> None:
 @app.command("down")
 def stop_broker(folder: Folder = None, as_json: AsJson = False) -> None:
     """Stop the broker. Its topics are kept for the next start."""
-    broker = KafkaBroker(folder or default_folder())
+    broker = KafkaBroker(_choose_folder(folder))
     was_running = broker.stop()
     if as_json:
         print_json(_to_document(broker.status()) | {"was_running": was_running})

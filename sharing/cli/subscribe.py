@@ -7,15 +7,16 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from sharing.cli.shared.connection import Bootstrap, load_client_settings
-from sharing.cli.shared.console import AsJson, err, format_json, out
+from sharing.cli.shared.console import AsJson, await_closed_output, err, format_json, out
 from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.cli.shared.notices import Shown, format_shown, print_shown, show_notice, show_offer
 from sharing.cli.shared.states import read_state
@@ -26,6 +27,7 @@ from sharing.console.readers import open_reader
 from sharing.errors import InfrastructureError, InputError
 from sharing.model.notice import Notice
 from sharing.model.offer import Offer
+from sharing.model.times import HOUR_MS
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.values import VALUE_TYPES
@@ -33,7 +35,26 @@ from sharing.serialization.schema_registry import load_framing
 
 _GROUP: Final = r"[A-Za-z0-9._-]{1,200}"
 _GROUP_SHOWN_MAX: Final = 40
+_WATCH_SECONDS: Final = 0.5
+"""How soon a command ends whose output nobody reads any more, at the latest."""
+
+SENT_BEFORE_MS: Final = HOUR_MS
+"""How much later than the broker's clock the one may be with which another State says when it sent something. A gate
+decides nothing whose clock differs by more than five minutes."""
+
 IsSelected = Callable[[Notice | Offer], bool]
+
+
+class _Filters(NamedTuple):
+    """What the options select.
+
+    Attributes:
+        is_selected: Returns whether a notice or offer is printed; None for all.
+        received_since_ms: What the broker received before cannot be selected, in UTC milliseconds; None if it can.
+    """
+
+    is_selected: IsSelected | None
+    received_since_ms: int | None
 
 
 def subscribe(
@@ -73,8 +94,8 @@ def subscribe(
     What is printed counts as received. If it cannot be printed, it does not, and comes again.
     """
     code = read_state("STATE", state)
-    is_selected = _read_filters(since, from_state, type_name, urgent=urgent)
-    is_peeking = peek or is_selected is not None
+    filters = _read_filters(since, from_state, type_name, urgent=urgent)
+    is_peeking = peek or filters.is_selected is not None
     if group is not None:
         _check_group(group)
     if is_peeking and group is not None:
@@ -90,7 +111,7 @@ def subscribe(
         unreadable.append(record)
         err.print(f"unreadable: {record.topic}/{record.partition}@{record.offset}: {to_printable(record.reason)}")
 
-    printer = _Printer(is_selected, as_json=as_json, is_peeking=is_peeking)
+    printer = _Printer(filters.is_selected, as_json=as_json)
     with (
         reader or nullcontext(),
         Subscriber(
@@ -101,20 +122,60 @@ def subscribe(
             on_unreadable=report_unreadable,
             stop_at_end=once,
             peek=is_peeking,
+            since_ms=filters.received_since_ms,
             framing=framing,
             reader=reader,
             remember=remember,
             on_offer=printer.print_offer,
         ) as subscriber,
     ):
-        if not once:
-            err.print(f"waiting for notices to {subscriber.state}; stop with Ctrl-C")
-        subscriber.run_batches(printer.print_batch)
+        is_read = _print_notices(subscriber, printer, once=once)
+    if not (is_read or is_peeking):
+        raise InfrastructureError(
+            "the program that reads the output has closed it: what could not be printed does not count as received, "
+            "and comes again. To look without receiving, use --peek"
+        )
     if unreadable:
         raise typer.Exit(1)
-    if not (printer.has_printed or as_json):  # silence could also mean that something is wrong
+    if is_read and not (printer.has_printed or as_json):  # silence could also mean that something is wrong
         seen = "" if is_peeking else " that this group has not received yet"
-        err.print(f"nothing for {code}{seen}{' matches' if is_selected is not None else ''}")
+        err.print(f"nothing for {code}{seen}{' matches' if filters.is_selected is not None else ''}")
+
+
+class _ClosedOutputError(Exception):
+    """The program that reads the output has closed it: what is being printed does not count as received."""
+
+
+def _print_notices(subscriber: Subscriber, printer: _Printer, *, once: bool) -> bool:
+    """Print what there is and, unless it is once, what comes. Return whether a program reads the output to its end."""
+    try:
+        if once:
+            subscriber.run_batches(printer.print_batch)
+            return True
+        err.print(f"waiting for notices to {subscriber.state}; stop with Ctrl-C")
+        with _closing_without_reader(subscriber):
+            subscriber.run_batches(printer.print_batch)
+    except _ClosedOutputError:
+        out.on_broken_pipe()  # what is left is not written at exit
+    return False
+
+
+@contextmanager
+def _closing_without_reader(subscriber: Subscriber) -> Iterator[None]:
+    """Close a subscriber as soon as nobody reads the output, also while no notice comes that could be printed."""
+    has_ended = threading.Event()
+
+    def watch() -> None:
+        while not has_ended.is_set():
+            if await_closed_output(_WATCH_SECONDS):
+                subscriber.close()
+                return
+
+    threading.Thread(target=watch, name="closed output", daemon=True).start()
+    try:
+        yield
+    finally:
+        has_ended.set()
 
 
 class _Printer:
@@ -123,16 +184,14 @@ class _Printer:
     Args:
         is_selected: Returns whether a notice or offer is printed; None for all.
         as_json: Whether it is printed as JSON.
-        is_peeking: Whether nothing counts as received.
 
     Attributes:
         has_printed: Whether anything was.
     """
 
-    def __init__(self, is_selected: IsSelected | None, *, as_json: bool, is_peeking: bool) -> None:
+    def __init__(self, is_selected: IsSelected | None, *, as_json: bool) -> None:
         self._is_selected = is_selected
         self._as_json = as_json
-        self._is_peeking = is_peeking
         self.has_printed = False
 
     def print_batch(self, notices: list[Notice]) -> None:
@@ -165,7 +224,7 @@ class _Printer:
         """Write to standard output.
 
         Raises:
-            InfrastructureError: The program that reads it has closed it.
+            _ClosedOutputError: The program that reads it has closed it.
         """
         if not text:
             return
@@ -174,14 +233,7 @@ class _Printer:
             sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:
-            if self._is_peeking:  # as in `sharing … | head`
-                out.on_broken_pipe()
-                raise typer.Exit from None
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not written at exit
-            raise InfrastructureError(
-                "the program that reads the output has closed it: what could not be printed does not count as "
-                "received, and comes again. To look without receiving, use --peek"
-            ) from None
+            raise _ClosedOutputError from None
 
 
 def _check_group(group: str) -> None:
@@ -209,17 +261,17 @@ def _make_own_group(state: str) -> str:
     return f"exchange.{state.lower()}.cli.{digest}"
 
 
-def _read_filters(
-    since: str | None, from_state: str | None, type_name: str | None, *, urgent: bool
-) -> IsSelected | None:  # fmt: skip
-    """Return what the filters select; None if there are none.
+def _read_filters(since: str | None, from_state: str | None, type_name: str | None, *, urgent: bool) -> _Filters:
+    """Return what the filters select.
 
     Raises:
         InputError: A filter has no such value.
     """
     filters: list[IsSelected] = []
+    received_since_ms = None
     if since is not None:
         since_ms = parse_instant(since, "--since")
+        received_since_ms = since_ms - SENT_BEFORE_MS
         filters.append(lambda notice: notice.sent_at >= since_ms)
     if from_state is not None:
         sender = read_state("--from", from_state)
@@ -227,8 +279,10 @@ def _read_filters(
     if type_name is not None:
         if type_name not in VALUE_TYPES:
             suggestion = suggest_nearest(type_name, VALUE_TYPES)
-            raise InputError(f"--type {to_printable(type_name)[:40]}: is not a type of indicator{suggestion}")
+            shown = to_printable(type_name)[:40] or "''"
+            raise InputError(f"--type {shown}: is not a type of indicator{suggestion}")
         filters.append(lambda item: isinstance(item, Notice) and item.content["type"] == type_name)
     if urgent:
         filters.append(lambda notice: notice.urgency in URGENT_LEVELS)
-    return (lambda notice: all(each(notice) for each in filters)) if filters else None
+    is_selected: IsSelected | None = (lambda notice: all(each(notice) for each in filters)) if filters else None
+    return _Filters(is_selected, received_since_ms)

@@ -254,9 +254,12 @@ def validate_agency(state: str, agency: str) -> str:
     """Return an agency's name or id.
 
     Raises:
-        InputError: It is empty or too long.
+        InputError: It is empty or too long, or a space is before or after it.
     """
     try:
-        return Source(state=state, agency=agency).agency
+        known = Source(state=state, agency=agency).agency
     except ValueError:
         raise InputError("the agency must be a text of 1 to 512 characters", field="source.agency") from None
+    if known != known.strip():
+        raise InputError("the agency must have no space before or after it", field="source.agency")
+    return known

@@ -89,6 +89,8 @@ class Subscriber:
         stop_at_end: Stop after reading all existing records, instead of waiting for new ones.
         peek: Read from the oldest notice that is kept, in separate groups, and commit nothing. Other subscribers are
             not affected.
+        since_ms: With `peek`: read from the oldest notice that the broker received at this instant or later, in UTC
+            milliseconds. The broker's clock decides, not that of the State that sent it.
         framing: How records are framed; by default Avro single-object encoding. `registry_framing` returns the framing
             for a Schema Registry; a subscriber with it reads both.
         metrics: Prometheus metrics to update; None for no metrics.
@@ -123,6 +125,7 @@ class Subscriber:
         on_unreadable: Callable[[UnreadableNotice], None] | None = None,
         stop_at_end: bool = False,
         peek: bool = False,
+        since_ms: int | None = None,
         framing: Framing = SINGLE_OBJECT_FRAMING,
         metrics: SubscriberMetrics | None = None,
         reader: ItemOpener | None = None,
@@ -140,12 +143,7 @@ class Subscriber:
             self._uses.require()
         offers = [OFFERS.topic(self.state)] if reader is None and on_offer is not None else []
         require_topics(look_up_topics(bootstrap, properties), [urgent, ordinary, *offers], self.state)
-        if group == "":
-            raise InputError("the name of the consumer group is empty; give a name, or none")
-        if peek and remember is not None:
-            raise InputError(
-                "a subscriber that peeks commits nothing, so it has nothing to remember; leave one of them out"
-            )
+        _check_options(group, remember, since_ms, peek=peek)
         group = group or f"exchange.{self.state.lower()}.{'subscriber' if reader is None else INBOX.name}"
         history, self._memory = DeliveryHistory(REMEMBERED_IDS_MAX), None
         if remember is not None:
@@ -164,11 +162,11 @@ class Subscriber:
             on_offer=on_offer,
             commits=not peek,
         )
-        self._urgent = GroupConsumer(bootstrap, urgent, f"{group}.urgent", _add_statistics(properties, metrics))
-        self._ordinary = GroupConsumer(bootstrap, ordinary, group, _add_statistics(properties, metrics))
-        others = [
-            GroupConsumer(bootstrap, topic, f"{group}.offers", _add_statistics(properties, metrics)) for topic in offers
-        ]
+        lanes = [(urgent, f"{group}.urgent"), (ordinary, group), *((topic, f"{group}.offers") for topic in offers)]
+        self._urgent, self._ordinary, *others = (
+            GroupConsumer(bootstrap, topic, name, _add_statistics(properties, metrics), since_ms=since_ms)
+            for topic, name in lanes
+        )
         self._lanes = Lanes(self._urgent, [self._ordinary, *others])
         # Only the iterating thread uses the lanes, in `use` sections. Any thread may request the close.
         self._consumers = DeferredClose(self._close_consumers)
@@ -322,6 +320,22 @@ class Subscriber:
                 f"{SILENCE_SECONDS_MAX:g} s; handled notices are committed, so run again when it is back"
             )
         return False
+
+
+def _check_options(group: str | None, remember: str | Path | None, since_ms: int | None, *, peek: bool) -> None:
+    """Check options of which one is wrong, or that do not go together.
+
+    Raises:
+        InputError: They do not.
+    """
+    if group == "":
+        raise InputError("the name of the consumer group is empty; give a name, or none")
+    if peek and remember is not None:
+        raise InputError(
+            "a subscriber that peeks commits nothing, so it has nothing to remember; leave one of them out"
+        )
+    if since_ms is not None and not peek:
+        raise InputError("since_ms passes over notices, which would count as received; give peek=True with it")
 
 
 def _add_statistics(

@@ -12,6 +12,7 @@ from sharing.console.ask_sentences import name_ask
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk, list_partitions, make_references
 from sharing.console.ground_checks import require_grounds
+from sharing.console.ruling_bus import open_ruling_bus
 from sharing.console.ruling_submission import list_every_partition
 from sharing.conversation.covering import COVER_DAYS_MAX
 from sharing.conversation.vocabulary import Answer, Consequence
@@ -169,7 +170,7 @@ def list_copies(console: ConsoleConnection, act: Answering, asks: Collection[Fou
     own = list_partitions(list(asks))
     if act.covers_until is None:
         return own
-    return list_every_partition(console.open_ruling_bus(), act.asks[0].item) | own
+    return list_every_partition(open_ruling_bus(console), act.asks[0].item) | own
 
 
 def _choose_hash(found: FoundAsk, terms: AskedTerms, answer: Answer, *, covers: bool) -> str | None:

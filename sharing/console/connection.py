@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sharing.console.ruling_submission import RulingBus
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.item_history import HistoryTopic
 from sharing.serialization.framing import Framing
@@ -34,7 +33,3 @@ class ConsoleConnection:
     def open_history(self, kind: TopicKind) -> HistoryTopic:
         """Return a topic of records about items."""
         return HistoryTopic(kind, self.state, name_console_group(self.state, "items"), self.framing)
-
-    def open_ruling_bus(self) -> RulingBus:
-        """Return where the officers' rulings are written, and what the worker makes of them is read."""
-        return RulingBus(self.servers, self.state, self.properties, self.framing)

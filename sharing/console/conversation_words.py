@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from sharing.console.code_words import describe_answer, describe_authority, say_instant
 from sharing.conversation.kinds import KINDS, KindRow
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal, ReplyResult
 from sharing.model.recipient_terms import RuleReference
-from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS, format_time
+from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
 from sharing.sentences import Sentence, say
@@ -92,6 +93,7 @@ ACT_WORDS: Final[Mapping[ActKind, str]] = MappingProxyType(
         ActKind.BLOCKED: "kept out of the inbox: it is recalled, or a newer one is there",
         ActKind.SHREDDED: "the copies in the inbox are unreadable now",
         ActKind.ASK_REPEATED: "sent to the other State again",
+        ActKind.ASK_GIVEN_UP: "asked no more, because the State has left",
         ActKind.COVER_BEGUN: "alike questions that are put later are answered so too",
         ActKind.COVER_ENDED: "questions that are put later are not answered so any more",
     }
@@ -144,10 +146,8 @@ def describe_time_left(deadline: int, now: int) -> str:
 def describe_act(act: Act) -> Sentence:
     """Return what was done, in one sentence: codes, States and ids of officers."""
     where = f" ({', '.join(act.states)})" if act.states else ""
-    if act.kind in {ActKind.UNDELIVERED, ActKind.ASK_REPEATED}:
-        is_named = act.kind is ActKind.ASK_REPEATED and act.ask_kind is not None
-        what = say(": %(what)s", what=_name_asked(act)) if is_named else ""
-        return say("%(act)s%(what)s%(where)s", act=say(ACT_WORDS[act.kind]), what=what, where=where)
+    if act.kind in {ActKind.UNDELIVERED, ActKind.ASK_REPEATED, ActKind.ASK_GIVEN_UP}:
+        return _describe_sending(act, where)
     if act.ask_status is not None:
         return _describe_ask_act(act, where)
     if act.kind is ActKind.NOTICE_SENT and act.notice_kind is not None:
@@ -162,6 +162,13 @@ def describe_act(act: Act) -> Sentence:
     return sentence if details is None else say("%(act)s: %(details)s", act=sentence, details=details)
 
 
+def _describe_sending(act: Act, where: str) -> Sentence:
+    change = say(ACT_WORDS[act.kind])
+    if act.kind is not ActKind.UNDELIVERED and act.ask_kind is not None:
+        return say("%(change)s: %(what)s%(where)s", change=change, what=_name_asked(act), where=where)
+    return say("%(act)s%(where)s", act=change, where=where)
+
+
 def _find_details(act: Act, where: str) -> str | None:
     """Return what else is said of an act; None if nothing is."""
     match act.kind:
@@ -170,10 +177,10 @@ def _find_details(act: Act, where: str) -> str | None:
         case ActKind.ESCALATED:
             return say("step %(step)s", step=(act.step or 0) + 1)
         case ActKind.REPLIED:
-            return f"{act.answer}{where}"
+            return say("%(answer)s%(where)s", answer=describe_answer(act.answer or ""), where=where)
         case ActKind.COVER_BEGUN:
-            until = format_time(act.covers_until or 0)
-            return say("%(answer)s%(where)s, until %(until)s", answer=act.answer, where=where, until=until)
+            answer, until = describe_answer(act.answer or ""), say_instant(act.covers_until or 0)
+            return say("%(answer)s%(where)s, until %(until)s", answer=answer, where=where, until=until)
         case ActKind.COVER_ENDED:
             return say("those of the ruling %(ruling)s", ruling=(act.cover or "")[:16])
         case _:
@@ -214,7 +221,7 @@ def _describe_ask_act(act: Act, where: str) -> Sentence:
             change = _describe_change(act)
         case _, AskStatus.ANSWERED if act.answers:
             last = act.answers[-1]
-            change = say("answered %(answer)s by %(by)s", answer=last.answer, by=last.by)
+            change = say("answered by %(by)s, %(answer)s", answer=describe_answer(last.answer), by=last.by)
         case _, AskStatus.EXPIRED:
             change = say("expired without an answer")
         case _:
@@ -227,11 +234,13 @@ def _describe_change(act: Act) -> Sentence:
         return say("the claim was given up")
     if act.answers:
         last = act.answers[-1]
-        return say("answered %(answer)s by %(by)s; a further officer must answer", answer=last.answer, by=last.by)
+        answer = describe_answer(last.answer)
+        return say("answered by %(by)s, %(answer)s; a further officer must answer", answer=answer, by=last.by)
     if act.claimed_by is not None:
         return say("claimed by %(by)s", by=act.claimed_by)
-    return say("with %(authority)s now", authority=act.authority or say("the contact point"))
+    authority = describe_authority(act.authority) if act.authority else say("the contact point")
+    return say("with %(authority)s now", authority=authority)
 
 
 def _name_authority(act: Act) -> str:
-    return f", {act.authority}" if act.authority else ""
+    return say(", %(authority)s", authority=describe_authority(act.authority)) if act.authority else ""

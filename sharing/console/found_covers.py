@@ -9,14 +9,11 @@ from typing import Any
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_kind, describe_time_left, join_codes
 from sharing.console.found_asks import FoundAsk
-from sharing.conversation_state.covers import Covers
+from sharing.conversation_state.covers import Covers, CoverTerms
 from sharing.errors import InputError
 from sharing.kafka.conversation_reader import EntryTable
 from sharing.model.times import format_time
 from sharing.rulings.asked_terms import AskedTerms
-from sharing.rulings.ruling import Answering
-from sharing.rulings.signing import read_ruling
-from sharing.rulings.vocabulary import RulingError
 from sharing.sentences import say
 
 SHOWN_DIGITS = 16
@@ -29,41 +26,45 @@ class FoundCover:
 
     Attributes:
         digest: What identifies its ruling.
-        officer: Id of the officer who has signed it.
-        act: The answer.
+        terms: What it says, in the worker's words: codes and ids. The ruling itself is sealed.
         until: Until when it covers, in UTC milliseconds.
         partitions: The partitions on which the worker keeps it.
     """
 
     digest: str
-    officer: str
-    act: Answering
+    terms: CoverTerms
     until: int
     partitions: tuple[int, ...]
 
     @property
+    def officer(self) -> str:
+        """Id of the officer who has signed it."""
+        return self.terms.officer
+
+    @property
     def provider(self) -> str:
         """The State that provides the items."""
-        return self.act.asks[0].provider
+        return self.terms.provider
 
-    def is_for(self, found: FoundAsk, terms: AskedTerms) -> bool:
+    def is_for(self, found: FoundAsk, asked: AskedTerms) -> bool:
         """Return whether Asks like this one are what it covers."""
-        act, ask = self.act, found.ask
-        of_act = (self.provider, act.about, frozenset(act.recipients), act.rule, act.conditions_hash)
-        return of_act == (found.provider, ask.kind, ask.recipients, terms.rule, terms.conditions_hash)
+        own, ask = self.terms, found.ask
+        covered = (own.provider, own.kind, frozenset(own.recipients), own.rule, own.conditions_hash)
+        return covered == (found.provider, ask.kind, ask.recipients, asked.rule, asked.conditions_hash)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
+        terms = self.terms
         return {
             "cover": self.digest,
-            "officer": self.officer,
-            "from": self.provider,
-            "kind": self.act.about.value,
-            "recipients": list(self.act.recipients),
-            "rule": self.act.rule,
-            "conditions_hash": self.act.conditions_hash,
-            "answer": self.act.answer.value,
-            "grounds": [ground.value for ground in self.act.grounds],
+            "officer": terms.officer,
+            "from": terms.provider,
+            "kind": terms.kind.value,
+            "recipients": list(terms.recipients),
+            "rule": terms.rule,
+            "conditions_hash": terms.conditions_hash,
+            "answer": terms.answer.value,
+            "grounds": list(terms.grounds),
             "until": format_time(self.until),
             "partitions": list(self.partitions),
         }
@@ -71,8 +72,8 @@ class FoundCover:
     def describe(self, now: int) -> str:
         """Return it as one line of a list."""
         by = f"by {self.officer} [{self.digest[:SHOWN_DIGITS]}]"
-        what = f"{describe_kind(self.act.about)} (of {self.provider}, for {join_codes(self.act.recipients)})"
-        return f"later ones are answered {self.act.answer} for {describe_time_left(self.until, now)}: {what}, {by}"
+        what = f"{describe_kind(self.terms.kind)} (of {self.provider}, for {join_codes(self.terms.recipients)})"
+        return f"later ones are answered {self.terms.answer} for {describe_time_left(self.until, now)}: {what}, {by}"
 
 
 def list_covers(covers: Mapping[int, Covers], now: int) -> list[FoundCover]:
@@ -83,16 +84,10 @@ def list_covers(covers: Mapping[int, Covers], now: int) -> list[FoundCover]:
         now: The time in UTC milliseconds.
     """
     kept = [(number, cover) for number in sorted(covers) for cover in covers[number].covers if cover.until > now]
-    records = {cover.digest: cover for _, cover in kept}
-    found = []
-    for digest, cover in records.items():
-        try:
-            ruling = read_ruling(cover.record)
-        except RulingError:
-            continue  # the worker lets it answer nothing either
-        if isinstance(ruling.act, Answering):
-            numbers = tuple(number for number, each in kept if each.digest == digest)
-            found.append(FoundCover(digest, ruling.officer, ruling.act, cover.until, numbers))
+    found = [
+        FoundCover(digest, cover.terms, cover.until, tuple(number for number, each in kept if each.digest == digest))
+        for digest, cover in {cover.digest: cover for _, cover in kept}.items()
+    ]
     return sorted(found, key=lambda each: (each.until, each.digest))
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from sharing.console.code_words import describe_answer
 from sharing.console.conversation_words import describe_kind, join_codes
 from sharing.conversation.vocabulary import AskKind
 from sharing.model.times import format_time
-from sharing.model.vocabulary import Outcome
+from sharing.model.vocabulary import Effect, Outcome
 from sharing.outcomes.outcome import DecidedGroup, FollowedKind, FollowedOutcome, QuarantinedOutcome
 
 NOBODY_CONSIDERED: Final = "no State was considered: it points to none, and meets no declared interest"
@@ -32,16 +33,29 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def describe_group(group: DecidedGroup) -> str:
-    """Return what was decided for some States, in one sentence."""
+def describe_group(group: DecidedGroup, approvals: Mapping[str, int] = MappingProxyType({})) -> str:
+    """Return what was decided for some States, in one sentence.
+
+    Args:
+        group: The States, and what was decided.
+        approvals: How many officers must approve, by the ids of the rules that ask
+            (`sharing.disclosure.terms.list_approvals`), as far as the law is known here: a record has no number.
+    """
     parts = [f"decided for {join_codes(group.states)}: {group.outcome}, {group.explanation or 'no rule applies'}"]
     if group.is_sent:
         parts.append("sent" if group.outcome is Outcome.DISCLOSE else "offered")
     if group.approver is not None:
-        parts.append(f"{group.approver} must approve")
+        parts.append(_describe_approval(group, group.approver, approvals))
     if group.is_asked:
         parts.append("people are asked for the facts")
     return "; ".join(parts)
+
+
+def _describe_approval(group: DecidedGroup, approver: str, approvals: Mapping[str, int]) -> str:
+    asking = [rule.id for rule in group.rules if rule.effect is Effect.APPROVAL]
+    if any(approvals.get(rule, 1) > 1 for rule in asking):
+        return f"two officers with the role {approver} must approve"
+    return f"{approver} must approve"
 
 
 def describe_quarantined(told: QuarantinedOutcome) -> str:
@@ -54,7 +68,7 @@ def describe_followed(told: FollowedOutcome) -> str:
     """Return what followed, in one sentence."""
     text = _WORDS.get(told.what, told.what.lower().replace("_", " "))
     if told.answer is not None:
-        text += f" {told.answer}"
+        text += f", {describe_answer(told.answer)}"
     if told.ask is not None:
         text += f": {describe_kind(AskKind(told.ask)) if told.ask in AskKind.__members__ else told.ask}"
     details = [join_codes(told.states)] if told.states else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -21,9 +22,11 @@ from sharing.rulings.act import Act, ActKind
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import Answering, AskReference, Claiming, Opening, PassingOn, Ruling
 from sharing.rulings.signing import SCHEMA, read_digest, read_ruling, sign_ruling
+from sharing.seal.rulings import seal_ruling
 from sharing.serialization.codec import HEADER_LENGTH, get_codec
-from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.serialization.framing import Framing
 from sharing.topology.topics import ACTS, QUARANTINE, RULINGS
+from sharing.trust.public_keys import PublishedKey
 from sharing.trust.signatures import SigningKey
 
 RULING_LASTS_MS: Final = 10 * MINUTE_MS
@@ -57,12 +60,15 @@ class RulingBus:
         state: The State.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
+        find_seal_key: Returns the key of the State's worker to which rulings are sealed, at a time in UTC milliseconds;
+            None if they are written in clear. It raises if that cannot be found out.
     """
 
     bootstrap: str
     state: str
-    properties: Mapping[str, Any] | None = None
-    framing: Framing = SINGLE_OBJECT_FRAMING
+    properties: Mapping[str, Any] | None
+    framing: Framing
+    find_seal_key: Callable[[int], PublishedKey | None]
 
 
 @dataclass(slots=True)
@@ -180,7 +186,7 @@ def submit_signed(
         InfrastructureError: The broker does not confirm it, or what the worker does cannot be read.
     """
     digest, pending = read_digest(record, bus.state), _list_asks(read_ruling(record).act)
-    framed = bus.framing.frame(SCHEMA, record[HEADER_LENGTH:])
+    framed = frame_ruling(bus, record)
     watched = {kind.topic(bus.state): list(items) for kind in (ACTS, QUARANTINE)}
     group = name_console_group(bus.state, "rulings")
     positions = find_ends(bus.bootstrap, group, watched, bus.properties)
@@ -189,6 +195,23 @@ def submit_signed(
     with closing(TopicFollower(bus.bootstrap, group, positions, bus.properties)) as follower:
         _wait(bus, follower, outcome, wait_seconds, check)
     return outcome
+
+
+def frame_ruling(bus: RulingBus, record: bytes) -> bytes:
+    """Return the value that is written for a signed ruling: sealed to the State's worker, unless nothing is.
+
+    Args:
+        bus: Where it is written.
+        record: The record, in single-object encoding.
+
+    Raises:
+        SharingError: It cannot be sealed, or it cannot be found out to which key.
+    """
+    now = time.time_ns() // 1_000_000
+    seal_key = bus.find_seal_key(now)
+    if seal_key is None:
+        return bus.framing.frame(SCHEMA, record[HEADER_LENGTH:])
+    return seal_ruling(record, bus.state, seal_key, secrets.token_bytes, now, framing=bus.framing)
 
 
 def _list_asks(act: AnyAct) -> dict[str, int]:

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sharing.console.conversation_words import describe_act, format_revision, list_law
+from sharing.console.code_words import describe_outcome
+from sharing.console.conversation_words import describe_act, format_revision, join_codes, list_law
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
-from sharing.model.recipient_terms import RuleReference
+from sharing.model.decision import RecipientDecision
+from sharing.model.effects import FORBIDDING_EFFECTS
+from sharing.model.recipient_terms import EVALUATION_FAILED, RuleReference
 from sharing.model.times import format_time, to_milliseconds
+from sharing.model.vocabulary import Outcome
 from sharing.rulings.act import Act
 from sharing.sentences import say
 
@@ -59,8 +63,7 @@ def list_decided(record: HistoryRecord) -> Iterator[TimelineEvent]:
     at, revision = to_milliseconds(fields["decided_at"]), format_revision(fields["version"], fields["amendment"])
     recipients = [read_recipient(each) for each in fields["recipients"]]
     for each in recipients:
-        outcome = each.outcome.value
-        because = each.explanation or say("no rule applies")
+        outcome, because = describe_outcome(each.outcome), describe_reason(each)
         text = say(
             "decided for %(state)s: %(outcome)s, %(because)s", state=each.state, outcome=outcome, because=because
         )
@@ -68,6 +71,20 @@ def list_decided(record: HistoryRecord) -> Iterator[TimelineEvent]:
     if not recipients:
         text = say("decided: no State was considered")
         yield TimelineEvent(at, "DECIDED", None, None, (), text, revision, None)
+
+
+def describe_reason(decided: RecipientDecision) -> str:
+    """Return why it was decided so for a State: citations and ids of rules, or what was missing, as a sentence."""
+    is_forbidden = any(rule.effect in FORBIDDING_EFFECTS for rule in decided.rules)
+    if decided.outcome is not Outcome.WITHHOLD or is_forbidden:
+        return decided.explanation or say("no rule applies")
+    facts = {entry.fact for entry in decided.undecided} - {EVALUATION_FAILED}
+    failed = decided.terms.failed_rules
+    missing = say("missing: %(facts)s", facts=join_codes(facts))
+    broken = say("evaluation failed: %(rules)s", rules=join_codes(failed))
+    if facts and failed:
+        return say("%(missing)s; %(failed)s", missing=missing, failed=broken)
+    return missing if facts else broken if failed else say("no rule permits it")
 
 
 def read_act(record: HistoryRecord) -> TimelineEvent:

@@ -99,6 +99,17 @@ class Overdue:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Record that a question which must be answered is put no more, because the State that is asked has left.
+
+    Attributes:
+        ask: The question, as it has expired.
+    """
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """Tell another State what became of its reply."""
 
@@ -125,4 +136,7 @@ class Refused:
     reason: Refusal
 
 
-Effect = Opened | Changed | Ended | SentAgain | Send | Amend | Escalate | Overdue | Answered | ReceiptNoted | Refused
+Effect = (
+    Opened | Changed | Ended | SentAgain | Send | Amend | Escalate | Overdue | GivenUp | Answered | ReceiptNoted
+    | Refused
+)  # fmt: skip

@@ -195,7 +195,17 @@ class ResendOrdered:
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """Nothing has happened but time. Everything written up to now has been read."""
+    """Nothing has happened but time. Everything written up to now has been read.
+
+    Attributes:
+        pinned: The States whose roots this State has pinned: any other has left. None if none is pinned: nobody has.
+    """
+
+    pinned: frozenset[str] | None = None
+
+    def has_left(self, state: str) -> bool:
+        """Return whether a State has left: this State trusts no root of it any more."""
+        return self.pinned is not None and state not in self.pinned
 
 
 PeopleEvent = Ruled | Claimed | PassedOn

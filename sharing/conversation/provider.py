@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from sharing.conversation.asks import Ask, GivenAnswer
 from sharing.conversation.covering import is_covered
 from sharing.conversation.deliveries import Conversation, Delivery
-from sharing.conversation.effects import Amend, Answered, Effect, Escalate, Overdue, ReceiptNoted, Refused
+from sharing.conversation.effects import Amend, Answered, Effect, Escalate, GivenUp, Overdue, ReceiptNoted, Refused
 from sharing.conversation.events import (
     AmendmentOrdered,
     Claimed,
@@ -83,7 +83,7 @@ def advance(
         case RecallOrdered() | AmendmentOrdered() | ResendOrdered():
             follow_order(turn, event)
         case TimePassed():
-            _follow_time(turn)
+            _follow_time(turn, event)
         case _:
             assert_never(event)
     after = turn.conversation
@@ -228,7 +228,7 @@ def _follow_receipt(turn: Turn, event: ReceiptReceived) -> None:
         turn.effects.append(ReceiptNoted(ask.id, event.state, event.root))
 
 
-def _follow_time(turn: Turn) -> None:
+def _follow_time(turn: Turn, event: TimePassed) -> None:
     turn.end_early()
     follow_pending(turn)
     for ask in turn.asks:
@@ -237,7 +237,10 @@ def _follow_time(turn: Turn) -> None:
         if ask.closes_at <= turn.now:
             expired = replace(ask, status=AskStatus.EXPIRED)
             turn.change_ask(expired)
-            _follow_consequence(turn, expired, ask.row.silence)
+            if ask.row.silence is Consequence.REPEAT and ask.row.asks_recipient and event.has_left(ask.state):
+                turn.effects.append(GivenUp(expired))  # nobody there can be asked, or answer, ever again
+            else:
+                _follow_consequence(turn, expired, ask.row.silence)
             continue
         steps = ask.list_escalations(turn.now)
         turn.effects.extend(Escalate(ask.id, step) for step in steps)

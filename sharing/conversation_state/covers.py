@@ -1,7 +1,9 @@
 """The answers that cover Asks which are put later, as the state store keeps them: one entry in each partition.
 
-What is kept is the record that the officer has signed. Nothing in it is believed because it is kept: each reader that
-lets it answer an Ask verifies it again. The number of them is bounded, and so is the time for which each covers.
+What is kept is the record that the officer has signed, sealed as it was in the topic of rulings, and its key under the
+State's wrapping key. Nothing in it is trusted because it is kept: each reader that lets it answer an Ask opens and
+verifies it again. Beside it are the terms that lists show, which have codes and ids only. The number of them is
+bounded, and so is the time for which each covers.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
+from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.item_keys import COVERS_PREFIX
 from sharing.errors import DecodeError
 from sharing.model.times import DAY_MS
+from sharing.seal.rulings import KeptRulingKey
 from sharing.serialization.codec import get_codec
 
 SCHEMA: Final = "covers"
@@ -32,20 +36,51 @@ ENDED_MS: Final = DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
+class CoverTerms:
+    """What lists show of an answer that covers later Asks. Nothing is answered by it.
+
+    Attributes:
+        officer: Id of the officer who has signed it.
+        provider: The State that provides the items.
+        item: Id of the first item that it has answered about.
+        kind: The kind of the Asks that it covers.
+        recipients: The receiving States of these Asks, in alphabetical order.
+        rule: Id of the rule that asks; None where no rule does.
+        conditions_hash: Hash of the conditions that the officer has read; None if there are none.
+        answer: The answer.
+        grounds: Of a refusal, its grounds, as codes.
+    """
+
+    officer: str
+    provider: str
+    item: str
+    kind: AskKind
+    recipients: tuple[str, ...]
+    rule: str | None
+    conditions_hash: str | None
+    answer: Answer
+    grounds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Cover:
     """An answer that covers later Asks.
 
     Attributes:
         digest: What identifies its ruling, in hexadecimal digits.
-        record: The record of the ruling, in single-object encoding.
+        record: The record of the ruling as it was in the topic of rulings, in single-object encoding.
         at: The broker's time of the ruling, in UTC milliseconds.
         until: Until when it covers, in UTC milliseconds.
+        terms: What lists show of it.
+        key: The key of the sealed record, as the State keeps it; None if the record is in clear.
     """
 
     digest: str
-    record: bytes
+    record: bytes = field(repr=False)
     at: int
     until: int
+    terms: CoverTerms
+    key: KeptRulingKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +136,7 @@ def encode_covers(covers: Covers) -> bytes:
     """Return the entry."""
     return get_codec(SCHEMA).encode(
         {
-            "covers": [
-                {"digest": bytes.fromhex(cover.digest), "ruling": cover.record, "at": cover.at, "until": cover.until}
-                for cover in covers.covers
-            ],
+            "covers": [_encode_cover(cover) for cover in covers.covers],
             "ended": [{"digest": bytes.fromhex(digest), "until": until} for digest, until in covers.ended.items()],
         }
     )
@@ -124,5 +156,39 @@ def decode_covers(entry: bytes | None) -> Covers:
         raise DecodeError(
             "the entry of the answers that cover later Asks is malformed; restore the topic", cause="MALFORMED"
         )
-    covers = tuple(Cover(each["digest"].hex(), each["ruling"], each["at"], each["until"]) for each in fields["covers"])
+    try:
+        covers = tuple(map(_decode_cover, fields["covers"]))
+    except ValueError:
+        raise DecodeError(
+            "the entry of the answers that cover later Asks has a code that this release does not know; update it",
+            cause="MALFORMED",
+        ) from None
     return Covers(covers, {each["digest"].hex(): each["until"] for each in fields["ended"]})
+
+
+def _encode_cover(cover: Cover) -> dict[str, Any]:
+    terms, key = cover.terms, cover.key
+    return {
+        "digest": bytes.fromhex(cover.digest), "ruling": cover.record, "at": cover.at, "until": cover.until,
+        "wrapping_key": None if key is None else key.wrapping_key,
+        "wrapped_key": None if key is None else key.wrapped,
+        "officer": terms.officer, "provider": terms.provider, "item": terms.item,
+        "kind": terms.kind.value,
+        "recipients": list(terms.recipients), "rule": terms.rule, "conditions_hash": terms.conditions_hash,
+        "answer": terms.answer.value, "grounds": list(terms.grounds),
+    }  # fmt: skip
+
+
+def _decode_cover(fields: Mapping[str, Any]) -> Cover:
+    """Return a cover.
+
+    Raises:
+        ValueError: It has a code that is not known.
+    """
+    terms = CoverTerms(
+        fields["officer"], fields["provider"], fields["item"], AskKind(fields["kind"]), tuple(fields["recipients"]),
+        fields["rule"], fields["conditions_hash"], Answer(fields["answer"]), tuple(fields["grounds"]),
+    )  # fmt: skip
+    wrapping_key, wrapped = fields["wrapping_key"], fields["wrapped_key"]
+    key = None if wrapping_key is None or wrapped is None else KeptRulingKey(wrapping_key, wrapped)
+    return Cover(fields["digest"].hex(), fields["ruling"], fields["at"], fields["until"], terms, key)

@@ -64,7 +64,7 @@ class KeptOrder(Protocol):
 
 
 class StateView(Protocol):
-    """A batch's view of the state store: `processors.exactly_once.state_store.Overlay`."""
+    """A batch's view of the state store: `processors.exactly_once.overlay.Overlay`."""
 
     @property
     def partitions(self) -> frozenset[int]:

@@ -33,7 +33,8 @@ class PublisherIdentity:
     """The publishing State (ISO 3166-1 alpha-2) and agency.
 
     Raises:
-        InputError: The State is not a country code, or the agency is empty or too long.
+        InputError: The State is not a country code; or the agency is empty or too long, or a space is before or after
+            it.
     """
 
     state: str
@@ -45,6 +46,8 @@ class PublisherIdentity:
             Source(state=self.state, agency=self.agency)
         except ValueError:
             raise InputError("the agency must be a text of 1 to 512 characters", field="source.agency") from None
+        if self.agency != self.agency.strip():  # it would be another agency, with other ids
+            raise InputError("the agency must have no space before or after it", field="source.agency")
 
 
 @dataclass(frozen=True, slots=True)

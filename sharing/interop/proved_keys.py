@@ -14,7 +14,8 @@ from typing import Any, Final
 from sharing.interop.message_proofs import ROOTS_MAX, KeyDocuments
 from sharing.trust.documents import Signature, read_document
 from sharing.trust.folded_statement import PartialStatement, accept_partial_statement, hide_keys
-from sharing.trust.key_statement import OnlineKey, Revocation, TrustedKeys
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.online_key import OnlineKey, Revocation
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
 from sharing.trust.root import Pin, RootMetadata, accept_next_root, accept_pinned_content, follow_chain
 from sharing.trust.signatures import ObjectKind

@@ -17,12 +17,12 @@ from sharing.model.field_validators import make_enum_validator
 from sharing.model.indicator import Indicator, RecordModel
 from sharing.model.validation_errors import describe_error, suggest_nearest
 from sharing.model.values import VALUE_TYPES
-from sharing.yaml_source import YamlDocument, read_yaml, validate_document
+from sharing.yaml_files.source import YamlDocument, read_yaml, validate_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sharing.yaml_source import KeyPath
+    from sharing.yaml_files.source import KeyPath
 
 _FIELDS_FROM_FILE = ("id", "type", "value")
 _FIELDS_FROM_OPTIONS = {"state": "--state", "agency": "--agency"}

@@ -11,6 +11,8 @@ from confluent_kafka.admin import AdminClient
 
 from sharing.errors import InfrastructureError, SettingsError
 from sharing.kafka.errors import describe_kafka_error
+from sharing.topology.topic_kinds import TopicScope
+from sharing.topology.topics import find_topic_kind
 
 CONNECT_SECONDS_MAX = 5.0
 
@@ -154,18 +156,26 @@ def require_topics(present: Mapping[str, int], wanted: Collection[str], state: s
     Args:
         present: The topics that `look_up_topics` returned.
         wanted: Names of the required topics.
-        state: The State that the topics belong to, for the remedy in the message.
+        state: The State that the topics belong to, for the remedy in the message; "" if their names say it.
 
     Raises:
         InfrastructureError: A topic does not exist, or this client may not see it.
     """
     missing = [name for name in wanted if name not in present]
     if missing:
-        option = f" --states {state}" if state else ""
+        states = state or _name_states(missing)
+        option = f" --states {states}" if states else ""
         raise InfrastructureError(
             f"{', '.join(missing)}: does not exist, or no permission to see it; "
             f"create it with `sharing topics apply{option}`"
         )
+
+
+def _name_states(topics: Collection[str]) -> str:
+    """Return the States to which topics belong, with commas; "" if they belong to none."""
+    kinds = {name: find_topic_kind(name) for name in topics}
+    owned = {name for name, kind in kinds.items() if kind is not None and kind.scope is not TopicScope.SHARED}
+    return ",".join(sorted({name.split(".")[1].upper() for name in owned}))
 
 
 def _make_client(kind: type[Client], properties: Mapping[str, Any]) -> Client:

@@ -16,7 +16,7 @@ from sharing.kafka.directory_own_topic import publish_records
 from sharing.model.directory import DirectoryEntry
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
-from sharing.yaml_source import read_yaml
+from sharing.yaml_files.source import read_yaml
 
 
 def encode_entry(entry: DirectoryEntry, framing: Framing = SINGLE_OBJECT_FRAMING) -> bytes:

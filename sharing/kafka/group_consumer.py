@@ -53,6 +53,8 @@ class GroupConsumer:
         group: Id of the consumer group.
         properties: Further librdkafka properties. The ones that delivery depends on cannot be changed; these include
             the assignment strategy, since start offsets are chosen for a whole assignment.
+        since_ms: Where a partition begins that is new to the group: with what the broker received at this instant, in
+            UTC milliseconds. None for its beginning.
 
     Attributes:
         topic: Name of the topic.
@@ -63,7 +65,15 @@ class GroupConsumer:
         SettingsError: A property is unknown or wrong.
     """
 
-    def __init__(self, bootstrap: str, topic: str, group: str, properties: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        group: str,
+        properties: Mapping[str, Any] | None = None,
+        *,
+        since_ms: int | None = None,
+    ) -> None:
         self.topic = topic
         self.last_response = time.monotonic()
         self._group = group
@@ -97,6 +107,7 @@ class GroupConsumer:
             group,
             make_admin(bootstrap, without_callbacks(properties or {})),
             ResetCommand(bootstrap, properties or {}, group),
+            since_ms,
         )
         self._bad_batches = BadBatchFinder(self._properties)
         self._consumer = self._join_group()

@@ -3,7 +3,8 @@
 A committed offset means something only in the log in which it was committed. Each commit therefore carries the id of
 the topic (KIP-516), and each assignment compares it:
 
-- no committed offset: the partition is new to the group, and is read from its beginning;
+- no committed offset: the partition is new to the group, and is read from its beginning, or from an instant that was
+  asked for;
 - another topic id: the topic was deleted and created again; the new log is read from its beginning;
 - an offset before the log's beginning: its records were deleted; reading starts at what is left;
 - an offset beyond the log's end: the log lost records that the group has read. Only a person can say what that means.
@@ -22,6 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.reset_command import ResetCommand
+from sharing.kafka.time_offsets import query_offsets_at
 from sharing.kafka.topic_ids import (
     NO_TOPIC_ID,
     format_offset_metadata,
@@ -47,17 +49,22 @@ class GroupOffsets:
         group: Id of the consumer group.
         admin: An admin client; it needs permission to describe the topic.
         reset_command: Prints the command with which a person sets the group's offsets.
+        since_ms: Where a partition begins that is new to the group: with what the broker received at this instant, in
+            UTC milliseconds. None for its beginning.
 
     Attributes:
         topic_id: The topic's id when `find_starts` was last called; `NO_TOPIC_ID` if the broker has none.
     """
 
-    def __init__(self, topic: str, group: str, admin: AdminClient, reset_command: ResetCommand) -> None:
+    def __init__(
+        self, topic: str, group: str, admin: AdminClient, reset_command: ResetCommand, since_ms: int | None = None
+    ) -> None:
         self.topic_id = NO_TOPIC_ID
         self._topic = topic
         self._group = group
         self._admin = admin
         self._reset_command = reset_command
+        self._since_ms = since_ms
 
     def find_starts(self, consumer: Consumer, partitions: Iterable[int]) -> list[TopicPartition]:
         """Return the position at which to read each partition.
@@ -73,14 +80,33 @@ class GroupOffsets:
         self.topic_id = self._query_topic_id()
         queries = [TopicPartition(self._topic, partition) for partition in sorted(partitions)]
         starts = []
+        new: dict[int, tuple[int, int]] = {}
         for committed in consumer.committed(queries, timeout=ANSWER_SECONDS_MAX) if queries else ():
             if committed.error is not None:
                 raise KafkaException(committed.error)
             first, end = consumer.get_watermark_offsets(
                 TopicPartition(self._topic, committed.partition), timeout=ANSWER_SECONDS_MAX
             )
-            starts.append(TopicPartition(self._topic, committed.partition, self._choose_start(committed, first, end)))
-        return starts
+            if committed.offset < 0:
+                new[committed.partition] = first, end
+            else:
+                start = self._choose_start(committed, first, end)
+                starts.append(TopicPartition(self._topic, committed.partition, start))
+        return starts + self._find_first_starts(consumer, new)
+
+    def _find_first_starts(self, consumer: Consumer, new: dict[int, tuple[int, int]]) -> list[TopicPartition]:
+        """Return where the partitions begin that are new to the group, by their first and end offsets.
+
+        Where the broker has nothing of the instant or later, that is the end that was looked up before: what comes
+        meanwhile is read. The embedded broker does not know what it received when.
+        """
+        found = dict.fromkeys(new, 0)
+        if self._since_ms is not None and self.topic_id != NO_TOPIC_ID and new:
+            found = query_offsets_at(consumer, self._topic, new, self._since_ms, ANSWER_SECONDS_MAX)
+        return [
+            TopicPartition(self._topic, number, max(first, found.get(number, end)))
+            for number, (first, end) in new.items()
+        ]
 
     def is_same_topic(self) -> bool:
         """Return whether the topic still has the id that it had when `find_starts` was called.
@@ -104,8 +130,6 @@ class GroupOffsets:
         """Return the offset at which to start a log with these first and end offsets."""
         name = f"{self._topic}/{committed.partition}"
         known_id = (parse_offset_metadata(committed.metadata) or (NO_TOPIC_ID,))[0]
-        if committed.offset < 0:
-            return first
         if is_other_topic(known_id, self.topic_id):
             log.warning(
                 "%s: the topic was deleted and created again; group %s reads the new one from its beginning",

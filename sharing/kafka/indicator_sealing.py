@@ -27,7 +27,7 @@ from sharing.trust.verification import get_current_key
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sharing.trust.key_statement import OnlineKey
+    from sharing.trust.online_key import OnlineKey
     from sharing.trust.root import Pin
 
 CHECK_SECONDS: Final = 20.0

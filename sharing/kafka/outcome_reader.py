@@ -12,11 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message
 
 from sharing.errors import DecodeError, InfrastructureError
 from sharing.kafka.clients import client_properties, look_up_topics, make_admin, make_consumer, require_topics
 from sharing.kafka.errors import describe_kafka_error
+from sharing.kafka.temporary_errors import retry_temporary
+from sharing.kafka.time_offsets import query_offsets_at
 from sharing.kafka.topic_follower import TopicFollower, find_ends
 from sharing.kafka.topic_ids import is_other_topic, query_topic_ids
 from sharing.outcomes.block_reading import read_block
@@ -109,22 +111,16 @@ def find_positions_since(
     ends = find_end_positions(bootstrap, topic, properties)
     consumer = make_consumer(client_properties(bootstrap, {**(properties or {}), "group.id": topic.group}))
     try:
-        answers = _look_up_offsets(consumer, [TopicPartition(topic.name, number, since_ms) for number in ends])
+        found = retry_temporary(
+            lambda: query_offsets_at(consumer, topic.name, ends, since_ms, LOOK_UP_SECONDS_MAX), LOOK_UP_SECONDS_MAX
+        )
     except KafkaException as error:
         raise InfrastructureError(
             f"{topic.name}: its offsets cannot be looked up ({describe_kafka_error(error)}); run this again"
         ) from None
     finally:
         consumer.close()
-    return {place.partition: place.offset if place.offset >= 0 else ends[place.partition] for place in answers}
-
-
-def _look_up_offsets(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
-    answers = consumer.offsets_for_times(places, timeout=LOOK_UP_SECONDS_MAX)
-    for answer in answers:
-        if answer.error is not None:
-            raise KafkaException(answer.error)
-    return answers
+    return {partition: found.get(partition, end) for partition, end in ends.items()}
 
 
 class OutcomeReader:

@@ -24,6 +24,7 @@ from sharing.kafka.clients import (
 )
 from sharing.kafka.errors import describe_kafka_error, is_permanent_read_error
 from sharing.kafka.temporary_errors import retry_temporary
+from sharing.kafka.time_offsets import query_offsets_at
 
 log = logging.getLogger(__name__)
 
@@ -150,14 +151,7 @@ class TopicRange:
         """Return each partition's first offset at or after an instant, except of partitions that have none."""
         if instant_ms is None:
             return {}
-        queries = [TopicPartition(self._topic, number, instant_ms) for number in partitions]
-        answers = self._consumer.offsets_for_times(queries, timeout=LOOK_UP_SECONDS_MAX)
-        for answer in answers:
-            if answer.error is not None:
-                raise KafkaException(answer.error)
-            if answer.offset == instant_ms:  # librdkafka leaves the query as it is where a broker did not answer it
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 librdkafka's own code
-        return {answer.partition: answer.offset for answer in answers if answer.offset >= 0}
+        return query_offsets_at(self._consumer, self._topic, partitions, instant_ms, LOOK_UP_SECONDS_MAX)
 
     def _select_in_range(self, messages: list[Message], ends: dict[int, int]) -> Iterator[Message]:
         """Yield the records before the end offsets, and remove finished partitions from `ends`."""

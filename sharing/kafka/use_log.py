@@ -42,8 +42,8 @@ class UseContext:
     Attributes:
         reader: The name that the reader gives itself.
         reader_key: Id of the key that opens; "" where the State's own keys do.
-        command: What opens: `subscribe`, `inbox show`, `audit subject`, `audit prove`, `desk`, or `Subscriber` for
-            another program.
+        command: What opens: `subscribe`, `inbox show`, `audit subject`, `audit prove`, `audit ruling`, `desk`, or
+            `Subscriber` for another program.
         purpose: Why, as a code; "" if none is set.
     """
 

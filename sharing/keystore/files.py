@@ -91,7 +91,9 @@ def _read(path: Path, bytes_max: int) -> tuple[int, bytes]:
         with open(descriptor, "rb") as file:  # noqa: PTH123 a descriptor
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
-                raise InputError(f"{path} is not a file")
+                raise InputError(
+                    f"{path} is not a file, but a pipe, a device or a folder; write its content to a file first"
+                )
             data = file.read(bytes_max + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None

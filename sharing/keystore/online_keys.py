@@ -24,7 +24,8 @@ from sharing.model.times import DAY_MS
 from sharing.seal.hpke import MemoryOpeningKey, OpeningKey
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import KEEP_ENDED_DAYS, OnlineKey, TrustedKeys, require_permitted_change
+from sharing.trust.key_statement import TrustedKeys, require_permitted_change
+from sharing.trust.online_key import KEEP_ENDED_DAYS, OnlineKey
 from sharing.trust.public_keys import KeyAlgorithm, KeyId, KeyRole, PublishedKey
 from sharing.trust.readers import ReaderList, require_current_readers
 from sharing.trust.signatures import SigningKey

@@ -14,8 +14,8 @@ from sharing.text_file import read_text_file
 from sharing.trust.documents import Instant, StateCode
 from sharing.trust.faults import TrustError
 from sharing.trust.root import Pin, format_fingerprint, normalise_fingerprint
-from sharing.yaml_dump import to_yaml
-from sharing.yaml_source import YamlDocument, read_yaml, validate_document
+from sharing.yaml_files.dump import to_yaml
+from sharing.yaml_files.source import YamlDocument, read_yaml, validate_document
 
 _HEADING = """\
 # Roots of other States. Each fingerprint was compared with paper, or by telephone, before it was entered here:

@@ -23,7 +23,8 @@ from sharing.keystore.private_key import WRAP_ROLE, WrappingKeyName
 from sharing.keystore.private_key_file import KeyFile, read_key_file
 from sharing.model.times import DAY_MS, format_time
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
-from sharing.trust.key_statement import KEEP_ENDED_DAYS, KeyStatement, OnlineKey
+from sharing.trust.key_statement import KeyStatement
+from sharing.trust.online_key import KEEP_ENDED_DAYS, OnlineKey
 from sharing.trust.public_keys import KeyId, KeyRole, PublishedKey
 from sharing.trust.root import TrustedRoot
 

@@ -15,6 +15,8 @@ from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal, ReplyResult
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.model.vocabulary import NoticeKind
+from sharing.rulings.vocabulary import RefusalGround
+from sharing.seal.rulings import KeptRulingKey
 from sharing.serialization.codec import get_codec
 
 SCHEMA: Final = "act"
@@ -44,6 +46,7 @@ class ActKind(StrEnum):
         COVER_ENDED: It no longer does, because an officer has ended it.
         ASK_REPEATED: A question was put to people of another State again, or its withdrawal was sent again.
         ASK_UNCLAIMED: The officer who had claimed an open question has given it up.
+        ASK_GIVEN_UP: A question that must be answered is put no more, because the State that is asked has left.
     """
 
     ASK_OPENED = "ASK_OPENED"
@@ -66,6 +69,7 @@ class ActKind(StrEnum):
     COVER_ENDED = "COVER_ENDED"
     ASK_REPEATED = "ASK_REPEATED"
     ASK_UNCLAIMED = "ASK_UNCLAIMED"
+    ASK_GIVEN_UP = "ASK_GIVEN_UP"
 
 
 class ActAnswer(NamedTuple):
@@ -94,6 +98,9 @@ class Act:
         at: When, in UTC milliseconds.
         officer: Id of the officer whose ruling caused it.
         ruling: Digest of that ruling.
+        ruling_key: The key of its sealed record, as the State keeps it; None if it was not sealed.
+        grounds: The grounds that it names for a refusal.
+        own_rule: Id of the rule of the State's own law, for the ground OWN_LAW.
         ask: Id of the Ask.
         ask_kind: Its kind.
         ask_status: Its status now.
@@ -122,6 +129,9 @@ class Act:
     at: int
     officer: str | None = None
     ruling: str | None = None
+    ruling_key: KeptRulingKey | None = None
+    grounds: tuple[RefusalGround, ...] = ()
+    own_rule: str | None = None
     ask: str | None = None
     ask_kind: AskKind | None = None
     ask_status: AskStatus | None = None
@@ -158,6 +168,9 @@ class Act:
         return {
             **record, "at": from_milliseconds(self.at), "answers": answers, "version": version, "amendment": amendment,
             "covers_until": until,
+            "grounds": [ground.value for ground in self.grounds],
+            "ruling_wrapping_key": None if self.ruling_key is None else self.ruling_key.wrapping_key,
+            "ruling_wrapped_key": None if self.ruling_key is None else self.ruling_key.wrapped,
         }  # fmt: skip
 
     @classmethod
@@ -173,12 +186,18 @@ class Act:
         revision = Revision(record["version"], record["amendment"]) if has_revision else None
         until = None if record["covers_until"] is None else to_milliseconds(record["covers_until"])
         at = to_milliseconds(record["at"])
-        return cls(**fields, at=at, answers=tuple(answers), revision=revision, covers_until=until)
+        wrapping_key, wrapped = record["ruling_wrapping_key"], record["ruling_wrapped_key"]
+        key = None if wrapping_key is None or wrapped is None else KeptRulingKey(wrapping_key, wrapped)
+        grounds = tuple(map(RefusalGround, record["grounds"]))
+        return cls(
+            **fields, at=at, answers=tuple(answers), revision=revision, covers_until=until, ruling_key=key,
+            grounds=grounds,
+        )  # fmt: skip
 
 
 _PLAIN_FIELDS: Final = (
-    "item_id", "provider", "state", "officer", "ruling", "ask", "round", "asked", "authority", "claimed_by", "step",
-    "cover", "root",
+    "item_id", "provider", "state", "officer", "ruling", "own_rule", "ask", "round", "asked", "authority", "claimed_by",
+    "step", "cover", "root",
 )  # fmt: skip
 _LISTS: Final = ("states", "facts")
 _CODES: Final[Mapping[str, type[StrEnum]]] = {

@@ -13,6 +13,7 @@ from sharing.conversation.effects import (
     Effect,
     Ended,
     Escalate,
+    GivenUp,
     Opened,
     Overdue,
     ReceiptNoted,
@@ -22,11 +23,13 @@ from sharing.conversation.effects import (
 )
 from sharing.conversation.received_events import Blocked, PutInInbox, ReceivedEffect, Reply, ResultTold, Shred
 from sharing.rulings.act import Act, ActAnswer, ActKind
+from sharing.rulings.vocabulary import RefusalGround
+from sharing.seal.rulings import KeptRulingKey
 
 _Described = tuple[ActKind, dict[str, Any]]
 _AskEffect = Opened | Changed | Ended
 _SharedEffect = _AskEffect | Escalate | Overdue | Refused
-_ProviderEffect = SentAgain | Send | Amend | Answered | ReceiptNoted
+_ProviderEffect = SentAgain | Send | Amend | GivenUp | Answered | ReceiptNoted
 _ReceiverEffect = Reply | PutInInbox | Blocked | Shred | ResultTold
 
 
@@ -41,6 +44,9 @@ class ActContext:
         now: The time, in UTC milliseconds.
         officer: Id of the officer whose ruling caused the effect; None if no ruling did.
         ruling: Digest of that ruling.
+        ruling_key: The key of its sealed record, as the State keeps it; None if it was not sealed.
+        grounds: The grounds that it names for a refusal.
+        own_rule: Id of the rule of the State's own law, for the ground OWN_LAW.
         root: Signed root of the batch in which the message came that caused the effect; None if no message did.
     """
 
@@ -50,6 +56,9 @@ class ActContext:
     now: int
     officer: str | None = None
     ruling: str | None = None
+    ruling_key: KeptRulingKey | None = None
+    grounds: tuple[RefusalGround, ...] = ()
+    own_rule: str | None = None
     root: bytes | None = None
 
 
@@ -64,7 +73,7 @@ def to_act(effect: Effect | ReceivedEffect, context: ActContext, *, is_delivered
     match effect:
         case Opened() | Changed() | Ended() | Escalate() | Overdue() | Refused():
             kind, parts = _describe_shared(effect, context)
-        case SentAgain() | Send() | Amend() | Answered() | ReceiptNoted():
+        case SentAgain() | Send() | Amend() | GivenUp() | Answered() | ReceiptNoted():
             kind, parts = _describe_provider(effect, context)
         case Reply() | PutInInbox() | Blocked() | Shred() | ResultTold():
             kind, parts = _describe_receiver(effect)
@@ -74,7 +83,10 @@ def to_act(effect: Effect | ReceivedEffect, context: ActContext, *, is_delivered
             assert_never(effect)
     if not is_delivered:
         kind = ActKind.UNDELIVERED
-    fields: dict[str, Any] = {"officer": context.officer, "ruling": context.ruling} | parts
+    fields: dict[str, Any] = {
+        "officer": context.officer, "ruling": context.ruling, "ruling_key": context.ruling_key,
+        "grounds": context.grounds, "own_rule": context.own_rule,
+    } | parts  # fmt: skip
     return Act(kind, context.item_id, context.provider, context.state, context.now, **fields)
 
 
@@ -106,6 +118,8 @@ def _describe_provider(effect: _ProviderEffect, context: ActContext) -> _Describ
             return ActKind.NOTICE_SENT, {"states": (state,), "revision": revision, "notice_kind": kind}
         case Amend(revision, ask_id, facts):
             return ActKind.AMENDED, {"ask": ask_id or None, "revision": revision, "facts": tuple(sorted(facts))}
+        case GivenUp(ask):
+            return ActKind.ASK_GIVEN_UP, _describe_ask(ask, context)
         case Answered(ask_id, state, result):
             return ActKind.REPLY_RESULT, {"ask": ask_id, "states": (state,), "result": result}
         case ReceiptNoted(ask_id, state, root):

@@ -20,6 +20,7 @@ from sharing.passkeys.faults import PasskeyError
 from sharing.passkeys.passkey import Passkey
 from sharing.rulings.ruling import Ruling
 from sharing.rulings.vocabulary import RulingError, RulingFault
+from sharing.seal.rulings import KeptRulingKey
 from sharing.serialization.codec import get_codec
 from sharing.trust.documents import (
     CLOCK_TOLERANCE_MS,
@@ -76,6 +77,7 @@ class VerifiedRuling:
         digest: SHA-256 of what was signed, in hexadecimal digits: the same in every copy.
         partition: The partition on which this copy was read.
         at_ms: The broker's time of the record, in UTC milliseconds.
+        key: The key of its sealed record, as the State keeps it; None if it came in clear.
     """
 
     ruling: Ruling
@@ -84,6 +86,7 @@ class VerifiedRuling:
     digest: str
     partition: int
     at_ms: int
+    key: KeptRulingKey | None = None
 
 
 def sign_ruling(ruling: Ruling, key: SigningKey) -> bytes:
@@ -119,7 +122,13 @@ def assemble_ruling(ruling: Ruling, assertion: Assertion) -> bytes:
 
 
 def verify_ruling(
-    value: bytes | None, find_officer: FindOfficer, *, state: str, partition: int, at_ms: int
+    value: bytes | None,
+    find_officer: FindOfficer,
+    *,
+    state: str,
+    partition: int,
+    at_ms: int,
+    key: KeptRulingKey | None = None,
 ) -> VerifiedRuling:
     """Return a ruling, if an officer of this State has signed it and may have at that time.
 
@@ -131,6 +140,7 @@ def verify_ruling(
         state: The State.
         partition: The partition on which the record was read.
         at_ms: The broker's time of the record, in UTC milliseconds.
+        key: The key of its sealed record, as the State keeps it; None if it came in clear.
 
     Raises:
         RulingError: It is refused.
@@ -149,11 +159,18 @@ def verify_ruling(
     if not ruling.is_everywhere and partition not in ruling.list_partitions():
         raise RulingError(RulingFault.WRONG_PARTITION)
     digest = compute_digest(ObjectKind.RULING, state, document.payload)
-    return VerifiedRuling(ruling, known.to_officer(), known.authority, digest, partition, at_ms)
+    return VerifiedRuling(ruling, known.to_officer(), known.authority, digest, partition, at_ms, key)
 
 
 def verify_again(
-    value: bytes, find_officer: FindOfficer, *, state: str, partition: int, at_ms: int, now_ms: int
+    value: bytes,
+    find_officer: FindOfficer,
+    *,
+    state: str,
+    partition: int,
+    at_ms: int,
+    now_ms: int,
+    key: KeptRulingKey | None = None,
 ) -> VerifiedRuling | None:
     """Return a ruling that was valid when it was written, if the same officer could sign it now; None if not.
 
@@ -167,6 +184,7 @@ def verify_again(
         partition: The partition.
         at_ms: The broker's time of the record, in UTC milliseconds.
         now_ms: The time, in UTC milliseconds.
+        key: The key of its sealed record, as the State keeps it; None if it came in clear.
     """
     try:
         document, assertion, ruling = _read(value)
@@ -177,7 +195,7 @@ def verify_again(
     except RulingError:
         return None
     digest = compute_digest(ObjectKind.RULING, state, document.payload)
-    return VerifiedRuling(ruling, known.to_officer(), known.authority, digest, partition, at_ms)
+    return VerifiedRuling(ruling, known.to_officer(), known.authority, digest, partition, at_ms, key)
 
 
 def read_ruling(value: bytes) -> Ruling:

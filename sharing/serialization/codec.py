@@ -29,13 +29,15 @@ RECORD_BYTES_MAX = 200_000
 OUTPUT_RECORD_BYTES_MAX = 1_000_000
 """Larger records of the other schemas, which gates write, are refused before they are decoded."""
 
-_WRITTEN_BY_PEOPLE = frozenset({"indicator", "sealed_indicator", "directory_entry", "ruling", "desk_record"})
+_WRITTEN_BY_PEOPLE = frozenset(
+    {"indicator", "sealed_indicator", "directory_entry", "ruling", "sealed_ruling", "desk_record"}
+)
 
 SCHEMA_NAMES = (
     "indicator", "decision", "notice", "notice_content", "offer", "draft", "quarantine", "directory_entry",
     "gate_state", "sealed_message", "own_record", "inbox_item", "inbox_state", "sealed_indicator",
     "conversation_state", "covers", "officer_entry",
-    "amendment", "ruling", "reply", "act", "audit_block", "uses", "checkpoint", "outcome_block",
+    "amendment", "ruling", "sealed_ruling", "reply", "act", "audit_block", "uses", "checkpoint", "outcome_block",
     "desk_record",
 )  # fmt: skip
 

@@ -22,7 +22,7 @@ from sharing.topology.name_patterns import AGENCY_PATTERN
 from sharing.topology.partners import Partners
 from sharing.topology.topic_kinds import Role, TopicKind, TopicScope
 from sharing.topology.topics import INDICATORS, NOTICES, OFFERS, REPLIES, TOPIC_KINDS, URGENT
-from sharing.yaml_dump import to_yaml
+from sharing.yaml_files.dump import to_yaml
 
 SPECIFICATION = "3.1.0"
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError
 from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
+from sharing.model.validation_errors import describe_error
 from sharing.tools.script import insert_between, parse_paths, run_script
 from sharing.topology.topic_kinds import FOREVER, TopicScope
 from sharing.topology.topics import TOPIC_KINDS
@@ -156,7 +157,8 @@ def read_figures(path: Path) -> CapacityFigures:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the document"
-        raise InputError(f"{path}: {where}: {first['msg']}", field=where) from None
+        _, sentence = describe_error(first, CapacityFigures)
+        raise InputError(f"{path}: {where}: {sentence}", field=where) from None
 
 
 def update_figures(figures: Path, benchmark: Path) -> None:

@@ -211,7 +211,10 @@ def _render_kinds(openings: Mapping[AskKind, set[str]]) -> Iterator[str]:
         asked += ", four eyes" if row.four_eyes else ""
         answers = "; ".join(f"`{answer}`: {consequence}" for answer, consequence in row.answers.items())
         lasts = ", ".join(_describe_time(row.lasts[urgency]) for urgency in _URGENCIES)
-        yield f"| `{kind}` | {asked} | {'; '.join(sorted(openings[kind]))} | {answers} | {row.silence} | {lasts} |"
+        silence = str(row.silence)
+        if row.asks_recipient and row.silence is Consequence.REPEAT:
+            silence += ", unless that State has left"
+        yield f"| `{kind}` | {asked} | {'; '.join(sorted(openings[kind]))} | {answers} | {silence} | {lasts} |"
 
 
 def _describe_time(milliseconds: int) -> str:

@@ -5,19 +5,23 @@
     states:
       CH: {agencies: [fedpol, zurich-police]}
       DE: {}
-      JP: {witnesses: [CH, DE]}
+      JP: {witnesses: [CH, DE], time_stamps: {url: https://tsa.example/rfc3161}}
 
 If a State lists agencies, each agency has a separate topic, to which only that agency may write. The witnesses of a
-State are the States that cosign the checkpoints of its audit logs.
+State are the States that cosign the checkpoints of its audit logs; `time_stamps` names the service that time-stamps
+them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sharing.model.field_validators import CountryCode
 from sharing.model.strict_model import StrictModel
@@ -25,11 +29,57 @@ from sharing.text_file import read_text_file
 from sharing.topology.name_patterns import AGENCY_PATTERN
 from sharing.topology.topics import Topic, list_topics
 from sharing.topology.witnesses import WitnessPlan, choose_witnesses
-from sharing.yaml_source import read_yaml, validate_document
+from sharing.yaml_files.source import read_yaml, validate_document
 
 DEFAULT_PRODUCE_BYTES = 20_000_000
 DEFAULT_FETCH_BYTES = 50_000_000
 DEFAULT_REQUEST_PERCENT = 200
+
+_SERVICE_URL: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?(?:/[\w.~%/?=&,+-]*)?", re.ASCII
+)
+"""Neither a user with a password, which would be in every manifest, nor what a shell or Compose would expand."""
+
+
+def _check_service_url(url: str) -> str:
+    if not _SERVICE_URL.fullmatch(url):
+        raise ValueError("must be an address such as https://tsa.example/rfc3161, without a user or special characters")
+    try:
+        is_port = urlsplit(url).port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ValueError("must have a port from 1 to 65535, or none")
+    return url
+
+
+def _check_network(network: str) -> str:
+    try:
+        return str(ip_network(network))
+    except ValueError:
+        raise ValueError("must be a network such as 192.0.2.0/24 or 2001:db8::/64, or one address") from None
+
+
+class TimeStampService(StrictModel):
+    """The service that time-stamps the checkpoints of a State's audit logs (RFC 3161).
+
+    Attributes:
+        url: Its address.
+        interval_ms: How long after a time stamp of a log the next one is asked for, in milliseconds; None for that of
+            `SHARING_TIME_STAMP_INTERVAL_MS`.
+        network: Where it is, in CIDR form: the gate's network policy on Kubernetes permits connections there, to the
+            port of the address. None if that policy must not permit any.
+    """
+
+    url: Annotated[str, AfterValidator(_check_service_url)]
+    interval_ms: int | None = Field(default=None, ge=0)
+    network: Annotated[str, AfterValidator(_check_network)] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port of the address."""
+        parts = urlsplit(self.url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 class Quotas(StrictModel):
@@ -63,12 +113,14 @@ class Partner(StrictModel):
         witnesses: The States that cosign the checkpoints of its audit logs; None for the next two in alphabetical
             order.
         desk_agency: The agency, one of `agencies`, under which its duty desk publishes; None if that publishes nothing.
+        time_stamps: The service that time-stamps the checkpoints of its audit logs; None for none.
     """
 
     agencies: list[Annotated[str, Field(pattern=AGENCY_PATTERN)]] = Field(default_factory=list)
     workers: int = Field(default=1, ge=1, le=100)
     witnesses: list[CountryCode] | None = None
     desk_agency: str | None = None
+    time_stamps: TimeStampService | None = None
 
 
 class Partners(StrictModel):

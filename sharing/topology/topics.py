@@ -54,7 +54,8 @@ DRAFTS = TopicKind(
     "drafts", TopicScope.NATIONAL, "draft", "item id and version", "gate", "conversation, desk", _GATE,
     _OFFICERS | _GATE, 365 * DAY_MS, compacted=True,
 )  # fmt: skip
-# It contains records unchanged. Until records are sealed, the State's officers may read it, and the operator may not.
+# What the gate has refused is in it as it was received: sealed, or in clear where an agency did not seal. So the
+# operator may not read it. What another State sent, rulings and drafts are named by reference.
 QUARANTINE = TopicKind(
     "quarantine", TopicScope.NATIONAL, "quarantine", "quarantine id", "gate", "officers", _GATE, _OFFICERS, 365 * DAY_MS
 )

@@ -8,6 +8,7 @@ Pure: randomness and time are arguments, and documents are bytes. `sharing.keyst
 - `signatures`: what exactly is signed, and the one interface of a private key.
 - `documents`: a signed document: its content and its signatures.
 - `root`: the root of a State, and the chain from a pinned root to the newest one.
+- `online_key`: an online key as it is stated, and its revocation.
 - `key_statement`: the online keys that a root names, their successors and revocations.
 - `readers`: the programs that may open a State's inbox.
 - `verification`: whether an object was signed by a key that was named for such objects.

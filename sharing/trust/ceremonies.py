@@ -11,15 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from sharing.errors import InputError
 from sharing.model.times import DAY_MS, format_time
 from sharing.trust.documents import CLOCK_TOLERANCE_MS, INSTANT_MAX, INSTANT_MIN, make_content
-from sharing.trust.key_statement import (
-    AHEAD_DAYS_MAX,
-    KEYS_MAX,
-    KeyStatement,
-    OnlineKey,
-    Revocation,
-    TrustedKeys,
-    count_kept_days,
-)
+from sharing.trust.key_statement import AHEAD_DAYS_MAX, KEYS_MAX, KeyStatement, TrustedKeys
+from sharing.trust.online_key import OnlineKey, Revocation, count_kept_days
 from sharing.trust.public_keys import KeyRole, PublishedKey
 from sharing.trust.root import RootMetadata, TrustedRoot
 from sharing.trust.verification import shorten

@@ -18,6 +18,7 @@ from sharing.errors import InputError
 from sharing.model.countries import STATES
 from sharing.model.strict_model import StrictModel
 from sharing.model.times import format_time, to_milliseconds
+from sharing.model.validation_errors import describe_error
 from sharing.trust.canonical import DOCUMENT_BYTES_MAX, decode_canonical, encode_canonical
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import KeyId, PublishedKey
@@ -177,7 +178,7 @@ def read_document(data: bytes, kind: ObjectKind, model: type[Content]) -> tuple[
         payload = encode_canonical(envelope.signed)
         content = model.model_validate_json(payload)
     except ValidationError as error:
-        raise _make_error(error) from None
+        raise _make_error(error, model) from None
     if encode_canonical(content.model_dump(mode="json")) != payload:
         raise TrustError(TrustFault.MALFORMED, "has a value that is not written in its one canonical form")
     if len({item.key for item in envelope.signatures}) < len(envelope.signatures):
@@ -196,7 +197,7 @@ def make_content(model: type[Content], fields: Mapping[str, Any]) -> Content:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        sentence = first["msg"].removeprefix("Value error, ")
+        _, sentence = describe_error(first, model)
         raise InputError(f"{place}: {sentence}" if place else sentence) from None
 
 
@@ -253,17 +254,15 @@ def _get_bytes_max(kind: ObjectKind) -> int:
     return PUBLISHED_BYTES_MAX if kind in {ObjectKind.ROOT, ObjectKind.KEYS} else DOCUMENT_BYTES_MAX
 
 
-def _make_error(error: ValidationError) -> TrustError:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+def _make_error(error: ValidationError, model: type[StrictModel]) -> TrustError:
+    first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(_show_part, first["loc"]))
     match first["loc"][-1:], first["type"]:
         case ("algorithm",), "enum":
             return TrustError(TrustFault.UNKNOWN_ALGORITHM, f"{place}: names an algorithm that is not known")
         case ("role",), "enum":
             return TrustError(TrustFault.UNKNOWN_ROLE, f"{place}: names a role that is not known")
-        case _, "union_tag_invalid":  # whose message would repeat the text of the sender
-            return TrustError(TrustFault.MALFORMED, f"{place}: is of a kind that is not known")
-    sentence = first["msg"].removeprefix("Value error, ")
+    _, sentence = describe_error(first, model)
     return TrustError(TrustFault.MALFORMED, f"{place}: {sentence}" if place else sentence)
 
 

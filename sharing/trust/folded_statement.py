@@ -29,14 +29,13 @@ from sharing.trust.key_statement import (
     KEYS_MAX,
     REVOCATIONS_MAX,
     KeyStatement,
-    OnlineKey,
-    Revocation,
     RootVersion,
     StatementVersion,
     TrustedKeys,
     check_validity,
     require_current_statement,
 )
+from sharing.trust.online_key import OnlineKey, Revocation
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import TrustedRoot, require_current_root, require_root_signatures
 from sharing.trust.signatures import ObjectKind

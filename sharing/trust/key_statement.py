@@ -26,70 +26,19 @@ from sharing.model.strict_model import StrictModel
 from sharing.model.times import DAY_MS
 from sharing.trust.documents import Instant, StateCode, check_period, compute_digest, read_document
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyId, KeyRole, PublishedKey
+from sharing.trust.online_key import OnlineKey, Revocation, count_kept_days
+from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import TrustedRoot, require_current_root, require_root_signatures
 from sharing.trust.signatures import ObjectKind
 
 KEYS_MAX, REVOCATIONS_MAX = 256, 1000
-KEEP_ENDED_DAYS = 30
-"""For how many days a statement still lists a key that has ended: as long as exchange topics keep what it signed."""
-
-KEEP_ENDED_GATE_DAYS = 366
-"""The same for a `gate` key: the inbox of its State keeps for a year what it signed."""
-
-KEEP_ENDED_REGISTRAR_DAYS = 366
-"""The same for a `registrar` key: what two registrars have granted is extended by one of them for up to a year."""
-
 AHEAD_DAYS_MAX = 30
 """For how many days ahead a statement may plan a key or a revocation."""
 
 _ONLINE_DAYS_LIMIT = 366
 
-
 RootVersion = Annotated[int, Field(ge=1, le=1_000_000)]
 StatementVersion = Annotated[int, Field(ge=1, le=1_000_000_000)]
-
-
-class OnlineKey(PublishedKey):
-    """A key that a State uses every day, for one role.
-
-    Attributes:
-        role: What it is for.
-        valid_from: From then on it may sign, or content be sealed to it.
-        valid_until: Until then.
-        successor: Id of the key that will follow it, which exists already.
-    """
-
-    role: KeyRole
-    valid_from: Instant
-    valid_until: Instant
-    successor: KeyId
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.algorithm not in ROLE_ALGORITHMS[self.role]:
-            raise ValueError(f"a key for the role {self.role} is not an {self.algorithm} key")
-        if self.valid_until <= self.valid_from:
-            raise ValueError("a key must be valid for some time")
-        if self.successor == self.key_id:
-            raise ValueError("a key cannot succeed itself")
-        return self
-
-    def to_published(self) -> PublishedKey:
-        """Return the public key alone."""
-        return PublishedKey(algorithm=self.algorithm, public=self.public)
-
-
-class Revocation(StrictModel):
-    """A key that must not be used any more.
-
-    Attributes:
-        key: Its id. It may be a successor, which no statement has listed yet.
-        effective_at: What arrives from then on under this key is refused, whatever its date.
-    """
-
-    key: KeyId
-    effective_at: Instant
 
 
 class KeyStatement(StrictModel):
@@ -176,12 +125,6 @@ class TrustedKeys:
     def state(self) -> str:
         """The State."""
         return self.statement.state
-
-
-def count_kept_days(role: KeyRole) -> int:
-    """Return for how many days a statement still lists a key of a role that has ended."""
-    special = {KeyRole.GATE: KEEP_ENDED_GATE_DAYS, KeyRole.REGISTRAR: KEEP_ENDED_REGISTRAR_DAYS}
-    return special.get(role, KEEP_ENDED_DAYS)
 
 
 def accept_key_statement(

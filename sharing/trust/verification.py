@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from sharing.trust.documents import CLOCK_TOLERANCE_MS, check_period
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import OnlineKey, TrustedKeys, require_current_statement
+from sharing.trust.key_statement import TrustedKeys, require_current_statement
+from sharing.trust.online_key import OnlineKey
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
 from sharing.trust.root import require_current_root
 from sharing.trust.signatures import ObjectKind, SigningKey, build_message, is_signature_by

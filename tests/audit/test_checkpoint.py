@@ -30,7 +30,8 @@ from sharing.errors import InputError
 from sharing.model.times import DAY_MS, MINUTE_MS
 from sharing.model.vocabulary import AuditLogName
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import Revocation, TrustedKeys
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.online_key import Revocation
 from tests.audit.audit_fixtures import GATE_KEYS, PLACE, TRUSTED
 from tests.audit.test_signed_note import SPECIFIED_CHECKPOINT
 from tests.trust.trust_fixtures import NOW, expect_fault, make_signer

@@ -31,7 +31,7 @@ from sharing.errors import DecodeError
 from sharing.model.times import MINUTE_MS
 from sharing.model.vocabulary import AuditLogName
 from sharing.sign.merkle_tree import hash_leaf
-from sharing.trust.key_statement import OnlineKey
+from sharing.trust.online_key import OnlineKey
 from sharing.trust.public_keys import KeyRole
 from tests.audit.audit_fixtures import EXAMPLES, GATE_KEYS, PLACE, TRUSTED, make_world
 from tests.audit.test_checkpoint import revoke

@@ -58,6 +58,7 @@ from tests.bench.names import PARTITIONS, STATE
 from tests.bench.peers.record_gate import InputRecord
 from tests.bench.sealed_gate import BenchKeys, make_full_directory, make_records
 from tests.bench.workload import AGENCIES, OPEN_FACTS, make_indicators
+from tests.processors.sealing.ruling_fixtures import accept_unsealed
 
 DRAFTS_TARGET: Final = 10_000
 BATCH_DRAFTS, BATCHES, ROUNDS = 5_000, 2, 5
@@ -231,7 +232,7 @@ class DraftLoop:
         with clock.measure("open"):
             opened = self._drafts.open_arrived(records)
         keys = InboxKeys({}, {}, [self._items.keys.seal_key.public_key], self._items.keys.signing_key)
-        work, result = BatchWork(keys, law, _find_nobody, sealing, opened), DriverResult()
+        work, result = BatchWork(keys, law, _find_nobody, sealing, opened, accept_unsealed(STATE)), DriverResult()
         with clock.measure("process"):
             written = Counter(output.topic for output in self._driver.process_batch(batch, work, result))
         with clock.measure("store"):

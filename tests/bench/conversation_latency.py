@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
 import subprocess
 import sys
 import time
@@ -30,8 +31,10 @@ from sharing.kafka.clients import client_properties, make_consumer, make_produce
 from sharing.model.vocabulary import Outcome
 from sharing.rulings.ruling import Answering, AskReference, Ruling
 from sharing.rulings.signing import sign_ruling
+from sharing.seal.rulings import seal_ruling
 from sharing.testing.demo.officers import DemoOfficer, register_officers
 from sharing.topology.topics import CONVERSATIONS, NOTICES, REPLIES, RULINGS
+from sharing.trust.public_keys import PublishedKey
 from tests.bench.bench_cluster import GATE_ARGUMENTS, BenchCluster, MeasuredProcess
 from tests.bench.conversation_drafts import make_evidence
 from tests.bench.latency import COMPILE_S, compute_percentiles
@@ -100,6 +103,9 @@ def measure_conversation_latency(
     """
     states.reset(signed=True)
     (officer,) = register_officers(cluster.bootstrap, states.keys.states[RECIPIENT], [OFFICER], {})
+    seal_key = states.keys.states[RECIPIENT].find_seal_key(read_now())
+    if seal_key is None:
+        raise RuntimeError(f"{RECIPIENT} has no seal key")
     count = int(accepted_rate * (warm_s + seconds))
     with ExitStack() as stack:
         workers = [stack.enter_context(_run_worker(cluster, states, state)) for state in (STATE, RECIPIENT)]
@@ -121,7 +127,7 @@ def measure_conversation_latency(
             )  # fmt: skip
             used, started_at = [worker.measure_usage().cpu_s for worker in workers], time.monotonic()
             with _publish_beside(plan):
-                waits = _Accepting(cluster.bootstrap, officer, part, asked).run(accepted_rate)
+                waits = _Accepting(cluster.bootstrap, officer, seal_key, part, asked).run(accepted_rate)
             elapsed = time.monotonic() - started_at
             ignored = int(accepted_rate * warm_s)
             measured[str(rate)] = {
@@ -226,9 +232,15 @@ class _Accepting:
     """Lets an officer accept offers at a rate, and observes what follows."""
 
     def __init__(
-        self, bootstrap: str, officer: DemoOfficer, offered: Sequence[Offered], asked: Mapping[str, AskedOffer]
+        self,
+        bootstrap: str,
+        officer: DemoOfficer,
+        seal_key: PublishedKey,
+        offered: Sequence[Offered],
+        asked: Mapping[str, AskedOffer],
     ) -> None:
         self._officer = officer
+        self._seal_key = seal_key
         self._offered = offered
         self._asked = asked
         self._replies, self._notices = REPLIES.topic(STATE), NOTICES.topic(RECIPIENT)
@@ -278,7 +290,8 @@ class _Accepting:
             state=RECIPIENT, officer=self._officer.id, signed_at=now - 1_000, expires_at=now + _RULING_MS,
             text="accepted", act=act,
         )  # fmt: skip
-        return sign_ruling(ruling, self._officer.key)
+        record = sign_ruling(ruling, self._officer.key)
+        return seal_ruling(record, RECIPIENT, self._seal_key, secrets.token_bytes, now)
 
     def _observe(self, seconds: float) -> None:
         """Note what has arrived within some seconds: the first reply about an item after its ruling, and its notice."""

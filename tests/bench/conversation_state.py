@@ -22,7 +22,8 @@ from typing import Any, Final
 import psutil
 
 from processors.exactly_once.changelog import BULK_RECORDS
-from processors.exactly_once.state_store import OffsetRange, StateStore, StoreIdentity
+from processors.exactly_once.partition_store import StoreIdentity
+from processors.exactly_once.state_store import OffsetRange, StateStore
 from processors.exactly_once.state_store_backends import RocksBackend
 from sharing.conversation.asks import Publisher
 from sharing.conversation.deliveries import Conversation

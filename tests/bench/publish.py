@@ -1,6 +1,7 @@
 """Measures `sharing publish` of a long file, and `Publisher.publish`, sealed and unsealed.
 
 The command runs as an agency runs it. Its time after its start is what it takes longer than with a file of one line.
+With a receipt it publishes exactly once, in transactions, and writes down what became of each line.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import TopicPartition
 
+from sharing.cli.publish.receipt import LineState
 from sharing.kafka.clients import client_properties, make_consumer
 from tests.bench.bench_cluster import BenchCluster
 from tests.bench.names import PARTITIONS, SOURCE_TOPIC, STATE
@@ -76,12 +78,19 @@ def measure_publish(
     # The first run fills caches of files, and lets the broker compile.
     start = min(_publish([start_file], variables)[0] for _ in range(_STARTS))
     (one,) = _publish(files[:1], variables, records)
+    receipt_start = min(
+        _publish([start_file], variables, receipt=folder / f"start-{number}.receipt")[0].seconds
+        for number in range(_STARTS)
+    )
+    (noted,) = _publish(files[:1], variables, records, receipt=folder / "lines.receipt")
     several = _publish(files, variables, records)
     one_s, several_s = one.seconds - start.seconds, max(run.seconds for run in several) - start.seconds
     job_s, job_cpu_s = _run_publisher_job(cluster, records, sealing.get("SHARING_TRUST_FILE", ""))
     return {
         "records": records,
         "rate": records / one_s,
+        "receipt_rate": records / (noted.seconds - receipt_start),
+        "receipt_rss_mb": noted.rss_mb,
         "rate_of_two": PROCESSES * records / several_s,
         "cpu_us": (one.cpu_s - start.cpu_s) / records * _MICROSECONDS,
         "start_s": start.seconds,
@@ -107,28 +116,43 @@ def measure_feeds(folder: Path, records: int) -> dict[str, Any]:
     }
 
 
-def _publish(files: Sequence[Path], variables: Mapping[str, str], records: int = 1) -> list[CommandRun]:
+def _publish(
+    files: Sequence[Path], variables: Mapping[str, str], records: int = 1, receipt: Path | None = None
+) -> list[CommandRun]:
     """Publish each file by a process of its own, all at the same time.
 
+    Args:
+        files: The files.
+        variables: Settings of the command.
+        records: Number of lines of each file.
+        receipt: The new receipt of the one file; None for none.
+
     Raises:
-        RuntimeError: A process failed, or not all is on the topic.
+        RuntimeError: A process failed, or not all is on the topic or in the receipt.
     """
     bootstrap = variables["SHARING_BOOTSTRAP"]
+    options = [] if receipt is None else ["--receipt", str(receipt)]
     before = _count_records(bootstrap)
     started_at = time.perf_counter()
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "sharing", "publish", str(file), "--json"],
+            [sys.executable, "-m", "sharing", "publish", str(file), "--json", *options],
             env={**os.environ, **variables}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         for file in files
     ]  # fmt: skip
     with ThreadPoolExecutor(len(processes)) as threads:
         runs = list(threads.map(lambda process: _await_end(process, started_at), processes))
-    published = _count_records(bootstrap) - before
+    published = _count_records(bootstrap) - before if receipt is None else _count_confirmed(receipt)
     if published != len(files) * records:
-        raise RuntimeError(f"{published} records are on the topic instead of {len(files) * records}")
+        raise RuntimeError(f"{published} records are published instead of {len(files) * records}")
     return runs
+
+
+def _count_confirmed(receipt: Path) -> int:
+    """Return how many lines a receipt shows as confirmed; the ends of transactions are offsets, too."""
+    with receipt.open(encoding="utf-8") as lines:
+        return sum(json.loads(line)["state"] == LineState.CONFIRMED for line in lines)
 
 
 def _await_end(process: subprocess.Popen[bytes], started_at: float) -> CommandRun:

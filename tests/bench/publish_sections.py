@@ -61,6 +61,9 @@ def list_publishing_rows(figures: Mapping[str, Any]) -> Iterator[str]:
         title = f"`sharing publish` of {measured['records']:,} mixed lines{how}, after its start"
         yield f"| {title} ({measured['start_s']:.1f} s) | {rate:,.0f} /s | ≥ 15,000 /s |"
         yield f"| Two of them at the same time | {two:,.0f} /s: {two / rate:.2f} {_TIMES} one | ≥ 1.5 {_TIMES} |"
+        noted = measured.get("receipt_rate")
+        if noted is not None:  # figures of earlier runs do not have it
+            yield f"| With `--receipt`, exactly once | {noted:,.0f} /s: {noted / rate:.2f} {_TIMES} without | |"
         cost = f"{measured['cpu_us']:.1f} µs; {measured['rss_mb']:.0f} MB"
         yield f"| Its processor time for each line; its peak memory | {cost} | ≤ 200 MB |"
         program = f"{measured['publisher_rate']:,.0f} /s, {measured['publisher_cpu_us']:.1f} µs of processor time"
@@ -75,6 +78,10 @@ def _print_publishing(name: str, measured: Mapping[str, float]) -> None:
     print_line(
         f"  {name:34} {measured['rate']:10,.0f} /s   {measured['cpu_us']:.1f} us of CPU time   "
         f"{measured['rss_mb']:.0f} MB   two processes: {measured['rate_of_two']:,.0f} /s"
+    )
+    print_line(
+        f"  {'with --receipt':34} {measured['receipt_rate']:10,.0f} /s   {measured['receipt_rss_mb']:.0f} MB   "
+        f"{measured['receipt_rate'] / measured['rate']:.2f} of the rate without"
     )
     print_line(
         f"  {'Publisher.publish':34} {measured['publisher_rate']:10,.0f} /s   "

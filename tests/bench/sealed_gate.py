@@ -18,7 +18,8 @@ from pydantic import SecretBytes
 
 from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputLimits, count_bytes
-from processors.exactly_once.state_store import Checkpoint, Overlay, PartitionStore, StoreIdentity
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint, PartitionStore, StoreIdentity
 from processors.exactly_once.state_store_backends import MemoryBackend
 from processors.faust_app import GC_THRESHOLDS
 from processors.gate.batch_result import BatchResult

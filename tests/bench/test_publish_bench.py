@@ -47,4 +47,9 @@ def test_what_is_measured_is_published(kafka: KafkaBroker, tmp_path: Path) -> No
         figures = publish.measure_publish(cluster, tmp_path, 200)
     assert figures["records"] == 200
     assert 0 < figures["rss_mb"] < 400
-    assert len(list(list_publishing_rows({"publish": figures}))) == 4
+    rows = list(list_publishing_rows({"publish": figures}))
+    assert len(rows) == 5
+    ratio = figures["receipt_rate"] / figures["rate"]
+    assert f": {ratio:.2f} \N{MULTIPLICATION SIGN} without |" in rows[2]
+    earlier = {name: figure for name, figure in figures.items() if not name.startswith("receipt_")}
+    assert list(list_publishing_rows({"publish": earlier})) == [*rows[:2], *rows[3:]]

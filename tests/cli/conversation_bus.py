@@ -6,6 +6,7 @@ writes the acts.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from processors.conversation.steps import describe_ruling
 from sharing.conversation.asks import Officer
 from sharing.conversation.effects import Effect
 from sharing.conversation.received_events import ReceivedEffect
@@ -113,7 +116,8 @@ class ConversationBus:
         """Run a command by which an officer rules."""
         key = self.folder / f"{officer}.key"
         secret = self.folder / f"{officer}.pass"
-        return self.run(*arguments, "--as", officer, "--key", key, "--passphrase-file", secret, "--wait", wait)
+        with patch.dict(os.environ, {"SHARING_SEAL_INDICATORS": "false"}):  # the worker of these tests has no keys
+            return self.run(*arguments, "--as", officer, "--key", key, "--passphrase-file", secret, "--wait", wait)
 
     def add_officer(self, officer: Officer = JUDGE) -> None:
         """Make an officer's key, and enter him or her into the worker's register."""
@@ -180,10 +184,7 @@ class ConversationBus:
         effects: Sequence[Effect] | Sequence[ReceivedEffect],
         by: VerifiedRuling | None = None,
     ) -> None:
-        context = ActContext(
-            item, provider, self.state, now_ms(),
-            officer=None if by is None else by.officer.id, ruling=None if by is None else by.digest,
-        )  # fmt: skip
+        context = ActContext(item, provider, self.state, now_ms(), **describe_ruling(by))
         values = [to_act(effect, context).encode() for effect in effects]
         if not values:
             return

@@ -66,6 +66,10 @@ class KeyCeremony:
     def show(self) -> Any:
         return self.run("show", "--json", signers=()).json_document
 
+    def find_key(self, role: str) -> Any:
+        """Return the newest listed key of a role, as `show` has it."""
+        return [key for key in self.show()["keys"]["keys"] if key["role"] == role][-1]
+
     def list_files(self) -> list[str]:
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
 

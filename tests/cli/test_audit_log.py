@@ -328,3 +328,36 @@ def test_what_is_before_the_place_where_a_log_is_broken_is_still_proved(
             assert (refused.code, refused.out) == (3, "")
             assert "the log is not in order there" in refused.error
         assert not (tmp_path / "x").exists()
+
+
+def test_a_lost_state_store_leaves_the_log_as_the_runbook_says(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The log begins again at block 0. What was before stays proved; nobody vouches for what comes after."""
+    later = next(number for number in range(5_000, 6_000) if find_partition(make_id(number).encode(), 2) == PARTITION)
+    with open_bus(tmp_path / "bus") as bus:
+        configure(bus, monkeypatch)
+        kept = call("audit", "verify", "--json").json_document
+        assert kept["findings"] == []
+        old = bus.decisions
+        again = World(old.place, now=old.now, written=later, signers=old.signers, trusted=old.trusted)
+        again.add_batch(1)
+        again.make_checkpoint()
+        bus.write(again)
+
+        result = call("audit", "verify", "--json")
+        assert result.code == 1
+        found = {each["kind"]: each for each in result.json_document["findings"]}
+        assert set(found) == {"CHECKPOINT_ROLLED_BACK", "FORK", "REPEATED"}
+        assert (found["REPEATED"]["block"], found["REPEATED"]["offset"]) == (0, BATCHES), "the block that begins again"
+        was, now = (document["logs"][0] for document in (kept, result.json_document))
+        assert now["witnessed_blocks"] == was["witnessed_blocks"], "nothing that was witnessed is lost"
+        assert (was["sure_blocks"], now["sure_blocks"]) == (BATCHES, 0), "so the output from before is kept"
+
+        proof = tmp_path / "proof"
+        made = call("audit", "prove", ITEM, "--output", proof)
+        assert made.code == 0, made
+        assert call("audit", "check-proof", proof).code == 0
+        refused = call("audit", "prove", make_id(later), "--of", "decision", "--output", tmp_path / "x")
+        assert (refused.code, refused.out) == (3, "")
+        assert not (tmp_path / "x").exists()

@@ -43,7 +43,7 @@ def test_without_a_broker_status_fails_and_down_is_harmless(tmp_path: Path) -> N
 
 def test_errors_are_raised_to_the_entry_point(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert isinstance(call("up", "--folder", tmp_path / "file").exception, InfrastructureError)
+    assert isinstance(call("up", "--folder", tmp_path / "file" / "within").exception, InfrastructureError)
     refused = call("up", "--port", "70000").exception
     assert isinstance(refused, InputError)
     assert str(refused) == "--port 70000: must be from 0 to 65535"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +74,20 @@ def test_a_document_that_is_printed_bit_by_bit_is_the_same(document: dict[str, A
         text = "".join(console._iterate_json(lazy))
     assert text == console.format_json(document)
     assert json.loads(text) == document
+
+
+def test_a_closed_pipe_is_noticed_although_nothing_is_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As by `sharing items show ITEM --watch | head -1`, to which nothing happens."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert not console.out.is_closed
+        assert not console.await_closed_output(0.01)
+        os.close(reader)
+        assert console.out.is_closed
+        assert console.await_closed_output(60)
+    with (tmp_path / "file").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert not console.await_closed_output(0.01)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert not console.out.is_closed

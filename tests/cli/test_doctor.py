@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,9 @@ def test_a_healthy_installation_and_bus(call: Call, bus: EmbeddedBroker, fake_to
     result = call("doctor", "--states", "CH")
     assert (result.code, result.err) == (0, "")
     assert "BAD " not in result.out
-    assert [line for line in result.out.splitlines() if line.startswith("warn pack nl.yaml: NL ")]
+    assert [line for line in result.out.splitlines() if line.startswith("note pack nl.yaml: NL ")]
     findings = call("doctor", "--states", "CH", "--json").json_document
-    assert all(set(finding) == {"check", "ok", "detail", "remedy", "warning"} for finding in findings)
+    assert all(set(finding) == {"check", "ok", "detail", "remedy", "warning", "note"} for finding in findings)
     names = {finding["check"] for finding in findings}
     assert {"python", "packages", "settings", "schemas", "broker", "topics", "directory"} <= names
     assert {f"pack {code.lower()}.yaml" for code in list_shipped_pack_codes()} <= names
@@ -241,11 +242,20 @@ def test_a_pack_out_of_date(
 def test_the_age_of_a_pack_that_the_state_does_not_apply_is_not_its_concern(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert get_finding(call("doctor", "--json"), "pack nl.yaml")["warning"]
-    monkeypatch.setenv("SHARING_STATE", "CH")
-    assert not get_finding(call("doctor", "--json"), "pack nl.yaml")["warning"]
-    monkeypatch.setenv("SHARING_STATE", "NL")
-    assert get_finding(call("doctor", "--json"), "pack nl.yaml")["warning"]
+    """The shipped packs are illustrations. A folder of one's own is there to be applied, whichever State is chosen."""
+
+    def judge() -> tuple[bool, bool, bool]:
+        finding = get_finding(call("doctor", "--json"), "pack nl.yaml")
+        assert "consolidated 2017-12-31" in finding["detail"]
+        return finding["ok"], finding["warning"], finding["note"]
+
+    for state, is_applied in ((None, False), ("CH", False), ("NL", True)):
+        if state is not None:
+            monkeypatch.setenv("SHARING_STATE", state)
+        assert judge() == (True, is_applied, not is_applied), state
+    monkeypatch.delenv("SHARING_STATE")
+    monkeypatch.setenv("SHARING_PACKS", str(files("sharing.packs") / "shipped"))
+    assert judge() == (True, True, False)
 
 
 @pytest.mark.parametrize(

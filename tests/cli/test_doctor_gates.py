@@ -52,12 +52,24 @@ def test_a_first_run_that_follows_the_readme_finds_nothing_wrong(
     result = call("doctor")
     assert (result.code, result.err) == (0, ""), result.out
     assert "BAD " not in result.out
-    assert "gate: 6 without a gate so far, and nothing waits: CH, DE, FR, JP, NL, US" in result.out
+    assert "warn gate: 6 without a gate so far, and nothing waits: CH, DE, FR, JP, NL, US" in result.out
 
     def describe(_: str, group: str, *_more: object) -> GateStatus:
-        return {"national.ch.gate": GateStatus(2, True, 5), "national.de.gate": GateStatus(0, True, 0)}[group]
+        known = {"national.ch.gate": GateStatus(2, True, 5), "national.de.gate": stopped_gate}
+        return known.get(group, GateStatus(0, False, 0))
 
+    stopped_gate = GateStatus(0, False, 0)
     monkeypatch.setattr(gates, "read_gate_status", describe)
+    result = call("doctor")
+    assert (result.code, result.err) == (0, ""), result.out
+    assert {line[:4] for line in result.out.splitlines()} == {"ok  ", "note"}, "one gate works, as the page says"
+    assert "note gate: 5 without a gate so far, and nothing waits: DE, FR, JP, NL, US" in result.out
+    named = get_finding(call("doctor", "--states", "ch,de", "--json"), "gate DE")
+    assert (named["ok"], named["warning"], named["note"]) == (True, True, False), "somebody asks for it"
+    monkeypatch.setenv("SHARING_STATE", "DE")
+    assert get_finding(call("doctor", "--json"), "gate DE")["warning"]
+    monkeypatch.delenv("SHARING_STATE")
+    stopped_gate = GateStatus(0, True, 0)
     found = call("doctor", "--states", "CH,DE", "--json")
     assert found.code == 1
     working, stopped = get_finding(found, "gate CH"), get_finding(found, "gate DE")

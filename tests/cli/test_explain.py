@@ -47,6 +47,18 @@ def test_explain_is_deterministic(call: Call) -> None:
         assert call("law", "explain", file, "--state", "CH", *AT, *options) == first
 
 
+def test_without_the_option_it_is_the_state_of_the_settings(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_items("item.jsonl", ITEM)
+    nobody = call("law", "explain", file, *AT)
+    assert (nobody.code, nobody.error) == (2, "which State? give --state CH, or set SHARING_STATE")
+    swiss = call("law", "explain", file, "--state", "CH", *AT)
+    assert "under the law of Switzerland" in swiss.out
+    monkeypatch.setenv("SHARING_STATE", "ch")
+    assert call("law", "explain", file, *AT) == swiss
+    monkeypatch.setenv("SHARING_STATE", "DE")
+    assert call("law", "explain", file, "--state", "CH", *AT) == swiss
+
+
 def test_explain_shows_the_rules_behind_each_outcome(call: Call) -> None:
     (document,) = call("law", "explain", write_items("i.jsonl", ITEM), "--state", "CH", *AT, "--json").json_lines
     assert document["decided_at"] == "2026-03-01T12:00:00.000Z"

@@ -50,9 +50,21 @@ def test_one_timeline_tells_what_became_of_an_item(ch: ConversationBus) -> None:
     by_indicator = ch.run("items", "show", story.conversation.indicator, "--json").json_document
     assert by_indicator == shown
     text = ch.run("items", "show", item).out
-    for part in ("DE: SENT", "decided for DE: OFFER, IMAC art. 67a(2)", "answered ACCEPTED by DE", "item sent (DE)"):
+    for part in (
+        "DE: SENT", "decided for DE: it is offered: conditions must be accepted first (OFFER), IMAC art. 67a(2)",
+        "answered by DE, conditions accepted (ACCEPTED)", "item sent (DE)",
+    ):  # fmt: skip
         assert part in text
     assert "JP" not in text
+
+
+def test_two_officers_who_must_approve_are_said_where_it_waits(ch: ConversationBus) -> None:
+    item, story = ch.publish(1, held("DE", needed=2))
+    ask = story.find_ask(AskKind.APPROVE)
+    assert f"asked of CH, 2 officers [ask {ask.id}]" in ch.run("items", "show", item).out
+    assert "2 officers must answer" in ch.run("asks", "list").out
+    other, one = ch.publish(2, held("FR"), partition=1)
+    assert f"asked of CH [ask {one.find_ask(AskKind.APPROVE).id}]" in ch.run("items", "show", other).out
 
 
 def test_several_items_are_shown_one_a_line(ch: ConversationBus) -> None:

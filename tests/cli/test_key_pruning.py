@@ -13,7 +13,7 @@ from sharing.keystore.pruning import WRAPPED_DAYS
 from sharing.model.times import DAY_MS
 from sharing.topology.topic_kinds import COMPACTION_LAG_MAX_MS
 from sharing.topology.topics import DRAFTS, EXCHANGE_RETENTION_MS
-from sharing.trust.key_statement import KEEP_ENDED_DAYS
+from sharing.trust.online_key import KEEP_ENDED_DAYS
 from sharing.trust.public_keys import KeyRole
 from tests.cli.conftest import Call
 from tests.cli.key_ceremonies import KeyCeremony, make_ceremony, run_killed
@@ -51,10 +51,6 @@ def list_destroyed(ceremony: KeyCeremony, *options: str) -> list[tuple[str, str]
     return [(item["role"], item["key"]) for item in prune(ceremony, *options)["destroyed"]]
 
 
-def find_key(ceremony: KeyCeremony, role: str) -> Any:
-    return [key for key in ceremony.show()["keys"]["keys"] if key["role"] == role][-1]
-
-
 def test_what_is_kept_covers_what_topics_keep() -> None:
     assert KEEP_ENDED_DAYS * DAY_MS >= EXCHANGE_RETENTION_MS
     assert DRAFTS.retention_ms + COMPACTION_LAG_MAX_MS <= WRAPPED_DAYS * DAY_MS
@@ -73,7 +69,7 @@ def test_keys_in_force_and_their_successors_are_kept(issued: KeyCeremony) -> Non
 
 
 def test_a_signing_key_is_destroyed_at_its_end_and_a_seal_key_30_days_later(issued: KeyCeremony, clock: Clock) -> None:
-    gate, seal = find_key(issued, "gate"), find_key(issued, "seal")
+    gate, seal = issued.find_key("gate"), issued.find_key("seal")
     clock.days = 20
     assert issued.run("rotate", "gate", "seal").code == 0
     assert list_destroyed(issued) == []
@@ -102,7 +98,7 @@ def test_a_key_that_no_statement_lists_any_more_has_its_end_in_an_earlier_one(
     issued: KeyCeremony, clock: Clock
 ) -> None:
     """The newest statement drops a seal key 30 days after its end; its file is there, because nobody has pruned."""
-    seal = find_key(issued, "seal")
+    seal = issued.find_key("seal")
     for day in (25, 50, 75):
         clock.days = day
         assert issued.run("rotate", "seal").code == 0
@@ -118,12 +114,12 @@ def test_the_newest_key_is_kept_though_it_has_ended(issued: KeyCeremony, clock: 
 
 def test_a_successor_that_never_came_into_force_is_destroyed(issued: KeyCeremony, clock: Clock) -> None:
     """After so long that no statement lists the key before it, any key may follow."""
-    desk = find_key(issued, "desk")
+    desk = issued.find_key("desk")
     for day in (29, 58, 61):
         clock.days = day
         assert issued.run("rotate", "gate").code == 0
     assert issued.run("issue").code == 0
-    assert find_key(issued, "desk")["key"] != desk["successor"]
+    assert issued.find_key("desk")["key"] != desk["successor"]
     document = prune(issued)
     reasons = {item["key"]: item["reason"] for item in document["destroyed"]}
     assert reasons[desk["successor"]] == "named as a successor, but another key followed, so it never came into force"
@@ -145,7 +141,7 @@ def test_a_dry_run_destroys_nothing(issued: KeyCeremony, clock: Clock) -> None:
 
 
 def test_a_revoked_key_ends_with_its_revocation(issued: KeyCeremony, clock: Clock) -> None:
-    gate, seal, desk = (find_key(issued, role) for role in ("gate", "seal", "desk"))
+    gate, seal, desk = (issued.find_key(role) for role in ("gate", "seal", "desk"))
     assert issued.run("revoke", gate["key"], gate["successor"], seal["key"], desk["successor"]).code == 0
     clock.days = 0.1
     assert list_destroyed(issued) == [("desk", desk["successor"]), ("gate", gate["successor"])], "gate: the newest"
@@ -193,7 +189,7 @@ def test_what_a_killed_command_left_is_kept(issued: KeyCeremony, clock: Clock) -
 
 
 def test_a_second_name_of_the_file_is_destroyed_too(issued: KeyCeremony, clock: Clock) -> None:
-    gate = find_key(issued, "gate")
+    gate = issued.find_key("gate")
     assert issued.run("rotate", "gate").code == 0
     key = issued.keys / "private" / f"gate.{gate['key'][:16]}.key"
     (key.parent / f".{key.name}.0a1b2c3d.new").hardlink_to(key)
@@ -217,7 +213,7 @@ def test_an_altered_statement_destroys_nothing(issued: KeyCeremony, clock: Clock
 
 
 def test_killed_between_two_keys_the_next_run_destroys_the_rest(issued: KeyCeremony, clock: Clock) -> None:
-    gate, desk = find_key(issued, "gate"), find_key(issued, "desk")
+    gate, desk = issued.find_key("gate"), issued.find_key("desk")
     assert issued.run("revoke", gate["successor"], desk["successor"], "--at", "2026-01-01T00:00:00Z").code == 0
     run_killed("unlink", 1, "prune", "--folder", issued.keys)
     assert list_destroyed(issued) == [("gate", gate["successor"])]
@@ -252,7 +248,7 @@ def test_a_key_in_a_token_is_destroyed_in_the_token(
     monkeypatch.setattr("sharing.cli.keys.prune.destroy_private_key", watch)
     assert issued.run("rotate", "desk", "--token", token.address).code == 0  # its successor is in the token
     assert issued.run("rotate", "desk", "--token", token.address).code == 0  # which is now in force
-    desk = find_key(issued, "desk")
+    desk = issued.find_key("desk")
     assert issued.run("rotate", "desk", "--token", token.address).code == 0
     clock.days = 31
     kept = {item["key"]: item["reason"] for item in prune(issued)["kept"]}

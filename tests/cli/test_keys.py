@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,9 @@ from sharing.keystore.passphrases import read_passphrase_file
 from sharing.keystore.private_key_file import read_private_key
 from sharing.model.times import HOUR_MS, format_time
 from sharing.trust.canonical import encode_canonical
-from sharing.trust.documents import sign_document
-from sharing.trust.key_statement import KeyStatement
 from sharing.trust.public_keys import KeyRole, PublishedKey
-from sharing.trust.signatures import ObjectKind
 from tests.cli.conftest import Call
-from tests.cli.key_ceremonies import (
-    ONLINE_PASSPHRASE,
-    ROOT_PASSPHRASES,
-    KeyCeremony,
-    make_ceremony,
-    run_killed,
-)
+from tests.cli.key_ceremonies import ONLINE_PASSPHRASE, ROOT_PASSPHRASES, KeyCeremony, make_ceremony
 
 
 @pytest.fixture
@@ -43,10 +33,6 @@ def issued(ch: KeyCeremony) -> KeyCeremony:
     """CH with online keys of all roles."""
     assert ch.run("issue").code == 0
     return ch
-
-
-def find_key(ceremony: KeyCeremony, role: str) -> Any:
-    return [key for key in ceremony.show()["keys"]["keys"] if key["role"] == role][-1]
 
 
 def test_init_makes_a_root(call: Call, empty_folder: Path) -> None:
@@ -121,16 +107,16 @@ def test_roles_can_be_issued_one_by_one(ch: KeyCeremony) -> None:
 
 
 def test_rotate_puts_the_successor_into_force(issued: KeyCeremony) -> None:
-    before, seal = find_key(issued, "gate"), find_key(issued, "seal")
+    before, seal = issued.find_key("gate"), issued.find_key("seal")
     assert issued.run("rotate", "gate", "seal", signers=(2, 3)).code == 0
     lines = issued.run("show", signers=()).out.splitlines()
     (old, new) = (number for number, line in enumerate(lines) if line.startswith("gate  "))
     assert lines[old + 2].startswith("    replaced by its successor from ")
     assert new == old + 3, "keys of one role are listed together, the present one last"
     assert not lines[new + 2].startswith("    replaced")
-    after = find_key(issued, "gate")
+    after = issued.find_key("gate")
     assert after["key"] == before["successor"] != after["successor"]
-    assert find_key(issued, "seal")["key"] == seal["successor"]
+    assert issued.find_key("seal")["key"] == seal["successor"]
     assert len(issued.show()["keys"]["keys"]) == len(KeyRole) + 2
 
 
@@ -142,166 +128,40 @@ def test_rotate_refuses_what_is_no_role_or_has_no_key(ch: KeyCeremony) -> None:
 
 
 def test_without_the_successor_it_is_revoked_and_another_key_follows(issued: KeyCeremony) -> None:
-    key = find_key(issued, "gate")
+    key = issued.find_key("gate")
     (issued.keys / "private" / f"gate.{key['successor'][:16]}.key").unlink()
     refused = issued.run("rotate", "gate")
     assert (refused.code, f"sharing keys revoke {key['successor'][:16]}" in refused.error) == (2, True)
     assert issued.run("revoke", key["successor"][:16]).code == 0
     assert issued.run("rotate", "gate").code == 0
-    assert find_key(issued, "gate")["key"] not in {key["key"], key["successor"]}
-
-
-def test_the_root_is_rotated_by_old_and_new_keys(issued: KeyCeremony) -> None:
-    root = issued.show()["root"]
-    issued.write_secret("root4.pass", "another passphrase")
-    new = ("--new-root", issued.folder / "root4.key", "--new-root-passphrase-file", issued.folder / "root4.pass")
-    result = issued.run("rotate", "root", *new, "--remove", root["keys"][2][:12])
-    assert result.code == 0, result
-    document = issued.show()
-    assert (document["root"]["version"], document["keys"]["statement"]) == (2, 2)
-    assert document["root"]["keys"][:2] == root["keys"][:2]
-    assert (document["root"]["keys"][2] != root["keys"][2], document["findings"]) == (True, [])
-    refused = issued.run("rotate", "gate", signers=(1, 3))
-    assert (refused.code, "root3.key is not a key of version 2 of the root of CH" in refused.error) == (2, True)
-    assert issued.run("rotate", "gate", signers=(2, 4)).code == 0
-
-
-def test_a_root_for_which_too_few_new_keys_sign_is_not_written(issued: KeyCeremony) -> None:
-    before = issued.list_files()
-    refused = issued.run("rotate", "root", "--threshold", "3")
-    assert (refused.code, "2 valid signatures of 3 that are needed" in refused.error) == (1, True)
-    assert "is not a root key" not in refused.error
-    assert issued.run("rotate", "root", "--remove", "0123456789").code == 2
-    assert issued.run("rotate", "root", "--remove", "0123").code == 2
-    assert issued.list_files() == before
-
-
-@pytest.mark.parametrize("writes", range(4))
-def test_an_interrupted_root_rotation_leaves_a_valid_folder(issued: KeyCeremony, writes: int) -> None:
-    """Two new root keys, the key statement, and the root: killed before each of these four files."""
-    for number in (4, 5, 6, 7):
-        issued.write_secret(f"root{number}.pass", "another passphrase")
-    root = issued.show()["root"]
-
-    def replace_by(*numbers: int) -> list[str | Path]:
-        options: list[str | Path] = ["--remove", root["keys"][0], "--remove", root["keys"][1]]
-        for number in numbers:
-            options += ["--new-root", issued.folder / f"root{number}.key"]
-            options += ["--new-root-passphrase-file", issued.folder / f"root{number}.pass"]
-        return options
-
-    run_killed("link", writes, "rotate", "root", "--folder", issued.keys, *replace_by(4, 5), *issued.sign(1, 2))
-    written = [f"root{number}.key" for number in (4, 5)] + ["keys/keys.2.json", "keys/root.2.json"]
-    assert [name in issued.list_files() for name in written] == [position < writes for position in range(4)]
-    shown = issued.run("show", "--json", signers=())
-    assert shown.json_document["root"] == root
-    assert shown.json_document["keys"]["statement"] == (2 if writes == 3 else 1)
-    for draft in issued.folder.rglob(".*.new"):
-        draft.unlink()
-    assert issued.run("show", signers=()).code == 0
-    assert issued.run("rotate", "root", *replace_by(6, 7)).code == 0
-    document = issued.show()
-    assert (document["root"]["version"], document["findings"]) == (2, [])
-    assert not set(root["keys"][:2]) & set(document["root"]["keys"])
-    assert issued.run("rotate", "gate", signers=(6, 7)).code == 0
-
-
-def test_a_statement_by_the_keys_of_the_root_before_is_refused(issued: KeyCeremony) -> None:
-    """A thief of the root keys that were replaced, who writes to the folder, states nothing any more."""
-    newest = issued.keys / "keys.1.json"
-    stolen = newest.read_bytes()
-    for number in (4, 5):
-        issued.write_secret(f"root{number}.pass", "another passphrase")
-    options: list[str | Path] = []
-    for key, number in zip(issued.show()["root"]["keys"][:2], (4, 5), strict=True):
-        options += ["--remove", key, "--new-root", issued.folder / f"root{number}.key"]
-        options += ["--new-root-passphrase-file", issued.folder / f"root{number}.pass"]
-    assert issued.run("rotate", "root", *options).code == 0
-    (issued.keys / "keys.2.json").unlink()
-    newest.write_bytes(stolen)
-    for result in (issued.run("show", signers=()), issued.run("rotate", "gate", signers=(4, 5))):
-        assert (result.code, "0 valid signatures of 2 that are needed" in result.error) == (1, True)
-
-
-@pytest.mark.parametrize(("days", "longest"), [(7, 7), (90, 30)])
-def test_a_new_root_changes_how_long_online_keys_are_valid(issued: KeyCeremony, days: int, longest: int) -> None:
-    before = find_key(issued, "gate")
-    assert issued.run("rotate", "root", "--online-days", str(days)).code == 0
-    document = issued.show()
-    assert document["root"]["online_days_max"] == days
-    assert find_key(issued, "gate") == before, "a key that is in force is not altered"
-    assert count_days(document["keys"]["issued_at"], document["keys"]["expires_at"]) == longest
-    assert "at most" in issued.run("rotate", "gate", "--days", str(days + 1)).error
-    assert issued.run("rotate", "gate").code == 0
-    after = find_key(issued, "gate")
-    assert count_days(after["valid_from"], after["valid_until"]) == days
-    refused = issued.run("rotate", "gate", "--online-days", "5")
-    assert (refused.code, "--online-days are for `sharing keys rotate root`" in refused.error) == (2, True)
-
-
-def count_days(since: str, until: str) -> int:
-    return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).days
-
-
-def test_a_statement_by_root_keys_that_were_removed_is_not_signed_again(issued: KeyCeremony) -> None:
-    """Somebody has them, and can write to the folder: the present root must not sign what he states."""
-    for number in (4, 5):
-        issued.write_secret(f"root{number}.pass", "another passphrase")
-    options: list[str | Path] = []
-    for key, number in zip(issued.show()["root"]["keys"][:2], (4, 5), strict=True):
-        options += ["--remove", key, "--new-root", issued.folder / f"root{number}.key"]
-        options += ["--new-root-passphrase-file", issued.folder / f"root{number}.pass"]
-    assert issued.run("rotate", "root", *options).code == 0
-    files = [issued.keys / "root.2.json", issued.keys / "keys.2.json"]
-    for file in files:
-        file.rename(issued.folder / file.name)
-    assert issued.run("rotate", "gate").code == 0  # by the keys that were removed: keys.2.json under root.1.json
-    document = json.loads((issued.keys / "keys.2.json").read_text())
-    document["signed"]["version"] = 3
-    signers = [
-        read_private_key(
-            issued.folder / f"root{number}.key", read_passphrase_file(issued.folder / f"root{number}.pass")
-        )
-        for number in (1, 2)
-    ]
-    statement = KeyStatement.model_validate_json(json.dumps(document["signed"]))
-    forged = sign_document(ObjectKind.KEYS, "CH", statement, [key.to_signing_key() for key in signers])
-    for file in files:
-        (issued.folder / file.name).rename(file)
-    (issued.keys / "keys.3.json").write_bytes(forged.to_bytes())
-    for result in (
-        issued.run("show", signers=()),
-        issued.run("rotate", "seal", signers=(4, 5)),
-        issued.run("rotate", "root", signers=(4, 5)),
-    ):
-        assert (result.code, "0 valid signatures of 2 that are needed" in result.error) == (1, True)
+    assert issued.find_key("gate")["key"] not in {key["key"], key["successor"]}
 
 
 def test_a_revoked_key_is_replaced_by_a_new_one(issued: KeyCeremony) -> None:
-    key = find_key(issued, "desk")
+    key = issued.find_key("desk")
     result = issued.run("revoke", key["key"][:12], "--json")
     assert [item["key"] for item in result.json_document["revocations"]] == [key["key"]]
     assert "no key in force for desk" in result.err
     shown = issued.run("show", signers=())
     assert (shown.code, "sharing keys issue --role desk" in shown.err) == (1, True)
     assert issued.run("issue").code == 0
-    assert find_key(issued, "desk")["key"] not in {key["key"], key["successor"]}
+    assert issued.find_key("desk")["key"] not in {key["key"], key["successor"]}
     assert issued.run("show", signers=()).code == 0
 
 
 def test_a_revoked_gate_key_has_messages_to_send_again(issued: KeyCeremony) -> None:
     """At once or in the past: an hour before it is proposed. Nothing is to be sent again where nothing is refused."""
-    first, ahead = find_key(issued, "gate")["key"], format_time(time.time_ns() // 1_000_000 + HOUR_MS)
-    assert "sharing keys resend" not in issued.run("revoke", find_key(issued, "seal")["key"]).err
+    first, ahead = issued.find_key("gate")["key"], format_time(time.time_ns() // 1_000_000 + HOUR_MS)
+    assert "sharing keys resend" not in issued.run("revoke", issued.find_key("seal")["key"]).err
     assert "sharing keys resend" not in issued.run("revoke", first, "--at", ahead).err
-    result = issued.run("revoke", find_key(issued, "gate")["successor"], "--at", "2026-03-01T12:00:00Z")
+    result = issued.run("revoke", issued.find_key("gate")["successor"], "--at", "2026-03-01T12:00:00Z")
     assert "sharing keys resend" not in result.err, "a successor has signed nothing"
     again = issued.run("revoke", first, "--at", "2026-03-01T12:00:00Z")
     assert "`sharing keys resend --state CH --since 2026-03-01T11:00:00.000Z`" in again.err
 
 
 def test_a_revocation_may_have_another_time(issued: KeyCeremony) -> None:
-    key = find_key(issued, "gate")
+    key = issued.find_key("gate")
     assert issued.run("revoke", key["key"], "--at", "2026-03-01T13:00:00+01:00").code == 0
     assert issued.show()["keys"]["revocations"] == [{"key": key["key"], "effective_at": "2026-03-01T12:00:00.000Z"}]
     assert "with a zone" in issued.run("revoke", key["key"], "--at", "2026-03-01T12:00:00").error
@@ -453,7 +313,7 @@ def test_expiry_is_shown_and_repaired(issued: KeyCeremony, monkeypatch: pytest.M
     assert "has no key in force" in issued.run("rotate", "gate").error
     successor = find_expired_successor(issued)
     assert issued.run("issue").code == 0
-    assert find_key(issued, "gate")["key"] == successor
+    assert issued.find_key("gate")["key"] == successor
     monkeypatch.setattr("time.time", lambda: real() + 400 * 86_400)
     refused = issued.run("issue")
     assert (refused.code, "version 1 of the root has expired" in refused.error) == (1, True)

@@ -59,12 +59,22 @@ def test_strict_fails_on_an_opening_and_a_cut_search_says_so(call: Call, amended
     assert "--steps" in cut.err
 
 
-def test_a_template_needs_a_state(call: Call, tmp_path: Path) -> None:
+def test_a_template_needs_a_state(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "eu.yaml"
     path.write_text(read_law_file(get_pack_path("EU")), encoding="utf-8")
     result = call("law", "compare", "EU", str(path))
     assert result.code == 2
     assert "--state" in result.err
+    options = (*AT, "--steps", "1", "--json")
+    adopted = call("law", "compare", "EU", str(path), "--state", "AT", *options)
+    assert adopted.out
+    monkeypatch.setenv("SHARING_STATE", "AT")
+    assert call("law", "compare", "EU", str(path), *options) == adopted
+    monkeypatch.setenv("SHARING_STATE", "CH")
+    assert call("law", "compare", "EU", str(path), *options).code == 2, "which cannot adopt it"
+    national = tmp_path / "de.yaml"
+    national.write_text(read_law_file(get_pack_path("DE")), encoding="utf-8")
+    assert call("law", "compare", "DE", str(national), *options).code in {0, 1}, "the packs name their State"
 
 
 # --- Questions ---

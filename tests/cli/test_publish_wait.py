@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from sharing.cli.publish import outcome_waiting
-from sharing.outcomes.outcome import DecidedOutcome, FollowedOutcome, QuarantinedOutcome, Told
+from sharing.model.recipient_terms import RuleReference
+from sharing.model.vocabulary import Effect, Outcome
+from sharing.outcomes.outcome import DecidedGroup, DecidedOutcome, FollowedOutcome, QuarantinedOutcome, Told
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import INDICATORS, OUTCOMES
@@ -22,6 +24,7 @@ from tests.cli.conftest import Call
 from tests.cli.test_publish import CH, ITEM, make_items, write_lines
 from tests.kafka.topic_io import read_records, write_records
 from tests.outcomes.outcome_fixtures import NOW_MS, TOLD, make_block, make_group, make_tag
+from tests.processors.gate.gate_fixtures import PACK
 from tests.support.waiting import TIMEOUT_S
 
 COMMAND = import_module("sharing.cli.publish")
@@ -240,7 +243,26 @@ def test_an_agency_sees_its_item_in_time(call: Call, gate: FakeGate, monkeypatch
     assert f"indicator {ID} of fedpol, CH" in text.out
     assert "decided for DE, NL: DISCLOSE, art. 1 [ch.permit]; sent [version 1]" in text.out
     assert "delivery   DE: RECALLED" in text.out
-    assert "answered SUPPLIED: supply the facts without which the law withholds an item (FR)" in text.out
+    asked = "supply the facts without which the law withholds an item (FR)"
+    assert f"answered, facts supplied (SUPPLIED): {asked}" in text.out
+
+
+def test_two_officers_who_must_approve_are_said_where_the_law_is_known_here(
+    call: Call, gate: FakeGate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = RuleReference("ch.approval", "art. 5", Effect.APPROVAL)
+    held = DecidedGroup(("FR",), Outcome.HOLD, False, False, None, "JUDGE", (asking,), (), (), ())
+    gate.tell_item(ID, DecidedOutcome(False, (held,)), partition=find(ID))
+    text = PACK.replace("needs: {approver: JUDGE}", "needs: {approver: JUDGE, approvals: 2}")
+    for name, pack in (("two", text), ("one", PACK)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ch.yaml").write_text(pack, encoding="utf-8")
+    (tmp_path / "none").mkdir()
+    said = {"two": "two officers with the role JUDGE must approve", "one": "; JUDGE must", "none": "; JUDGE must"}
+    for name, words in said.items():
+        monkeypatch.setenv("SHARING_PACKS", str(tmp_path / name))
+        shown = show(call, ID, "--agency", "fedpol")
+        assert (shown.code, words in shown.out) == (0, True), shown
 
 
 def test_open_questions_are_shown_with_the_time_left(call: Call, gate: FakeGate) -> None:

@@ -167,11 +167,14 @@ def test_a_recording_gives_the_same_report(call: Call) -> None:
     assert (again.code, again.error) == (2, "items.avro: already exists; name a new file for the recording")
 
 
-def test_recording_works_without_a_candidate(call: Call) -> None:
+def test_recording_works_without_a_candidate(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write_items("items.jsonl", *ITEMS)
     result = call("law", "rehearse", "--events", file, "--state", "CH", "--record", "items.avro")
     assert (result.code, result.out) == (0, "")
     assert Path("items.avro").exists()
+    monkeypatch.setenv("SHARING_STATE", "CH")
+    assert call("law", "rehearse", "--events", file, "--record", "again.avro").code == 0
+    assert Path("again.avro").exists()
 
 
 def test_the_topic_gives_the_same_report_as_a_recording(call: Call, bus: EmbeddedBroker) -> None:
@@ -228,7 +231,7 @@ entries:
 """
 
 
-def test_a_template_is_rehearsed_for_a_state_that_adopts_it(call: Call) -> None:
+def test_a_template_is_rehearsed_for_a_state_that_adopts_it(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     candidate = Path("eu.yaml")
     candidate.write_text(read_law_file(get_pack_path("EU")).replace("version: ", "version: 9", 1))
     source = {"authority": "POLICE", "state": "AT"}
@@ -239,6 +242,9 @@ def test_a_template_is_rehearsed_for_a_state_that_adopts_it(call: Call) -> None:
     assert result.code == 0, result
     assert (result.json_document["state"], result.json_document["candidate"]["code"]) == ("AT", "EU")
     assert "--state is missing" in call("law", "rehearse", "--candidate", candidate, "--events", file).error
+    monkeypatch.setenv("SHARING_STATE", "AT")
+    configured = call("law", "rehearse", "--candidate", candidate, "--events", file, "--pack", "EU", *AT, "--json")
+    assert configured == result
 
 
 def test_a_custom_baseline_is_used(call: Call) -> None:

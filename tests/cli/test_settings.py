@@ -96,6 +96,105 @@ def test_a_wrong_value_names_the_setting(
     assert message in result.error
 
 
+HTTP_SETTINGS = ("REGISTRY", "TIME_STAMP_URL", "PROMETHEUS", "ASK_LINK", "OTLP_ENDPOINT")
+WRONG_SERVERS = (
+    "canary.example:8080",
+    "canary.example",
+    "ftp://canary.example",
+    "file:///canary",
+    "https:///canary",
+    "https://canary.example:99999",
+    "https://canary.example:0",
+    "https://canary.example:",
+    "https://canary.example:abc",
+    "https://canary.example:-1",
+    "https://[canary",
+    "https://::1:canary",
+    "https://canary.example/with space",
+    "https://canary.example/\u202e",
+)
+
+
+@pytest.mark.parametrize("value", [*WRONG_SERVERS, "https://user:canary@service.example", "https://canary@host"])
+@pytest.mark.parametrize("name", HTTP_SETTINGS)
+def test_a_service_that_cannot_be_asked_is_refused_when_settings_are_loaded(
+    call: Call, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"SHARING_{name}", value)
+    result = call("settings")
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith(f"SHARING_{name} (or `{name.lower()}` in the settings file): must ")
+    assert "canary" not in result.error, "it may be a secret"
+    assert ("must contain no user and no password" in result.error) == ("@" in value)
+
+
+@pytest.mark.parametrize("value", WRONG_SERVERS)
+@pytest.mark.parametrize(
+    ("name", "scheme", "wanted"),
+    [("SMTP_URL", "smtps", "must be the address of a mail server"), ("WEBHOOK_URL", "https", "a protected address")],
+)
+def test_a_secret_address_is_checked_and_never_repeated(
+    call: Call, monkeypatch: pytest.MonkeyPatch, name: str, scheme: str, wanted: str, value: str
+) -> None:
+    monkeypatch.setenv(f"SHARING_{name}", value.replace("https", scheme))
+    result = call("publish", "nothing.jsonl", "--state", "CH", "--agency", "fedpol")
+    assert (result.code, result.out) == (2, "")
+    assert wanted in result.error
+    assert "canary" not in result.error
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMTP_URL", "https://mail.example"),
+        ("SMTP_URL", "smtp://mail.example/inbox"),
+        ("SMTP_URL", "smtp://mail.example?a=b"),
+        ("WEBHOOK_URL", "http://hook.example/hook"),
+        ("WEBHOOK_URL", "http://127.0.0.2.example/hook"),
+        ("WEB_BIND", "0.0.0.0:8080"),
+        ("WEB_BIND", "http://127.0.0.1"),
+        ("WEB_BIND", "[::1]"),
+        ("WEB_BIND", "999.0.0.1"),
+        ("DESK_HOST", "127.0.0.1:8443"),
+        ("DESK_HOST", "a b"),
+        ("DESK_PORT", "99999"),
+        ("DESK_METRICS_PORT", "0"),
+        ("WEB_PORT", "65536"),
+        ("DESK_ORIGIN", "https://desk.example:99999"),
+        ("BOOTSTRAP", "broker:99999"),
+        ("BOOTSTRAP", "broker:abc"),
+    ],
+)
+def test_an_address_of_another_kind_is_refused(
+    call: Call, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"SHARING_{name}", value)
+    result = call("settings")
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith(f"SHARING_{name} (or `{name.lower()}` in the settings file): ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, "https://service.example/path/v7?a=b") for name in HTTP_SETTINGS),
+        *((name, "http://[::1]:65535") for name in HTTP_SETTINGS),
+        ("SMTP_URL", "smtps://user:p%40ss@mail.example"),
+        ("SMTP_URL", "smtp://127.0.0.1:1/"),
+        ("WEBHOOK_URL", "https://user:token@hook.example/a/b?c=d"),
+        ("WEBHOOK_URL", "http://localhost:8080/hook"),
+        ("WEBHOOK_URL", "http://[::1]/hook"),
+        ("WEB_BIND", "0.0.0.0"),  # noqa: S104
+        ("WEB_BIND", "::"),
+        ("DESK_HOST", "Desk.example"),
+    ],
+)
+def test_an_address_of_the_right_kind_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"SHARING_{name}", value)
+    taken = getattr(load_settings(), name.lower())
+    assert (taken.get_secret_value() if isinstance(taken, SecretStr) else taken) == value
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

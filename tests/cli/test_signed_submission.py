@@ -15,6 +15,7 @@ from sharing.rulings.act import ActKind
 from sharing.rulings.ruling import Answering, AskReference
 from sharing.rulings.signing import assemble_ruling, compute_ruling_challenge
 from sharing.rulings.vocabulary import RulingError
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from tests.cli.conftest import Call
 from tests.cli.conversation_bus import HELD_BY, ConversationBus, now_ms, open_conversation_bus
 from tests.conversation.people import JUDGE, held
@@ -38,7 +39,7 @@ def approve(ch: ConversationBus) -> tuple[RulingBus, Answering]:
     act = Answering(
         asks=(reference,), about=AskKind.APPROVE, recipients=("DE",), rule=HELD_BY.id, answer=Answer.APPROVED
     )
-    return RulingBus(ch.broker.bootstrap, "CH"), act
+    return RulingBus(ch.broker.bootstrap, "CH", None, SINGLE_OBJECT_FRAMING, lambda now: None), act
 
 
 def test_a_ruling_by_passkey_is_written_and_followed(ch: ConversationBus) -> None:

@@ -7,11 +7,12 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,13 +20,17 @@ from sharing.cli.shared.console import out
 from sharing.cli.shared.notices import format_shown, print_shown, show_notice
 from sharing.clients.subscriber import Subscriber
 from sharing.kafka.group_consumer import GroupConsumer
+from sharing.model.times import HOUR_MS, format_time
 from sharing.model.vocabulary import RelevanceKind
 from sharing.serialization.codec import get_codec
 from sharing.serialization.notice_decoder import decode_notice
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import NOTICES, OFFERS, URGENT
 from tests.cli.conftest import Call
-from tests.kafka.topic_io import SECONDS, fill_defaults, notice_bytes, notice_record, write_records
+from tests.kafka.topic_io import SECONDS, fill_defaults, notice_bytes, notice_record, plain_producer, write_records
+
+if TYPE_CHECKING:
+    from sharing.testing.broker.kafka import KafkaBroker
 
 COMMAND = import_module("sharing.cli.subscribe")  # the attribute of the package is the command, not the module
 
@@ -222,6 +227,30 @@ def test_filters_select_what_is_shown_and_commit_nothing(call: Call, bus: Embedd
     assert len(call("subscribe", "NL", "--once", "--json").json_lines) == 5
 
 
+@pytest.mark.kafka
+def test_since_reads_on_from_an_hour_before_by_the_broker_and_shows_what_was_sent_since(
+    call: Call, kafka: KafkaBroker, state: str
+) -> None:
+    """The clock of the State that sends may be ahead of the broker's. What is older is not even read."""
+    kafka.create_topics([kind.topic(state) for kind in (NOTICES, URGENT, OFFERS)], 1)
+    since_ms = int(time.time()) * 1000 - 5 * HOUR_MS
+    producer = plain_producer(kafka)
+    for received_ms, value in (
+        (since_ms - HOUR_MS - 1, b"junk"),
+        (since_ms - HOUR_MS, notice_bytes(state, "sent-later.example.org", sent_at=since_ms)),
+        (since_ms + 1, notice_bytes(state, "sent-before.example.org", sent_at=since_ms - 1)),
+    ):
+        producer.produce(NOTICES.topic(state), value, b"key", 0, timestamp=received_ms)
+    assert producer.flush(SECONDS) == 0
+    options = (state, "--once", "--json", "--bootstrap", kafka.bootstrap)
+    shown = call("subscribe", *options, "--since", format_time(since_ms))
+    assert (shown.code, shown.err) == (0, "")
+    assert [line["indicator"]["value"] for line in shown.json_lines] == ["sent-later.example.org"]
+    earlier = call("subscribe", *options, "--since", format_time(since_ms - 1))
+    assert earlier.code == 1, "the junk is read"
+    assert len(earlier.json_lines) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -333,6 +362,25 @@ def test_a_closed_pipe_is_an_error_and_what_was_not_printed_comes_again(
     assert "has closed it: what could not be printed does not count as received" in waiting.stderr.read()
     shown = call("subscribe", "NL", "--once", "--json").json_lines
     assert "two.example.org" in {line["indicator"]["value"] for line in shown}
+
+
+@pytest.mark.parametrize(("options", "code"), [(("--peek",), 0), ((), 3)])
+def test_it_ends_when_nobody_reads_it_although_no_notice_comes(
+    bus: EmbeddedBroker, options: tuple[str, ...], code: int
+) -> None:
+    write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", "one.example.org")])
+    command = [sys.executable, "-m", "sharing", "subscribe", "NL", "--json", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            assert "one.example.org" in child.stdout.readline()
+            child.stdout.close()
+            assert child.wait(SECONDS) == code
+            _, *error = child.stderr.read().splitlines()
+            assert ["has closed it" in line for line in error] == [True] * (code == 3)
+        finally:
+            child.kill()
 
 
 def test_who_only_looks_may_close_the_pipe(bus: EmbeddedBroker) -> None:

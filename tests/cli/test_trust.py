@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,28 @@ def test_a_root_is_pinned_by_the_fingerprint_on_paper(call: Call, ch: KeyCeremon
     assert (row["state"], row["version"], row["fingerprint"]) == ("CH", 1, fingerprint)
     assert fingerprint in call("trust", "list").out
     assert fingerprint in trust_file.read_text()
+
+
+@pytest.mark.parametrize("name", ["-", "pipe"])
+def test_a_root_may_come_through_a_pipe(
+    call: Call, ch: KeyCeremony, trust_file: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    data = root_file(ch).read_bytes()
+    fingerprint = get_fingerprint(ch)
+    if name == "-":
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    else:
+        os.mkfifo(name)
+        threading.Thread(target=Path(name).write_bytes, args=(data,), daemon=True).start()
+    assert call("trust", "add", name, "--fingerprint", fingerprint).code == 0
+    assert fingerprint in call("trust", "list").out
+
+
+def test_a_document_that_is_too_long_is_not_read(call: Call, ch: KeyCeremony, tmp_path: Path) -> None:
+    long = tmp_path / "long"
+    long.write_bytes(bytes(1_000_001))
+    refused = call("trust", "add", long, "--fingerprint", get_fingerprint(ch))
+    assert (refused.code, "is longer than 1,000,000 bytes" in refused.error) == (2, True)
 
 
 def test_the_file_itself_proves_nothing(call: Call, ch: KeyCeremony, trust_file: Path) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.keystore.private_key import generate_key
-from sharing.keystore.private_key_file import write_private_key
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.topology.topics import DIRECTORY, INBOX, INBOX_URGENT, USES
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
-from tests.clients.test_inbox_reader import PASSPHRASE, ReaderFiles, now_ms, read
+from tests.clients.test_inbox_reader import ReaderFiles, now_ms, read
 from tests.directory.signed_states import SignedState
 from tests.support.waiting import wait_until
 
@@ -27,12 +24,7 @@ def files(kafka: KafkaBroker, state: str, tmp_path: Path) -> ReaderFiles:
     files = ReaderFiles(kafka, signed, generate_key(state, "reader", KeyAlgorithm.MLKEM768_X25519), tmp_path)
     for kind in (INBOX, INBOX_URGENT, USES, DIRECTORY):
         kafka.create_topics([kind.topic(state)], 1, config=kind.config())
-    for key, value in (("root.1", signed.root_data), ("keys", signed.keys_data), (state, signed.announce())):
-        files.announce(key, value)
-    write_private_key(files.key_file, files.key, SecretStr(PASSPHRASE))
-    files.passphrase_file.write_text(PASSPHRASE)
-    files.passphrase_file.chmod(0o600)
-    write_pins(files.trust_file, {state: make_pinned_root(signed.pin, now_ms())})
+    files.prepare()
     return files
 
 

@@ -79,6 +79,16 @@ class ReaderFiles:
         write_records(self.broker, (INBOX_URGENT if urgent else INBOX).topic(state), [item], key=record["id"].encode())
         return str(record["id"])
 
+    def prepare(self) -> None:
+        """Announce the State, and write the files of the reader."""
+        signed = self.signed
+        for key, value in (("root.1", signed.root_data), ("keys", signed.keys_data), (signed.state, signed.announce())):
+            self.announce(key, value)
+        write_private_key(self.key_file, self.key, SecretStr(PASSPHRASE))
+        self.passphrase_file.write_text(PASSPHRASE)
+        self.passphrase_file.chmod(0o600)
+        write_pins(self.trust_file, {signed.state: make_pinned_root(signed.pin, now_ms())})
+
     def announce(self, key: str, value: bytes) -> None:
         write_records(self.broker, DIRECTORY.topic(self.signed.state), [value], key=key.encode())
 
@@ -93,12 +103,7 @@ def files(embedded: EmbeddedBroker, state: str, tmp_path: Path) -> ReaderFiles:
     files = ReaderFiles(embedded, signed, generate_key(state, "reader", KeyAlgorithm.MLKEM768_X25519), tmp_path)
     embedded.create_topics([kind.topic(state) for kind in (INBOX, INBOX_URGENT, USES, NOTICES, URGENT)], 1)
     embedded.create_topics([DIRECTORY.topic(state)], 1)
-    for key, value in (("root.1", signed.root_data), ("keys", signed.keys_data), (state, signed.announce())):
-        files.announce(key, value)
-    write_private_key(files.key_file, files.key, SecretStr(PASSPHRASE))
-    files.passphrase_file.write_text(PASSPHRASE)
-    files.passphrase_file.chmod(0o600)
-    write_pins(files.trust_file, {state: make_pinned_root(signed.pin, now_ms())})
+    files.prepare()
     return files
 
 

@@ -267,6 +267,9 @@ def test_wrong_arguments_are_refused_at_once(embedded: EmbeddedBroker, state: st
     for agency in ("", "x" * 513):
         with pytest.raises(InputError, match="agency must be a text of 1 to 512 characters"):
             Publisher(embedded.bootstrap, state, agency)
+    for agency in (" ", "fedpol ", "\tfedpol"):
+        with pytest.raises(InputError, match="agency must"):
+            Publisher(embedded.bootstrap, state, agency)
     with pytest.raises(SettingsError, match=r"no\.such\.property"):
         Publisher(embedded.bootstrap, state, "fedpol", properties={"no.such.property": 1})
 

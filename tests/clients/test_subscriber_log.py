@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,17 +12,18 @@ from prometheus_client import CollectorRegistry
 
 from sharing.clients.notice_intake import UnreadableNotice
 from sharing.clients.subscriber import Subscriber
-from sharing.errors import InfrastructureError
+from sharing.errors import InfrastructureError, InputError
 from sharing.kafka import group_consumer
 from sharing.kafka.clients import client_properties, make_admin, make_consumer
 from sharing.kafka.group_consumer import GroupConsumer
 from sharing.kafka.polled_record import PolledRecord
 from sharing.kafka.topic_ids import format_offset_metadata, query_topic_ids
+from sharing.model.times import HOUR_MS
 from sharing.telemetry.client_metrics import SubscriberMetrics
 from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import NOTICES, URGENT
 from tests.kafka.compressed_batches import write_bomb
-from tests.kafka.topic_io import SECONDS, committed_offset, make_topics, notice_bytes, write_records
+from tests.kafka.topic_io import SECONDS, committed_offset, make_topics, notice_bytes, plain_producer, write_records
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -227,3 +229,63 @@ def test_a_commit_that_is_repeated_after_a_rebalance_does_not_set_the_group_back
         first.settle_commits()
     assert committed_offset(kafka, group, topic, moved) == 51
     first.close()
+
+
+def write_at(kafka: KafkaBroker, topic: str, at_ms: int, *values: bytes, partition: int = 0) -> None:
+    """Write records that the broker received at an instant: topics of these tests take the writer's word for it."""
+    producer = plain_producer(kafka)
+    for value in values:
+        producer.produce(topic, value, b"key", partition, timestamp=at_ms)
+    assert producer.flush(SECONDS) == 0
+
+
+def peek_since(kafka: KafkaBroker, state: str, since_ms: int) -> tuple[set[str], int]:
+    """Return the values of what is read since an instant, and how much of it cannot be read."""
+    unreadable: list[UnreadableNotice] = []
+    with Subscriber(
+        kafka.bootstrap, state, stop_at_end=True, peek=True, since_ms=since_ms, on_unreadable=unreadable.append
+    ) as subscriber:
+        return {notice.content["value"] for notice in subscriber}, len(unreadable)
+
+
+def test_who_looks_since_an_instant_reads_nothing_that_the_broker_received_before(
+    kafka: KafkaBroker, state: str
+) -> None:
+    """What was passed over would have been reported: it cannot be read."""
+    make_topics(kafka, state, partitions=2)
+    now_ms = int(time.time() * 1000)
+    early, late = now_ms - 3 * HOUR_MS, now_ms - HOUR_MS
+    for topic in (NOTICES.topic(state), URGENT.topic(state)):
+        write_at(kafka, topic, early, b"junk", b"junk")
+        write_at(kafka, topic, late, notice_bytes(state, f"{topic}.example"))
+    write_at(kafka, NOTICES.topic(state), early, b"junk", partition=1)  # it has nothing of the time
+    both = {f"{kind.topic(state)}.example" for kind in (NOTICES, URGENT)}
+    assert peek_since(kafka, state, late) == (both, 0)
+    assert peek_since(kafka, state, early + 1) == (both, 0)
+    assert peek_since(kafka, state, early) == (both, 5)
+    assert peek_since(kafka, state, 0) == (both, 5)
+    assert peek_since(kafka, state, now_ms + HOUR_MS) == (set(), 0)
+    with pytest.raises(InputError, match="give peek=True with it"):
+        Subscriber(kafka.bootstrap, state, since_ms=late)
+
+
+def test_who_looks_since_an_instant_misses_nothing_that_is_committed_later(kafka: KafkaBroker, state: str) -> None:
+    """When reading begins, there is no committed record of the instant or later, and a transaction is open."""
+    make_topics(kafka, state, partitions=1)
+    topic, now_ms = NOTICES.topic(state), int(time.time() * 1000)
+    write_at(kafka, topic, now_ms - 3 * HOUR_MS, notice_bytes(state, "early.example"))
+    writer = plain_producer(kafka, **{"transactional.id": f"writer-{state}"})
+    writer.init_transactions(SECONDS)
+    writer.begin_transaction()
+    for number in range(3):
+        writer.produce(topic, notice_bytes(state, f"{number}.example"), b"key", 0, timestamp=now_ms)
+    assert writer.flush(SECONDS) == 0
+    with Subscriber(kafka.bootstrap, state, peek=True, since_ms=now_ms - HOUR_MS) as subscriber:
+        wait_until(lambda: subscriber._poll_record() is None and subscriber._ordinary._started, "it reads", SECONDS)
+        writer.commit_transaction(SECONDS)
+        values = []
+        for notice in subscriber:
+            values.append(notice.content["value"])
+            if len(values) == 3:
+                break
+    assert values == [f"{number}.example" for number in range(3)]

@@ -15,7 +15,7 @@ from sharing.console.conversation_words import (
     describe_time_left,
 )
 from sharing.conversation.asks import GivenAnswer
-from sharing.conversation.effects import Amend, Effect, Ended, Escalate, Opened, Overdue, Refused, Send
+from sharing.conversation.effects import Amend, Effect, Ended, Escalate, GivenUp, Opened, Overdue, Refused, Send
 from sharing.conversation.received_events import Blocked, PutInInbox, ReceivedEffect, Reply, ResultTold, Shred
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, Consequence, Refusal, ReplyResult
@@ -49,13 +49,14 @@ def test_acts_are_told_in_one_line() -> None:
     ask = Story(held("DE")).find_ask(AskKind.APPROVE)
     told: dict[Effect | ReceivedEffect, str] = {
         Opened(ask): "asked CH: approve the disclosure of an item that the law holds (DE)",
-        Ended(ask.take_answer(REFUSAL)[0]): "answered REFUSED by o-judge",
+        Ended(ask.take_answer(REFUSAL)[0]): "answered by o-judge, disclosure refused (REFUSED)",
         Send("DE", Revision(1), NoticeKind.RECALL, disclosed("DE")): "recall sent (DE)",
         Amend(Revision(1, 1), "", frozenset()): "handed to the gate, which decides again: a withdrawal",
         Escalate(ask.id, 1): "nobody has answered, so the next contact point is told: step 2",
         Overdue(ask.id): "overdue",
+        GivenUp(ask): "asked no more, because the State has left: approve the disclosure",
         Refused(ask.id, "o-judge", Refusal.BARRED): "refused: four eyes",
-        Reply(ask.id, "DE", Answer.ACCEPTED): "answer sent: ACCEPTED (DE)",
+        Reply(ask.id, "DE", Answer.ACCEPTED): "answer sent: conditions accepted (ACCEPTED) (DE)",
         PutInInbox(Revision(1)): "put into the inbox",
         Blocked(Revision(1)): "kept out of the inbox",
         Shred(Revision(1)): "unreadable now",

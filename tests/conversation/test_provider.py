@@ -24,6 +24,7 @@ from sharing.conversation.effects import (
     Effect,
     Ended,
     Escalate,
+    GivenUp,
     Opened,
     Overdue,
     ReceiptNoted,
@@ -374,6 +375,33 @@ def test_a_recall_that_nobody_acknowledges_is_asked_again() -> None:
     story.reply(Answer.ACKNOWLEDGED, kind=AskKind.ACK_RECALL)
     story.happen(RecallOrdered(JUDGE, roles=ROLES))
     assert [effect.reason for effect in story.list_effects(Refused)] == [Refusal.NOTHING_SENT]
+
+
+def test_a_recall_is_given_up_where_the_state_has_left_and_only_there() -> None:
+    story = Story(disclosed("DE"), disclosed("FR"))
+    story.happen(RecallOrdered(JUDGE, roles=ROLES))
+    gone = story.find_ask(AskKind.ACK_RECALL, "DE")
+    story.now = gone.closes_at - 1
+    story.happen(TimePassed(frozenset({"CH", "FR"})))
+    assert story.find_ask(AskKind.ACK_RECALL, "DE").is_open, "it may still be acknowledged in time"
+    story.now += 1
+    story.happen(TimePassed(frozenset({"CH", "FR"})))
+    assert [effect.ask.state for effect in story.list_effects(GivenUp)] == ["DE"]
+    assert [effect.ask.state for effect in story.list_effects(Opened)] == ["FR"]
+    assert story.list_effects(Overdue) == [Overdue(story.find_ask(AskKind.ACK_RECALL, "FR").id)]
+    assert story.conversation.asks[gone.id].status is AskStatus.EXPIRED
+    assert story.get_status() is DeliveryStatus.RECALLED
+    story.happen(Replied(gone.id, "DE", Answer.ACKNOWLEDGED, story.now))
+    assert [effect.result for effect in story.list_effects(Answered)] == [ReplyResult.LATE]
+    story.reply(Answer.ACKNOWLEDGED, "FR", AskKind.ACK_RECALL)
+    assert due(story.conversation) == story.conversation.changed_at + FORGOTTEN_MS, "nothing is left to be asked"
+
+
+def test_what_the_states_own_people_must_confirm_is_asked_on_after_the_other_has_left() -> None:
+    story = Story(disclosed("DE"), urgency=Urgency.EMERGENCY)
+    story.now = story.find_ask(AskKind.CONFIRM_IN_WRITING).closes_at
+    story.happen(TimePassed(frozenset()))
+    assert (story.list_effects(GivenUp), len(story.list_effects(Overdue))) == ([], 1)
 
 
 def test_an_emergency_is_short_escalated_and_confirmed_in_writing() -> None:

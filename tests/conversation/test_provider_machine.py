@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sharing.conversation.asks import GRACE_MS, Ask, GivenAnswer
 from sharing.conversation.deliveries import EARLY_MS, Conversation, due, is_forgettable
-from sharing.conversation.effects import Amend, Answered, Changed, Effect, Ended, Opened, Send, SentAgain
+from sharing.conversation.effects import Amend, Answered, Changed, Effect, Ended, GivenUp, Opened, Send, SentAgain
 from sharing.conversation.events import (
     Covered,
     Decided,
@@ -93,6 +93,7 @@ class ProviderMachine(RuleBasedStateMachine):
         self.offered_under: dict[str, Terms] = {}
         self.version = self.amendment = self.decided = 0
         self.early: list[Replied] = []
+        self.pinned = frozenset({"CH", *STATES})
 
     def happen(self, event: Event) -> None:
         law = dict(self.law.terms)
@@ -228,7 +229,13 @@ class ProviderMachine(RuleBasedStateMachine):
     @rule(milliseconds=st.sampled_from([1, 1, GRACE_MS, HOUR_MS, 2 * HOUR_MS, DAY_MS, 31 * DAY_MS]))
     def let_time_pass(self, milliseconds: int) -> None:
         self.now += milliseconds
-        self.happen(TimePassed())
+        expected = Counter(
+            (ask.state, ask.state in self.pinned)
+            for ask in self.list_open(asks_recipient=True)
+            if ask.kind is AskKind.ACK_RECALL and ask.closes_at <= self.now
+        )
+        self.happen(TimePassed(self.pinned))
+        self.check_recalls(expected)
         instant = due(self.conversation)
         if is_forgettable(self.conversation, self.now):
             assert not [*self.list_open(asks_recipient=True), *self.list_open(asks_recipient=False)]
@@ -236,6 +243,22 @@ class ProviderMachine(RuleBasedStateMachine):
             assert all(each.ends_at is not None and each.ends_at <= self.now for each in sent)
             return
         assert instant is None or instant > self.now, "what was due is not done"
+
+    @rule(state=st.sampled_from(STATES), data=st.data())
+    def leave_sometimes(self, state: str, data: st.DataObject) -> None:
+        if data.draw(SELDOM):
+            self.pinned -= {state}
+
+    def check_recalls(self, expected: Counter[tuple[str, bool]]) -> None:
+        """A recall that has expired is put again, or given up if the State has left: each exactly once."""
+        effects = self.history[-1].effects
+        given_up = Counter((effect.ask.state, False) for effect in effects if isinstance(effect, GivenUp))
+        again = Counter(
+            (effect.ask.state, True)
+            for effect in effects
+            if isinstance(effect, Opened) and effect.ask.kind is AskKind.ACK_RECALL and effect.ask.round > 1
+        )
+        assert given_up + again == expected
 
     def list_open(self, *, asks_recipient: bool) -> list[Ask]:
         """Return the open Asks for people of one side."""

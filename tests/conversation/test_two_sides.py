@@ -180,6 +180,22 @@ class TwoStates:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.data())
+def test_nothing_is_asked_for_ever_of_a_state_that_has_left(data: st.DataObject) -> None:
+    both = TwoStates(data.draw)
+    for _ in both.take_steps():
+        pass
+    left = TimePassed(frozenset({"CH"}))
+    while (instant := due(both.ch)) is not None and not is_forgettable(both.ch, NEVER):
+        if {ask.kind for ask in both.ch.asks.values() if ask.is_open} == {AskKind.CONFIRM_IN_WRITING}:
+            break  # people of CH are asked until they answer
+        assert instant <= NOW + 5 * 365 * DAY_MS, "DE is asked for ever"
+        both.now = max(instant, both.now)
+        both.happen_in_ch(left)
+    assert not [ask for ask in both.ch.asks.values() if ask.is_open and ask.state == "DE"]
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
 def test_both_sides_end_with_the_same_account(data: st.DataObject) -> None:
     both = TwoStates(data.draw)
     for _ in both.take_steps():

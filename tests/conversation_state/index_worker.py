@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from processors.exactly_once.state_store import Overlay, StateStore, StoreBackend
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import StoreBackend
+from processors.exactly_once.state_store import StateStore
 from processors.exactly_once.state_store_backends import MemoryBackend
 from sharing.conversation.events import TimePassed
 from sharing.conversation.received_events import OfferReceived

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.covers import (
     COVERS_BYTES_MAX,
     COVERS_MAX,
@@ -16,6 +17,7 @@ from sharing.conversation_state.covers import (
     ENDED_MS,
     Cover,
     Covers,
+    CoverTerms,
     decode_covers,
     encode_covers,
     make_covers_key,
@@ -23,16 +25,19 @@ from sharing.conversation_state.covers import (
 from sharing.conversation_state.due_order import list_elements
 from sharing.conversation_state.item_keys import is_log_key
 from sharing.errors import DecodeError
+from sharing.seal.rulings import KeptRulingKey
 from tests.conversation.people import NOW
 
 EXAMPLES = int(os.environ.get("SHARING_EXAMPLES", "100"))
 DIGESTS = st.integers(0, 12).map(lambda number: f"{number:064x}")
 INSTANTS = st.integers(NOW, NOW + 9)
-COVER = st.builds(Cover, DIGESTS, st.binary(max_size=20), INSTANTS, INSTANTS)
+TERMS = CoverTerms("anna", "CH", "item", AskKind.APPROVE, ("DE",), "ch.rule", None, Answer.APPROVED, ("OWN_LAW",))
+KEYS = st.none() | st.builds(KeptRulingKey, st.just("a" * 64), st.binary(min_size=40, max_size=40))
+COVER = st.builds(Cover, DIGESTS, st.binary(max_size=20), INSTANTS, INSTANTS, st.just(TERMS), KEYS)
 
 
 def make_cover(number: int, until: int = NOW + 1, size: int = 10) -> Cover:
-    return Cover(f"{number:064x}", bytes(size), NOW, until)
+    return Cover(f"{number:064x}", bytes(size), NOW, until, TERMS)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -92,7 +97,7 @@ def test_there_are_so_many_and_not_more() -> None:
 def test_nothing_is_kept_where_there_is_no_entry_and_a_malformed_one_is_refused() -> None:
     assert decode_covers(None) == Covers()
     spoilt = bytearray(encode_covers(Covers((make_cover(1),))))
-    for value in (b"covers", bytes(spoilt[:-5]), encode_covers(Covers((Cover("ab", b"", NOW, NOW),)))):
+    for value in (b"covers", bytes(spoilt[:-5]), encode_covers(Covers((Cover("ab", b"", NOW, NOW, TERMS),)))):
         with pytest.raises(DecodeError):
             decode_covers(value)
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import precondition, rule
 
-from processors.exactly_once.state_store import Overlay, StoreBackend
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import StoreBackend
 from processors.exactly_once.state_store_backends import RocksBackend
 from sharing.conversation_state import due_index
 from sharing.conversation_state.due_index import DueItem

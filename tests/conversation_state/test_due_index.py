@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from processors.exactly_once.state_store import StoreBackend
+from processors.exactly_once.partition_store import StoreBackend
 from processors.exactly_once.state_store_backends import MemoryBackend
 from processors.inbox.state_entries import (
     OpenedBefore,

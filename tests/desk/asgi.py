@@ -131,7 +131,9 @@ def make_services(clock: Clock | None = None, **changes: Any) -> DeskServices:
     for officer_id in ("anna", "bert"):
         register.add(make_officer(officer_id))
     settings = changes.pop("settings", None) or DeskSettings(STATE, ORIGIN, agency="bka")
-    console = ConsoleConnection(Settings(), settings.state, "127.0.0.1:1", {}, SINGLE_OBJECT_FRAMING)
+    console = ConsoleConnection(
+        Settings(seal_indicators=False), settings.state, "127.0.0.1:1", {}, SINGLE_OBJECT_FRAMING
+    )
     absent: Any = None  # what a test needs, it gives
     made = DeskServices(
         console=console,

@@ -17,20 +17,22 @@ from sharing.desk.web import catalogue
 
 ENGLISH_WORDS: Final = frozenset(
     {
-        "and", "another", "are", "be", "been", "by", "for", "from", "has", "have", "how", "is", "it", "its", "may",
-        "must", "nobody", "not", "of", "other", "that", "the", "their", "there", "these", "they", "this", "those",
-        "was", "were", "what", "when", "where", "which", "who", "whose", "why", "with", "you", "your",
+        "and", "another", "any", "are", "be", "been", "before", "by", "failed", "for", "from", "has", "have", "how",
+        "is", "it", "its", "may", "missing", "more", "must", "nobody", "not", "of", "other", "permits",
+        "that", "the", "their", "there", "these", "they", "this", "those", "until", "was", "were", "what", "when",
+        "where", "which", "who", "whose", "why", "with", "you", "your",
     }
 )  # fmt: skip
 """Words of English sentences that no French one has."""
 
-ENGLISH_WORDS_MIN: Final = 2
-"""One alone may be in a name or an example."""
+ENGLISH_WORDS_MIN: Final = 1
+"""One is enough: "and 2 more" has no other."""
 
 _VOID: Final = frozenset({"meta", "link", "input", "br", "hr", "img", "source", "wbr"})
-_SILENT: Final = frozenset({"script", "style", "title", "code", "kbd", "pre"})
+_SILENT: Final = frozenset({"script", "style", "code", "kbd", "pre"})
+_SPOKEN: Final = frozenset({"alt", "aria-label", "placeholder", "title"})
 _PLACEHOLDER: Final = re.compile(r"%\(\w+\)s")
-_WORD: Final = re.compile(r"[a-z]+")
+_WORD: Final = re.compile(r"[\w.-]+")
 
 
 class _Recorder(gettext.NullTranslations):
@@ -89,7 +91,9 @@ class _TextReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
+        self.marked: list[str] = []
         self._silent: list[bool] = []
+        self._other: list[bool] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _VOID:
@@ -98,12 +102,18 @@ class _TextReader(HTMLParser):
         is_other = tag != "html" and given.get("lang", "fr") != "fr"
         is_of_others = "typed" in (given.get("class") or "").split()
         self._silent.append(tag in _SILENT or is_other or is_of_others)
+        self._other.append(is_other)
+        if not any(self._silent):
+            self.texts += [" ".join(text.split()) for name, text in attrs if name in _SPOKEN and text]
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in _VOID:
             self._silent.pop()
+            self._other.pop()
 
     def handle_data(self, data: str) -> None:
+        if data.strip() and any(self._other):
+            self.marked.append(" ".join(data.split()))
         if data.strip() and not any(self._silent):
             self.texts.append(" ".join(data.split()))
 
@@ -115,6 +125,14 @@ def find_english(html: str) -> list[str]:
     return [text for text in reader.texts if is_english(text)]
 
 
+def list_marked(html: str) -> list[str]:
+    """Return the texts of a French page that are marked as of another language: what is wrong with them nobody sees."""
+    reader = _TextReader()
+    reader.feed(html)
+    return reader.marked
+
+
 def is_english(text: str) -> bool:
     """Return whether a text looks like an English sentence."""
-    return len(ENGLISH_WORDS & set(_WORD.findall(text.lower()))) >= ENGLISH_WORDS_MIN
+    words = {word.strip(".-").lower() for word in _WORD.findall(text) if not word.isupper()}  # a code is in capitals
+    return len(ENGLISH_WORDS & words) >= ENGLISH_WORDS_MIN

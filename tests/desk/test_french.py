@@ -6,21 +6,26 @@ import copy
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from markupsafe import Markup
 
-from sharing.console import conversation_words
+from sharing.audit.findings import AuditFault
+from sharing.console import code_words, conversation_words
 from sharing.desk.intake import list_routes as list_intake_routes
+from sharing.desk.supervision.words import list_fault_words
 from sharing.desk.web.catalogue import load_translations, set_language, translate
 from sharing.errors import InfrastructureError
 from sharing.model.values import VALUE_TYPES
+from sharing.packs.library import find_law
 from sharing.passkeys.faults import PASSKEY_SENTENCES
 from sharing.rulings.vocabulary import FAULT_SENTENCES
 from sharing.sentences import Sentence
 from sharing.testing.broker.embedded import EmbeddedBroker
+from tests.audit.audit_fixtures import make_world
 from tests.conversation.people import ROLE, disclosed, held, offered, withheld
 from tests.desk.asgi import Desk, FakeBoard, make_services, open_desk
 from tests.desk.contents.content_world import FakeKeys, open_world, without_settings
@@ -29,9 +34,10 @@ from tests.desk.intake.intake_fixtures import open_context
 from tests.desk.intake.test_intake_pages import FakeDecisions, FakePublisher, Intake
 from tests.desk.items.test_own_pages import APPROVER, desk_of
 from tests.desk.rulings.ruling_world import RulingWorld, open_ruling_world
-from tests.desk.spoken import find_english, is_english
+from tests.desk.spoken import find_english, is_english, list_marked
 from tests.desk.store.memory_store import MemoryDeskStore
-from tests.desk.supervision.supervision_fixtures import open_supervision
+from tests.desk.supervision.supervision_fixtures import SupervisedDesk, make_state, open_supervision
+from tests.support.waiting import wait_until
 
 REFUSALS: Sequence[tuple[str, dict[str, Any]]] = (
     ("an answer that is none", {"act": "answer", "answer": "MAYBE"}),
@@ -53,6 +59,10 @@ REFUSALS: Sequence[tuple[str, dict[str, Any]]] = (
     ("a correction without facts", {"act": "correct", "item": "x"}),
 )
 """What a page refuses to prepare."""
+
+
+SAME = {"police"}
+"""What is the same in both languages."""
 
 
 def speak_french(desk: Desk) -> Desk:
@@ -139,10 +149,27 @@ def intake() -> Iterator[Intake]:
         yield Intake(speak_french(desk), store, publisher, decisions)
 
 
+def list_law_texts(state: str) -> set[str]:
+    """Return the texts of a law that pages show in its own language, in the parts that semicolons separate."""
+    law = find_law(state)
+    texts = [
+        *(text for rule in law.pack.rules for text in (rule.citation, f"({rule.citation})", rule.paraphrase)),
+        *(rule.condition.text for rule in law.pack.rules if rule.condition is not None),
+        *law.pack.approvers.values(),
+        *(f"{each.title}, {each.article}" for each in law.treaties.instruments.values()),
+        "English",
+    ]
+    return {part for text in texts for part in " ".join(text.split()).split("; ")}
+
+
 def test_the_interview_from_its_first_page_to_what_was_sent(intake: Intake) -> None:
     read(intake.desk, "/intake", "/intake/new", "/intake/misp")
     item = intake.add(nexus="FR, US", urgency="URGENT")
     read(intake.desk, *(f"/intake/{item}{page}" for page in ("", "/item", "/questions", "/answers")), "/intake")
+    marked = {part for page in ("", "/questions") for text in list_marked(intake.desk.get(f"/intake/{item}{page}").text)
+              for part in text.split("; ")}  # fmt: skip
+    assert marked
+    assert marked <= list_law_texts("DE"), "only what the law says itself is in its language"
     intake.answer_all(item, {"form": ("INFORMATION",), "personal_data": ("YES",), "collection": ("SEARCH",)})
     intake.desk.post(f"/intake/{item}/profile", {"profile_name": "vols"})
     read(intake.desk, f"/intake/{item}", f"/intake/{item}/answers", "/intake")
@@ -192,9 +219,34 @@ def test_supervision(monkeypatch: pytest.MonkeyPatch) -> None:
             world.read(path)
         speak_french(world.desk)
         read(world.desk, *paths)
+        for name in ("figures", "refusals", "uses"):
+            world.computing.failures[name] = InfrastructureError("the broker is away, and nobody knows for how long")
+        broken = make_world()
+        del broken.blocks[3]
+        world.computing.values["log_state"] = make_state(broken)
+        for name in ("decisions", "refusals", "uses", "audit"):
+            assert world.desk.post(f"/supervision/{name}/refresh").status_code == 303
+        for path in paths[1:]:
+            wait_until(partial(has_changed, world, path), f"{path} shows what is wrong", 60)
+        read(world.desk, *paths)
         world.desk.sign_in("anna")
         speak_french(world.desk)
         read(world.desk, *paths)
+
+
+def has_changed(world: SupervisedDesk, path: str) -> bool:
+    page = world.desk.get(path).text
+    return "Des blocs manquent" in page or "Le dernier essai a échoué" in page
+
+
+def test_every_fault_of_an_audit_log_has_words() -> None:
+    set_language("fr")
+    try:
+        words = list_fault_words()
+    finally:
+        set_language("en")
+    assert set(words) == set(AuditFault)
+    assert not any(is_english(text) for text in words.values())
 
 
 def test_what_other_packages_say_is_in_the_catalogue() -> None:
@@ -205,7 +257,9 @@ def test_what_other_packages_say_is_in_the_catalogue() -> None:
     for name in ("KIND", "CONSEQUENCE", "RESULT", "ACT"):
         said += getattr(conversation_words, f"{name}_WORDS").values()
     said += conversation_words.REFUSAL_SENTENCES.values()
-    assert [text for text in said if french.gettext(text) == text] == []
+    for name in ("ANSWER", "AUTHORITY", "OUTCOME", "TREATY"):
+        said += getattr(code_words, f"{name}_WORDS").values()
+    assert [text for text in said if french.gettext(text) == text and text not in SAME] == []
 
 
 def test_a_sentence_is_translated_with_the_sentences_in_it() -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -40,14 +37,13 @@ from tests.faults.gate_process import PARTITIONS, GateProcess, prepare_topics
 from tests.faults.gate_process import STATES as ALL_STATES
 from tests.faults.group_offsets import GateOffsets
 from tests.faults.records import read_topic
-from tests.faults.repairs import Repairs
 from tests.faults.schedule import BROKERS, SESSION_S, STATES
 from tests.faults.sealed.officers import list_officers
+from tests.faults.supervised_processes import SupervisedProcesses
 from tests.faults.workload import make_item
 from tests.secure.secure_officers import enter_officers
 from tests.secure.secure_states import SecureStates, make_states
 
-POLL_S = 0.05
 RULINGS_PER_S = 5.0
 """By the officers of one State."""
 NETWORK = "net"
@@ -62,14 +58,12 @@ GATE_SETTINGS = {
     # A State that was removed from the directory by a fault is back as soon as it is announced again.
     "directory_interval_ms": "500",
 }
-INFRASTRUCTURE_EXIT_CODE = 3
-"""Exit code of a gate that is fenced or refused by the broker: its supervisor starts it again."""
 SYNC_S = 60.0
 _SUBPACKAGES = {"officers": "sealed.officers"}
 IN_SYNC = "all replicas are in sync"
 
 
-class Bus:
+class Bus(SupervisedProcesses):
     """A running bus: started on entry; on exit every process is ended, even after an exception.
 
     Args:
@@ -85,18 +79,16 @@ class Bus:
         cluster: The brokers.
         gates, agencies, partners, officers: The processes, by State. Officers only with keys.
         extra_workers: Second workers of gates, by State.
-        replaced_gates: Gates that were replaced under the same ids, and must notice that.
         offsets: The offsets of the gates, by State.
         deleted_logs: The input topics that were deleted, by State.
         directory_bombs: Offsets of unreadable records in directory topics, by State.
-        exits: Number of processes that ended by themselves, by role and exit code.
-        failures: Descriptions of what no process may do.
         not_injected: Descriptions of faults that could not be injected, which says nothing about the bus.
     """
 
     def __init__(
         self, folder: Path, seed: int, per_second: int = 40, *, brokers: int = BROKERS, secure: bool = False
     ) -> None:
+        super().__init__()
         self.seed = seed
         self.states: SecureStates | None = None
         self.recipients = STATES if secure else ALL_STATES
@@ -105,21 +97,16 @@ class Bus:
         self.cluster = BrokerCluster(folder, brokers)
         self.gates: dict[str, ChildProcess] = {}
         self.extra_workers: dict[str, ChildProcess] = {}
-        self.replaced_gates: list[ChildProcess] = []
         self.agencies: dict[str, ChildProcess] = {}
         self.partners: dict[str, ChildProcess] = {}
         self.officers: dict[str, ChildProcess] = {}
         self.offsets: dict[str, GateOffsets] = {}
         self.deleted_logs: dict[str, list[DeletedLog]] = {state: [] for state in STATES}
         self.directory_bombs: dict[str, list[int]] = {state: [] for state in STATES}
-        self.exits: Counter[str] = Counter()
-        self.failures: list[str] = []
         self.not_injected: list[str] = []
         self._folder = folder
         self._per_second = per_second
         self._stack = ExitStack()
-        self._children: list[ChildProcess] = []
-        self._repairs = Repairs()
 
     @property
     def bootstrap(self) -> str:
@@ -162,57 +149,8 @@ class Bus:
         gate = GateProcess(
             self.bootstrap, state, self._folder, name=name, program=program, instance=instance, **settings
         )
-        self._children.append(gate)
+        self.add_process(gate)
         return gate
-
-    def repair_later(self, after_s: float, target: str, repair: Callable[[], None]) -> None:
-        """Schedule the repair of a fault; the next fault on the same target repairs it earlier."""
-        self._repairs.add(time.monotonic() + after_s, target, repair)
-
-    def repair(self, target: str = "") -> None:
-        """Repair all faults of a target now; those of all targets if none is named."""
-        self._repairs.run(lambda planned: not target or planned.target == target)
-
-    def supervise_for(self, seconds: float) -> None:
-        """Wait; during that time, repair faults that are due and restart processes that ended."""
-        until = time.monotonic() + seconds
-        while True:
-            now = time.monotonic()
-            self._repairs.run(lambda planned, now=now: planned.at_s <= now)  # type: ignore[misc]  # bound immediately
-            self.supervise()
-            if time.monotonic() >= until:
-                return
-            time.sleep(POLL_S)
-
-    def wait_until(self, condition: Callable[[], bool], description: str, limit_s: float) -> bool:
-        """Supervise until a condition holds; record a failure if it does not hold in time."""
-        deadline = time.monotonic() + limit_s
-        while not condition():
-            if time.monotonic() > deadline:
-                self.failures.append(f"not within {limit_s:g} s: {description}")
-                return False
-            self.supervise_for(4 * POLL_S)
-        return True
-
-    def supervise(self) -> None:
-        """Restart processes that ended by themselves; record their exit codes."""
-        for child in self._children:
-            code = child.exit_code()
-            if not child.should_run or code is None:
-                continue
-            role = child.name.partition("-")[0]
-            if child.has_aborted_in_librdkafka():
-                self.exits[f"{role} aborted in librdkafka"] += 1  # a crash, after which its supervisor starts it again
-            else:
-                self.exits[f"{role} {code}"] += 1
-                if role != "gate" or code != INFRASTRUCTURE_EXIT_CODE:
-                    self.failures.append(
-                        f"{child.name} ended by itself with code {code}: {child.read_log_tail()[-800:]}"
-                    )
-            if child in self.replaced_gates:
-                child.should_run = False
-            else:
-                child.start()
 
     def start_broker(self, node: BrokerNode) -> None:
         """Start a broker if it is not running."""
@@ -224,12 +162,6 @@ class Bus:
         numbers = read_numbers(self.get_journal("agency", state))
         items = (make_item(self.seed, state, number) for number in numbers)
         return frozenset((indicator.id, indicator.version) for indicator in items)
-
-    def stop_child(self, child: ChildProcess) -> None:
-        """Stop a process gracefully. An unavailable broker may prevent a clean exit, as may a start in progress."""
-        code = child.stop() if child.is_alive() else 0
-        if code not in {0, INFRASTRUCTURE_EXIT_CODE, -signal.SIGTERM}:
-            self.failures.append(f"{child.name} ended on SIGTERM with code {code}: {child.read_log_tail()[-800:]}")
 
     def read_gate_logs(self, state: str) -> str:
         """Return the logs of all workers that a State's gate ever had."""
@@ -286,7 +218,7 @@ class Bus:
     def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._stack.enter_context(self.cluster)
-        self._stack.callback(self._end_children)
+        self._stack.callback(self.end_processes)
         if self._is_secure:
             self._prepare_secure()
         else:
@@ -299,10 +231,11 @@ class Bus:
                 "agency", state, seed=self.seed, per_second=self._per_second, **publishing
             )
             self.partners[state] = self._make_child("partner", state, session_ms=int(SESSION_S * 1_000), **reading)
-            if self._is_secure:
-                self.officers[state] = self._make_child("officers", state, seed=self.seed, per_second=RULINGS_PER_S)
-        for child in self._children:
-            child.start()
+            if self.states is not None:
+                self.officers[state] = self._make_child(
+                    "officers", state, seed=self.seed, per_second=RULINGS_PER_S, folder=str(self.states[state].folder)
+                )
+        self.start_processes()
 
     def _prepare_secure(self) -> None:
         """Make keys, create the topics of the States, and announce signed entries."""
@@ -336,9 +269,5 @@ class Bus:
         }
         command = [sys.executable, "-m", f"tests.faults.{_SUBPACKAGES.get(role, role)}", json.dumps(arguments)]
         child = ChildProcess(f"{role}-{state.lower()}", command, make_child_environment(), self._folder)
-        self._children.append(child)
+        self.add_process(child)
         return child
-
-    def _end_children(self) -> None:
-        for child in self._children:
-            child.kill()

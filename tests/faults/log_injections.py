@@ -17,13 +17,14 @@ from sharing.serialization.codec import get_codec
 from sharing.testing.samples import sample_directory
 from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import DIRECTORY, INDICATORS, NOTICES, URGENT, list_topics
-from tests.faults.bus import INFRASTRUCTURE_EXIT_CODE, Bus
+from tests.faults.bus import Bus
 from tests.faults.children import ChildProcess
 from tests.faults.contents import DeletedLog
 from tests.faults.gate_process import PARTITIONS
 from tests.faults.group_offsets import GateOffsets, find_stable_end
 from tests.faults.records import read_topic
 from tests.faults.schedule import Fault
+from tests.faults.supervised_processes import INFRASTRUCTURE_EXIT_CODE
 from tests.faults.workload import make_item
 from tests.kafka.topic_io import notice_bytes
 

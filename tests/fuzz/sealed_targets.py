@@ -31,6 +31,7 @@ from sharing.seal.indicators import IndicatorOpener, IndicatorSealer
 from sharing.seal.message_content import decode_content
 from sharing.seal.message_proof import export_message_key
 from sharing.seal.opening import MessageOpener
+from sharing.seal.rulings import open_ruling, seal_ruling
 from sharing.seal.sealed_record import decode_record, get_header
 from sharing.serialization.avro_primitives import LONG_MAX, LONG_MIN, encode_long
 from sharing.serialization.codec import get_codec
@@ -185,6 +186,28 @@ def fuzz_sealed_indicator(generator: random.Random) -> int:
     else:
         assert value in make_indicators()
         assert key == INDICATOR_KEY
+    return 1
+
+
+@cache
+def make_sealed_rulings() -> list[bytes]:
+    """Return sealed rulings to CH, and one to DE."""
+    return [
+        seal_ruling(b"\xc3\x01 ruling %d" % seed, state, OWN_SEAL_KEY.public_key, random.Random(seed).randbytes, NOW)
+        for seed, state in enumerate(("CH", "CH", "DE"))
+    ]
+
+
+def fuzz_sealed_ruling(generator: random.Random) -> int:
+    """A sealed ruling: opened only if it is one of the originals; otherwise refused in one sentence."""
+    value = make_input(generator, "sealed_ruling", make_sealed_rulings())
+    try:
+        opened = open_ruling(value, "CH", {OWN_SEAL_KEY.public_key.key_id: OWN_SEAL_KEY})
+    except SealError as error:
+        _require_sentence(error)
+        return 1
+    assert value in make_sealed_rulings()[:2]
+    assert opened.record.startswith(b"\xc3\x01 ruling")
     return 1
 
 
@@ -456,6 +479,7 @@ SEALED_TARGETS = (
     FuzzTarget("sealed messages", 20, fuzz_sealed_message),
     FuzzTarget("envelopes of sealed messages", 20, fuzz_envelope),
     FuzzTarget("sealed indicators", 20, fuzz_sealed_indicator),
+    FuzzTarget("sealed rulings", 20, fuzz_sealed_ruling),
     FuzzTarget("own records", 20, fuzz_own_record),
     FuzzTarget("inbox items", 16, fuzz_inbox_item),
     FuzzTarget("count statements", 16, fuzz_count_statement),

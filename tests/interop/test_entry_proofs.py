@@ -32,7 +32,7 @@ from sharing.serialization.codec import HEADER_LENGTH, get_codec
 from sharing.sign.merkle_tree import hash_leaf
 from sharing.trust.ceremonies import make_next_root
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import Revocation
+from sharing.trust.online_key import Revocation
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
 from sharing.trust.root import accept_next_root
 from tests.audit.audit_fixtures import (

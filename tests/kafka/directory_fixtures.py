@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from sharing.testing.broker import Broker
 
+STATES = ("CH", "DE", "FR")
+"""The States of which a directory for tests has topics."""
+
 
 def make_entry(state: str, **changes: Any) -> DirectoryEntry:
     """Return a State's entry."""

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from sharing.errors import InfrastructureError
 from sharing.kafka.bad_batches import BadBatch
-from sharing.kafka.clients import client_properties, make_producer
+from sharing.kafka.clients import client_properties, make_producer, require_topics
 from sharing.kafka.topic_range import TopicRange
 from sharing.model.times import HOUR_MS
 from sharing.replay.admission import AdmissionStats
@@ -67,6 +67,9 @@ def test_a_range_is_limited_by_its_instants(kafka: KafkaBroker, state: str) -> N
     assert read_values(kafka, state, until_ms=first_ms + 1) == [b"0"]
     assert read_values(kafka, state, first_ms + 60_000) == []
     assert read_values(kafka, state, until_ms=first_ms) == []
+    for long_ago_ms in (0, -HOUR_MS):
+        assert len(read_values(kafka, state, long_ago_ms)) == 10
+        assert read_values(kafka, state, until_ms=long_ago_ms) == []
 
 
 @pytest.mark.kafka
@@ -87,6 +90,21 @@ def test_only_committed_records_are_read(kafka: KafkaBroker, state: str) -> None
         lambda: len(read_values(kafka, state)) >= 2, "both records are visible", SECONDS
     )  # a commit is visible a moment after its confirmation
     assert read_values(kafka, state) == [b"committed", b"last"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "option"),
+    [
+        (["national.br.quarantine"], " --states BR`"),
+        (["exchange.de.notices", "directory.at", "exchange.de.urgent"], " --states AT,DE`"),
+        (["exchange.clock"], "`"),
+        (["not-of-the-bus.de"], "`"),
+    ],
+)
+def test_a_missing_topic_is_created_for_its_state(missing: list[str], option: str) -> None:
+    with pytest.raises(InfrastructureError) as raised:
+        require_topics({"exchange.nl.notices": 4}, [*missing, "exchange.nl.notices"])
+    assert str(raised.value).endswith(f"create it with `sharing topics apply{option}")
 
 
 @pytest.mark.kafka

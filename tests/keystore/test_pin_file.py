@@ -45,7 +45,7 @@ def test_a_person_may_write_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("format: 1", "format: 2", "trust.yaml:1: format"),
+        ("format: 1", "format: 2", "trust.yaml:1: format: must be 1"),
         ("state: NO", "state: 'XX'", "trust.yaml:3: roots.0.state"),
         ("version: 1", "version: 0", "trust.yaml:4: roots.0.version"),
         ("0123 0123", "0123 012", "trust.yaml:5: roots.0.fingerprint: a fingerprint has 64 digits"),

@@ -110,25 +110,7 @@ class Oracle:
         model = "PRE_ACCEPT" if "PRE_ACCEPT" in models else models[0]
         if None in models:  # treaties that were not looked up may contain anything
             basis, model = None, None
-        applied, undecided, is_restriction_undecided = [], [], False
-        for rule in self.rules:
-            value, missing = truth(rule["when"], facts)
-            if value == 0:
-                continue
-            excepted, also_missing = truth(rule["exception"]["when"], facts) if "exception" in rule else (0, [])
-            if excepted == 1:
-                applied.append((rule, "RECORD"))
-                continue
-            if excepted == UNDECIDED:
-                applied.append((rule, "APPROVAL"))
-                missing = [*missing, *also_missing]
-            elif value == 1:
-                applied.append((rule, rule["effect"]))
-            elif rule["effect"] == "APPROVAL" and facts["urgency"] == "EMERGENCY" and is_weighable(rule["when"]):
-                applied.append((rule, "APPROVAL"))
-            elif rule["effect"] in RESTRICTING_EFFECTS:
-                is_restriction_undecided = True
-            undecided += [(rule["id"], fact) for fact in dict.fromkeys(missing)]
+        applied, undecided, is_restriction_undecided = self.apply_rules(facts)
         effects = [effect for _, effect in applied]
         held = [rule for rule, effect in applied if effect == rule["effect"]]
         conditions = [
@@ -176,6 +158,33 @@ class Oracle:
             "relevance": reasons,
             "redacted": [] if is_withheld else sorted(fields),
         }
+
+    def apply_rules(
+        self, facts: dict[str, Any]
+    ) -> tuple[list[tuple[dict[str, Any], str]], list[tuple[str, str]], bool]:
+        """Return the rules that apply with their effects; which facts each rule misses; if one may restrict."""
+        applied: list[tuple[dict[str, Any], str]] = []
+        undecided: list[tuple[str, str]] = []
+        is_restriction_undecided = False
+        for rule in self.rules:
+            value, missing = truth(rule["when"], facts)
+            if value == 0:
+                continue
+            excepted, also_missing = truth(rule["exception"]["when"], facts) if "exception" in rule else (0, [])
+            if excepted == 1:
+                applied.append((rule, "RECORD"))
+                continue
+            if excepted == UNDECIDED:
+                applied.append((rule, "APPROVAL"))
+                missing = [*missing, *also_missing]
+            elif value == 1:
+                applied.append((rule, rule["effect"]))
+            elif rule["effect"] == "APPROVAL" and facts["urgency"] == "EMERGENCY" and is_weighable(rule["when"]):
+                applied.append((rule, "APPROVAL"))
+            elif rule["effect"] in RESTRICTING_EFFECTS:
+                is_restriction_undecided = True
+            undecided += [(rule["id"], fact) for fact in dict.fromkeys(missing)]
+        return applied, undecided, is_restriction_undecided
 
     def facts(self, record: dict[str, Any], state: str, *, named: bool) -> dict[str, Any]:
         """Return every fact; an unknown fact is None."""

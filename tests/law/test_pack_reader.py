@@ -21,8 +21,8 @@ from sharing.law.reading.pack_reader import parse_common_rules, parse_pack
 from sharing.law.reading.treaty_reader import parse_treaties
 from sharing.model.vocabulary import ConditionModel, Effect, Nature
 from sharing.packs.library import find_law, list_pack_files, load_law
-from sharing.yaml_faults import FAULTS_MAX
-from sharing.yaml_source import read_yaml
+from sharing.yaml_files.faults import FAULTS_MAX
+from sharing.yaml_files.source import read_yaml
 from tests.law.strategies import COMMON_RULES, SHIPPED_COMMON, SHIPPED_TREATIES, TREATIES, search_settings
 
 FOLDER = Path(__file__).parent / "broken_packs"

@@ -21,6 +21,7 @@ from sharing.model.decision import RecipientDecision
 from sharing.model.effects import RESTRICTING_EFFECTS
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.relevance.audience import Audience
+from tests.law.filter_fixtures import UNKNOWNS, hide_fact, is_no_more_open, openness
 from tests.law.oracle import Oracle, read_yaml_as_text
 from tests.law.strategies import (
     AUDIENCES,
@@ -40,7 +41,6 @@ from tests.law.strategies import (
     records,
     search_settings,
 )
-from tests.law.test_filter import UNKNOWNS, hide_fact, is_no_more_open, openness
 from tests.law.test_oracle import to_oracle_authorities, to_oracle_format, to_oracle_reasons
 
 SHARE = 0.04

@@ -17,7 +17,8 @@ from sharing.officers.register import HISTORY_MAX, REFUSALS_MAX, Register
 from sharing.officers.verification import VerifiedEntry, compute_entry_digest, read_entry
 from sharing.trust.canonical import encode_canonical
 from sharing.trust.faults import TrustFault
-from sharing.trust.key_statement import KEEP_ENDED_REGISTRAR_DAYS, TrustedKeys
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.online_key import KEEP_ENDED_REGISTRAR_DAYS
 from tests.officers.register_fixtures import (
     KEYS,
     REGISTRARS,

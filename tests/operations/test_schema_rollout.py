@@ -19,7 +19,7 @@ from sharing.testing.smoke_test import make_test_item
 from sharing.topology.topics import INDICATORS
 from tests.docs.doc_files import ROOT
 from tests.operations.conftest import SmokeTestBus, to_record
-from tests.serialization.test_codec import find_incompatibilities, parse_reference_schema
+from tests.serialization.reference_library import find_incompatibilities, parse_reference_schema
 
 pytestmark = pytest.mark.kafka
 

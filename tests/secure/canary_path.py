@@ -34,7 +34,7 @@ def converse(bus: SecureBus, offered: Mapping[str, Any]) -> None:
     notice = make_notice_id("CH", "agency", offered["id"], 1, "DE")
     bus.workers["DE"].wait_until(lambda: notice in bus.list_item_ids("DE"), poll_s=0.2)
     act = Opening(opens=OpeningKind.WITHDRAWAL, provider="CH", item=item, partition=entry.partition)
-    ch.rule(OFFICER, act, entry.partition)
+    ch.rule(OFFICER, act, entry.partition, text="canary-reason: canary-officer has shown canary-value")
     entry, ask = de.await_ask(lambda entry, ask: entry.item == item and ask.kind is AskKind.ACK_RECALL)
     de.answer(OFFICER, entry, ask, Answer.ACKNOWLEDGED)
     ch.await_ask(lambda entry, ask: entry.item == item and ask.kind is AskKind.ACK_RECALL and not ask.is_open)

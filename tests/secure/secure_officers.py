@@ -89,7 +89,7 @@ class SecureOfficers:
         """Let two registrars enter officers. The second registrar key is made for that."""
         enter_officers(self.bus.bootstrap, self.bus.states[self.state], dict.fromkeys(officers, (ROLE,)))
 
-    def rule(self, officer: str, act: Any, partition: int) -> None:
+    def rule(self, officer: str, act: Any, partition: int, text: str = "as asked") -> None:
         """Write a ruling of an officer."""
         now = read_now()
         ruling = Ruling(
@@ -97,10 +97,11 @@ class SecureOfficers:
             officer=officer,
             signed_at=now - 1_000,
             expires_at=now + 3_600_000,
-            text="as asked",
+            text=text,
             act=act,
         )
-        value = sign_ruling(ruling, make_signer(f"{self.state} {officer}"))
+        record = sign_ruling(ruling, make_signer(f"{self.state} {officer}"))
+        value = self.bus.states[self.state].seal_ruling(record)
         write_records(self.bus.broker, RULINGS.topic(self.state), [value], key=b"item", partition=partition)
 
     def answer(self, officer: str, entry: Entry, ask: Ask, answer: Any, **changes: Any) -> None:

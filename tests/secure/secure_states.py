@@ -29,7 +29,10 @@ from sharing.model.directory import DirectoryEntry
 from sharing.model.times import format_time
 from sharing.seal.hpke import MemoryOpeningKey
 from sharing.seal.inbox_opening import InboxOpener
-from sharing.trust.key_statement import OnlineKey, TrustedKeys
+from sharing.seal.recipient_keys import select_seal_keys
+from sharing.seal.rulings import seal_ruling
+from sharing.trust.key_statement import TrustedKeys
+from sharing.trust.online_key import OnlineKey
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import Pin
 
@@ -114,6 +117,12 @@ class SecureState:
         keys = self.keys.read_keys(self.keys.read_roots())
         assert keys is not None
         return keys
+
+    def seal_ruling(self, record: bytes) -> bytes:
+        """Return the record of a ruling, sealed to the State's worker."""
+        now = read_now()
+        seal_key = select_seal_keys({self.code: self.read_statement()}, now)[self.code]
+        return seal_ruling(record, self.code, seal_key, secrets.token_bytes, now)
 
     def read_lasting_keys(self) -> TrustedKeys:
         """Return the online keys as if none of them was ever revoked: what was signed before a revocation verifies."""

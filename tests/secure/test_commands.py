@@ -13,14 +13,19 @@ from pydantic import SecretStr
 from sharing.ids import make_item_id
 from sharing.keystore.private_key import KeyHeader, PrivateKey
 from sharing.keystore.private_key_file import write_private_key
+from sharing.rulings.act import ActKind
+from sharing.seal.rulings import is_sealed_ruling
+from sharing.topology.topics import RULINGS
 from tests.cli.conftest import Call, call  # noqa: F401 a fixture
-from tests.secure.secure_bus import SecureBus, make_item
+from tests.kafka.topic_io import read_records
+from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
 from tests.secure.secure_officers import SecureOfficers
 from tests.trust.trust_fixtures import make_public, make_seed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 OFFICER = "desk-judge"
+WORDS = "the words of an officer, for the file"
 PASSPHRASE = "an officer's passphrase"  # noqa: S105 of keys that live as long as a test
 
 
@@ -50,6 +55,7 @@ class Console:
             "BOOTSTRAP": self.bus.bootstrap, "STATE": self.state, "PACKS": self.bus.folder / "packs",
             "KEY_FOLDER": self.bus.states[self.state].keys.path, "TRUST_FILE": self.bus.states.trust_file,
             "READER_KEY": reader, "READER_PASSPHRASE_FILE": passphrase,
+            "KEY_PASSPHRASE_FILE": self.bus.states.make_settings(self.state)["key_passphrase_file"],
         }.items():  # fmt: skip
             self.patch.setenv(f"SHARING_{name}", str(value))
         result = self.call(*arguments, "--json")
@@ -123,4 +129,41 @@ def test_a_hold_is_claimed_and_approved(consoles: tuple[Console, Console], secur
     ask = ch.await_ask("APPROVE", item)
     assert ch.rule("asks", "claim", ask["id"]) == ["ASK_CHANGED"]
     assert ch.await_ask("APPROVE", item)["claimed_by"] == OFFICER
-    assert ch.rule("asks", "answer", ask["id"], "APPROVED") == ["ASK_ENDED", "NOTICE_SENT"]
+    assert ch.rule("asks", "answer", ask["id"], "APPROVED", "--text", WORDS) == ["ASK_ENDED", "NOTICE_SENT"]
+    digests = {act.ruling for act in SecureOfficers(secure_bus, "CH").list_acts(item) if act.kind is ActKind.ASK_ENDED}
+    (digest,) = digests
+    assert digest is not None
+
+    # The words are on the broker, and nobody reads them there; the State's own key opens them.
+    values = [message.value() or b"" for message in read_records(secure_bus.broker, RULINGS.topic("CH"), PARTITIONS)]
+    assert values
+    assert all(is_sealed_ruling(value) and WORDS.encode() not in value for value in values)
+    (shown,) = ch.run("audit", "ruling", digest[:12])
+    assert (shown["ruling"], shown["verified"], shown["fault"]) == (digest, True, None)
+    assert (shown["signed"]["officer"], shown["signed"]["text"]) == (OFFICER, WORDS)
+    assert {act["kind"] for act in shown["acts"]} == {"ASK_ENDED", "NOTICE_SENT"}
+    uses = ch.run("audit", "uses")
+    assert [use["command"] for use in uses if use["item_id"] == item and use["kind"] == "RULING"] == ["audit ruling"]
+
+
+def test_nothing_is_ruled_in_clear_where_the_keys_of_the_worker_are_not_known(
+    consoles: tuple[Console, Console], secure_bus: SecureBus
+) -> None:
+    ch, _ = consoles
+    item = publish(secure_bus, "held without a pin", collection="INTERCEPTION")
+    ask = ch.await_ask("APPROVE", item)
+    before = len(read_records(secure_bus.broker, RULINGS.topic("CH"), PARTITIONS))
+    key, passphrase = (str(ch.folder / f"CH.{suffix}") for suffix in ("key", "pass"))
+    for name in ("KEY_FOLDER", "TRUST_FILE"):
+        ch.patch.delenv(f"SHARING_{name}")
+    options = ("--as", OFFICER, "--key", key, "--passphrase-file", passphrase)
+    refused = ch.call("asks", "answer", ask["id"], "APPROVED", *options)
+    assert (refused.code, refused.out) == (2, "")
+    assert "set SHARING_TRUST_FILE" in refused.err
+    # With the pinned root alone, as on an officer's own machine, the key is looked up in the directory.
+    ch.patch.setenv("SHARING_TRUST_FILE", str(secure_bus.states.trust_file))
+    assert len(read_records(secure_bus.broker, RULINGS.topic("CH"), PARTITIONS)) == before
+    answered = ch.call("asks", "answer", ask["id"], "APPROVED", *options, "--wait", "60", "--json")
+    assert answered.code == 0, answered
+    assert answered.json_document["refused"] == []
+    assert [act["kind"] for act in answered.json_document["acts"]] == ["ASK_ENDED", "NOTICE_SENT"]

@@ -1,30 +1,21 @@
-"""Avro serialization: agreement with the reference library, every released version, and malformed input."""
+"""Avro serialization: agreement with the reference library, strict encoding, and malformed input."""
 
 from __future__ import annotations
 
 import copy
-import datetime as dt
 import io
 import json
-from typing import Any, get_args
+from typing import Any
 
 import avro.io
 import avro.schema
 import fastavro
 import pytest
-from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from sharing.errors import DecodeError
-from sharing.law.redaction import CONTENT_FIELDS
-from sharing.model import vocabulary
-from sharing.model.decision import Decision, PackReference, RecipientDecision
-from sharing.model.directory import DirectoryEntry
 from sharing.model.indicator import Indicator
-from sharing.model.recipient_terms import Condition, RecipientTerms, RuleReference, UndecidedRule
-from sharing.model.relevance_reason import Reason
 from sharing.serialization.codec import (
     HEADER_LENGTH,
     RECORD_BYTES_MAX,
@@ -34,81 +25,15 @@ from sharing.serialization.codec import (
     compute_fingerprint,
     get_codec,
     get_split_codecs,
-    read_released_schemas,
     read_schema_text,
 )
-
-QUIET = list(HealthCheck)
-SETTINGS = settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=QUIET)
-VERSIONS = [
-    pytest.param(name, version, id=f"{name} {version}")
-    for name in SCHEMA_NAMES
-    for version in read_released_schemas(name)
-]
-
-
-def drop_logical_types(schema: Any) -> Any:
-    """Return a schema without `logicalType`, whose wrapper the reference library keeps in the canonical form."""
-    if isinstance(schema, list):
-        return [drop_logical_types(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "logicalType" in schema:
-        return schema["type"]
-    return {key: drop_logical_types(part) for key, part in schema.items()}
-
-
-def parse_reference_schema(text: str) -> Any:
-    """Parse a schema with the reference library."""
-    return avro.schema.parse(json.dumps(drop_logical_types(json.loads(text))))
-
-
-def schema_records(schema: Any, names: dict[str, Any] | None = None) -> st.SearchStrategy[Any]:
-    """Return a strategy of records that a schema (as parsed JSON) allows; times are in milliseconds."""
-    names = {} if names is None else names
-    if isinstance(schema, str) and schema in names:
-        return schema_records(names[schema], names)
-    if isinstance(schema, list):
-        return st.one_of([schema_records(part, names) for part in schema])
-    kind = schema if isinstance(schema, str) else schema["type"]
-    if kind == "long" and isinstance(schema, dict):  # a time: years 1900 to 2200
-        return st.integers(-2_208_988_800_000, 7_258_118_400_000)
-    if isinstance(kind, str) and kind in PRIMITIVES:
-        return PRIMITIVES[kind]
-    names[schema.get("name")] = schema
-    strategy: st.SearchStrategy[Any] = st.nothing()
-    match kind:
-        case "enum":
-            strategy = st.sampled_from(schema["symbols"])
-        case "record":
-            strategy = st.fixed_dictionaries(
-                {field["name"]: schema_records(field["type"], names) for field in schema["fields"]}
-            )
-        case "fixed":
-            strategy = st.binary(min_size=schema["size"], max_size=schema["size"])
-        case "array":
-            strategy = st.lists(schema_records(schema["items"], names), max_size=2)
-        case "map":
-            strategy = st.dictionaries(st.text(max_size=5), schema_records(schema["values"], names), max_size=2)
-    return strategy
-
-
-PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
-    "null": st.none(),
-    "boolean": st.booleans(),
-    "int": st.integers(-(2**31), 2**31 - 1),
-    "long": st.integers(-(2**63), 2**63 - 1),
-    "double": st.floats(allow_nan=False),
-    "bytes": st.binary(max_size=20),
-    "string": st.text(max_size=12),
-}
-
-
-def named_schema_records(name: str) -> st.SearchStrategy[dict[str, Any]]:
-    return schema_records(json.loads(read_schema_text(name)))
-
-
-# --- Fingerprints and bytes: both libraries agree ---
+from tests.serialization.reference_library import (
+    QUIET,
+    SETTINGS,
+    convert_times,
+    named_schema_records,
+    parse_reference_schema,
+)
 
 
 @pytest.mark.parametrize("name", SCHEMA_NAMES)
@@ -149,175 +74,6 @@ def test_both_libraries_write_and_read_the_same_bytes(name: str, data: st.DataOb
     ours = get_codec(name).decode(get_codec(name).encode(record))
     assert convert_times(ours) == record
 
-
-def convert_times(value: Any) -> Any:
-    """Return data with times converted to milliseconds."""
-    if isinstance(value, dict):
-        return {key: convert_times(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [convert_times(part) for part in value]
-    if isinstance(value, dt.datetime):
-        return (value - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
-    return value
-
-
-# --- Released versions ---
-
-
-@pytest.mark.parametrize(("name", "version"), VERSIONS)
-def test_every_version_can_read_every_other(name: str, version: str) -> None:
-    """FULL_TRANSITIVE: the current schema can read every released version, and every released version can read it."""
-    current, released = (
-        parse_reference_schema(read_schema_text(name)),
-        parse_reference_schema(read_released_schemas(name)[version]),
-    )
-    assert find_incompatibilities(reader=current, writer=released) == set()
-    assert find_incompatibilities(reader=released, writer=current) == set()
-
-
-def find_incompatibilities(*, reader: Any, writer: Any) -> set[str]:
-    """Return why the reference library cannot read records of one schema with another; empty if it can."""
-    checker: Any = ReaderWriterCompatibilityChecker
-    result = checker().get_compatibility(reader=reader, writer=writer)
-    return set() if result.compatibility is SchemaCompatibilityType.compatible else {*result.messages, "incompatible"}
-
-
-@pytest.mark.parametrize("name", SCHEMA_NAMES)
-def test_the_current_schema_is_the_newest_released_one(name: str) -> None:
-    released = list(read_released_schemas(name).values())
-    assert released, name
-    newest = fastavro.parse_schema(json.loads(released[-1]), {})
-    assert compute_fingerprint(newest) == compute_fingerprint(get_codec(name).schema)
-    # Defaults and documentation are compared too: the fingerprint does not cover them.
-    assert json.loads(released[-1]) == json.loads(read_schema_text(name))
-
-
-@pytest.mark.parametrize("name", SCHEMA_NAMES)
-def test_versions_are_consecutive_and_the_reader_knows_all_of_them(name: str) -> None:
-    numbers = [int(version.split(".v")[1].removesuffix(".avsc")) for version in read_released_schemas(name)]
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert len(get_codec(name).writer_schemas) == len(numbers)
-
-
-def test_the_check_detects_an_incompatible_change() -> None:
-    schema = json.loads(read_schema_text("quarantine"))
-    schema["fields"].append({"name": "more", "type": "string"})  # no default
-    assert find_incompatibilities(
-        reader=parse_reference_schema(json.dumps(schema)), writer=parse_reference_schema(read_schema_text("quarantine"))
-    )
-
-
-@SETTINGS
-@given(named_schema_records("indicator"))
-def test_a_record_of_an_older_schema_is_resolved_to_the_current_one(record: dict[str, Any]) -> None:
-    """A field that was added since has its default, and a field that was removed since is dropped."""
-    schema = json.loads(read_schema_text("indicator"))
-    schema["fields"] = [field for field in schema["fields"] if field["name"] not in ("findings", "review_at")]
-    schema["fields"].insert(3, {"name": "dropped", "type": "string", "default": ""})
-    older = fastavro.parse_schema(schema, {})
-    fingerprint = compute_fingerprint(older)
-    current = get_codec("indicator")
-    reader = Codec("indicator", current.schema, current.header, {**current.writer_schemas, fingerprint: older})
-    written = {key: value for key, value in record.items() if key not in ("findings", "review_at")} | {"dropped": "x"}
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, older, written, strict=True)
-    read = reader.decode(SINGLE_OBJECT_MARKER + fingerprint + out.getvalue())
-    assert convert_times(read) == record | {"findings": {}, "review_at": None}
-    with pytest.raises(DecodeError) as caught:
-        current.decode(SINGLE_OBJECT_MARKER + fingerprint + out.getvalue())
-    assert caught.value.cause == "UNKNOWN_SCHEMA"
-
-
-# --- Model and schema ---
-
-
-def get_fields(schema: Any) -> dict[str, Any]:
-    return {field["name"]: field for field in schema["fields"]}
-
-
-def unwrap_type(schema_type: Any) -> Any:
-    """Return the type inside a union with null, or the item type of an array."""
-    if isinstance(schema_type, list):
-        (schema_type,) = (part for part in schema_type if part != "null")
-    return (
-        unwrap_type(schema_type["items"])
-        if isinstance(schema_type, dict) and schema_type["type"] == "array"
-        else schema_type
-    )
-
-
-def find_model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for part in get_args(annotation) if (model := find_model(part))), None)
-
-
-def assert_same_fields(model: type[BaseModel], schema: Any) -> None:
-    fields = {field.alias or name: field for name, field in model.model_fields.items()}
-    assert list(fields) == [field["name"] for field in schema["fields"]], model
-    for name, field in fields.items():
-        part = find_model(field.annotation)
-        if part is not None:
-            assert_same_fields(part, unwrap_type(get_fields(schema)[name]["type"]))
-
-
-@pytest.mark.parametrize(("model", "name"), [(Indicator, "indicator"), (DirectoryEntry, "directory_entry")])
-def test_the_model_has_the_fields_of_the_schema_in_the_same_order(model: type[BaseModel], name: str) -> None:
-    assert_same_fields(model, json.loads(read_schema_text(name)))
-
-
-def find_enums(schema: Any) -> dict[str, list[str]]:
-    if isinstance(schema, list):
-        return {name: symbols for part in schema for name, symbols in find_enums(part).items()}
-    if not isinstance(schema, dict):
-        return {}
-    if schema.get("type") == "enum":
-        return {schema["name"]: schema["symbols"]}
-    return {name: symbols for part in schema.values() for name, symbols in find_enums(part).items()}
-
-
-@pytest.mark.parametrize("name", SCHEMA_NAMES)
-def test_enums_have_the_members_of_the_vocabulary(name: str) -> None:
-    for enum, symbols in find_enums(json.loads(read_schema_text(name))).items():
-        members = [str(member) for member in getattr(vocabulary, enum)]
-        assert symbols == members, enum
-
-
-def test_the_decision_has_the_fields_of_its_schema() -> None:
-    schema = json.loads(read_schema_text("decision"))
-    recipient = unwrap_type(get_fields(schema)["recipients"]["type"])
-    for value, part in (
-        (Decision, schema),
-        (PackReference, get_fields(schema)["pack"]["type"]),
-        (RuleReference, unwrap_type(get_fields(recipient)["rules"]["type"])),
-        (UndecidedRule, unwrap_type(get_fields(recipient)["undecided"]["type"])),
-        (Condition, unwrap_type(get_fields(recipient)["conditions"]["type"])),
-        (Reason, unwrap_type(get_fields(recipient)["relevance"]["type"])),
-    ):
-        assert set(value.__dataclass_fields__) == set(get_fields(part)), value
-    # How many must approve is looked up in the law, by the rules that the decision names.
-    unwritten = {"terms", "is_obligatory", "approvals"}
-    fields = {*RecipientDecision._fields, *RecipientTerms.__dataclass_fields__} - unwritten
-    assert fields | {"obligation"} == set(get_fields(recipient))
-
-
-def test_the_content_has_the_fields_of_the_allow_list() -> None:
-    schema = json.loads(read_schema_text("notice_content"))
-    assert [field["name"] for field in schema["fields"]] == [*CONTENT_FIELDS, "relevance"]
-
-
-@pytest.mark.parametrize("name", SCHEMA_NAMES)
-def test_every_doc_of_a_schema_is_text(name: str) -> None:
-    def walk(part: Any) -> None:
-        if isinstance(part, dict):
-            assert isinstance(part.get("doc", ""), str), part
-        for inside in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-            walk(inside)
-
-    walk(json.loads(read_schema_text(name)))
-
-
-# --- Strict encoding ---
 
 VALID_RECORD: dict[str, Any] = Indicator.parse(
     {
@@ -370,9 +126,6 @@ def test_a_value_of_the_wrong_type_is_an_error_that_does_not_repeat_it(name: str
 )
 def test_a_value_that_the_schema_does_not_allow_is_an_error(name: str, wrong: Any) -> None:
     catch_encode_error({**VALID_RECORD, name: wrong})
-
-
-# --- Malformed input ---
 
 
 @pytest.mark.parametrize(
@@ -483,9 +236,6 @@ def check_decoding(reader: Codec, data: bytes) -> None:
     # A decoded record can be encoded, and the result is stable.
     encoded = reader.encode(record)
     assert reader.encode(reader.decode(encoded)) == encoded
-
-
-# --- Split codecs ---
 
 
 @pytest.mark.parametrize(

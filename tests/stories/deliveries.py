@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sharing.conversation.asks import Officer
 from sharing.conversation.effects import Opened, Send
 from sharing.conversation.events import RecallOrdered
@@ -13,9 +11,6 @@ from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import AskKind, DeliveryStatus
 from sharing.conversation_state.entries import KeptConversation
 from sharing.model.vocabulary import Outcome
-
-if TYPE_CHECKING:
-    pass
 
 RECALLER = Officer("anybody", "anywhere", frozenset({"RECALLS"}))
 

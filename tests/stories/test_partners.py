@@ -6,7 +6,13 @@ from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Delivery
 from sharing.model.times import DAY_MS, MINUTE_MS
 from sharing.rulings.act import ActKind
 from sharing.rulings.vocabulary import OpeningKind
-from tests.stories.cases import MORNING, make_item, make_swiss_notice, make_swiss_offer
+from tests.stories.cases import (
+    MORNING,
+    NOT_PERSONAL,
+    make_item,
+    make_swiss_notice,
+    make_swiss_offer,
+)
 from tests.stories.partner_fixtures import (
     EVIDENCE,
     NO_HARM,
@@ -18,6 +24,7 @@ from tests.stories.partner_fixtures import (
     make_world,
 )
 from tests.stories.people import accepting, declining, providing, unable_to_comply
+from tests.stories.test_corrections import make_dutch_item
 from tests.stories.world import World
 
 
@@ -156,3 +163,29 @@ def test_a_recall_that_nobody_acknowledges_is_put_again_with_an_alert_each_time(
     assert (list_open(world, "DE"), world["DE"].read_content(item)) == ([], [])
     world.pass_time(3 * DAY_MS / MINUTE_MS)
     assert len(list_acts(world, "CH", ActKind.OVERDUE)) == 3, "nothing is chased that was acknowledged"
+
+
+def test_recalls_of_and_by_a_state_that_has_left_come_to_an_end() -> None:
+    """What it had cannot be acknowledged there any more; what it recalls is deleted here without telling it."""
+    world = make_world(CH=accepting())
+    given = world["CH"].publish(make_swiss_notice(**URGENTLY, nexus=[{"state": "NL", "reason": "seen there"}]))
+    taken = world["NL"].publish(make_dutch_item(**NOT_PERSONAL, nexus=[{"state": "CH", "reason": "seen there"}]))
+    world.settle()
+    world.people.clear()
+    assert [len(world["NL"].read_content(given)), len(world["CH"].read_content(taken))] == [1, 1]
+    world["CH"].open(OpeningKind.RECALL, given)
+    world["NL"].open(OpeningKind.RECALL, taken)
+    world.settle()
+    world["NL"].is_running = False
+    world["CH"].unpin("NL")
+
+    world.pass_time(10 * DAY_MS / MINUTE_MS)
+    (given_up,) = list_acts(world, "CH", ActKind.ASK_GIVEN_UP)
+    assert (given_up.item_id, given_up.ask_kind, given_up.states) == (given, AskKind.ACK_RECALL, ("NL",))
+    assert not any(ask.is_open for ask in world["CH"].find_own(given).conversation.asks.values())
+    (asked,) = world["CH"].list_questions()
+    world["CH"].answer(asked, Answer.ACKNOWLEDGED)
+    world.settle()
+    assert (list_open(world, "CH"), world["CH"].read_content(taken)) == ([], [])
+    assert [act.item_id for act in list_acts(world, "CH", ActKind.SHREDDED)] == [taken]
+    assert list_acts(world, "CH", ActKind.UNDELIVERED)[-1].answer is Answer.ACKNOWLEDGED

@@ -18,7 +18,8 @@ from processors.conversation.batch_work import BatchWork, DriverResult
 from processors.conversation.conversation_processor import ConversationProcessor
 from processors.conversation.escalation_outbox import EscalationOutbox
 from processors.exactly_once.batch import Batch, OutputRecord
-from processors.exactly_once.state_store import Checkpoint, Overlay
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
@@ -58,6 +59,7 @@ from sharing.trust.key_statement import TrustedKeys
 from tests.processors.conversation.conversation_driver import StampedMessage
 from tests.processors.inbox.inbox_fixtures import make_reader
 from tests.processors.inbox.inbox_worker import WRAPPING_KEY, WRAPPING_KEY_ID, FakeSender
+from tests.processors.sealing.ruling_fixtures import accept_unsealed
 from tests.rulings.ruling_fixtures import RegisteredOfficer
 from tests.stories.bus import PARTITIONS, Bus, Reader
 from tests.stories.keys import find_wrapping_key, load_law, open_seal_key
@@ -132,7 +134,13 @@ class StateWorker:
             EscalationOutbox(self.sender),
             self._want,
             outcomes=self._outcomes,
+            pinned=frozenset({self.code, *self.trusted}),
         )
+
+    def unpin(self, state: str) -> None:
+        """Trust no root of another State any more, and start again: it has left."""
+        del self.trusted[state]
+        self.restart()
 
     def _want(self, instants: Mapping[int, int]) -> None:
         self.wanted = instants
@@ -185,7 +193,8 @@ class StateWorker:
         batch = Batch(records, now, {}, store_view=view, read_until=read_until)
         sealing = self._sealing.begin_batch(batch, self.directory)
         law = self._law.get_law_in_force(sealing.directory, now)
-        work = BatchWork(self._inbox_keys, law, self.find_officer, sealing, self._drafts.open_arrived(records))
+        rulings = accept_unsealed(self.code)
+        work = BatchWork(self._inbox_keys, law, self.find_officer, sealing, self._drafts.open_arrived(records), rulings)
         result = DriverResult()
         outputs = list(self._driver.process_batch(batch, work, result))
         self._commit(outputs, view, self._stores, record)

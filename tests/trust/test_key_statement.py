@@ -16,14 +16,8 @@ from sharing.topology.topic_kinds import COMPACTION_LAG_MAX_MS
 from sharing.topology.topics import EXCHANGE_RETENTION_MS, INBOX, INBOX_URGENT
 from sharing.trust.ceremonies import find_successor, issue_keys, make_next_root, renew_statement, revoke_keys
 from sharing.trust.faults import TrustError, TrustFault
-from sharing.trust.key_statement import (
-    KEEP_ENDED_DAYS,
-    KEEP_ENDED_GATE_DAYS,
-    KEEP_ENDED_REGISTRAR_DAYS,
-    Revocation,
-    TrustedKeys,
-    accept_key_statement,
-)
+from sharing.trust.key_statement import TrustedKeys, accept_key_statement
+from sharing.trust.online_key import KEEP_ENDED_DAYS, KEEP_ENDED_GATE_DAYS, KEEP_ENDED_REGISTRAR_DAYS, Revocation
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import TrustedRoot, accept_next_root
 from tests.trust.trust_fixtures import (

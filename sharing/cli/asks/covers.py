@@ -14,6 +14,7 @@ from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPas
 from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
 from sharing.console.conversation_words import describe_kind, describe_time_left, join_codes
 from sharing.console.found_covers import FoundCover, choose_cover, read_covers
+from sharing.console.ruling_bus import open_ruling_bus
 from sharing.console.ruling_submission import list_every_partition
 from sharing.model.times import format_time
 from sharing.rulings.cover_ending import EndingCover
@@ -51,21 +52,23 @@ def end_covering(
     console = connect_console(bootstrap, state)
     chosen = choose_cover(read_covers(console, read_clock()), cover)
     desk = open_officer_desk(console, officer, key, passphrase_file)
-    item = chosen.act.asks[0].item
+    item = chosen.terms.item
     act = EndingCover(cover=chosen.digest, provider=chosen.provider, item=item)
-    partitions = list_every_partition(console.open_ruling_bus(), item)
+    partitions = list_every_partition(open_ruling_bus(console), item)
     report_outcome(submit_ruling(console, desk, act, partitions, "", wait), as_json=as_json)
 
 
 def _print_cover(cover: FoundCover, now: int) -> None:
-    act = cover.act
-    print_line(f"{act.answer}: {describe_kind(act.about)}", style="bold")
+    terms = cover.terms
+    print_line(f"{terms.answer}: {describe_kind(terms.kind)}", style="bold")
     print_labelled("cover", cover.digest)
-    print_labelled("items", f"of {cover.provider}, for {join_codes(act.recipients)}")
+    print_labelled("items", f"of {cover.provider}, for {join_codes(terms.recipients)}")
     print_labelled("until", f"{format_time(cover.until)} ({describe_time_left(cover.until, now)} left)")
     print_labelled("officer", cover.officer)
-    print_labelled("law", act.rule or "asked by no rule")
-    print_labelled("hash", f"{act.conditions_hash} of the conditions" if act.conditions_hash else "without conditions")
-    if act.grounds:
-        print_labelled("grounds", join_codes(act.grounds))
+    print_labelled("law", terms.rule or "asked by no rule")
+    print_labelled(
+        "hash", f"{terms.conditions_hash} of the conditions" if terms.conditions_hash else "without conditions"
+    )
+    if terms.grounds:
+        print_labelled("grounds", join_codes(terms.grounds))
     print_labelled("kept on", f"partitions {', '.join(map(str, cover.partitions))}")

@@ -175,8 +175,9 @@ def _print_group(
     item = found.item if count == 1 else f"{len({each.item for each in group}):,} items"
     print_labelled("item", f"{item} of {found.provider}, for {join_codes(ask.recipients)}")
     asked = [ask.state, ask.role or "any officer", ask.authority or "contact point"]
+    needed = f"; {ask.needed} officers must answer" if ask.needed > 1 else ""
     elsewhere = "" if ask.state == console.state else "; it is answered there"
-    print_labelled("asked", f"{', '.join(asked)}{elsewhere}")
+    print_labelled("asked", f"{', '.join(asked)}{needed}{elsewhere}")
     print_labelled("claimed", _describe_claims(group, now))
     for rule in terms[ask.id].rules if terms is not None else ():
         print_labelled("law", f"{rule.citation} [{rule.id}] {rule.effect}")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from cryptography.x509 import Certificate
 
 from sharing.audit.cosignature import WITNESSES_DEFAULT
 from sharing.cli.audit.entry_words import describe_entry
-from sharing.cli.audit.given_files import read_given_file
 from sharing.cli.audit.message_words import describe_message
 from sharing.cli.audit.openings import ComparedContent, read_content
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
+from sharing.cli.shared.given_files import read_given_file
 from sharing.cli.shared.instants import read_clock
 from sharing.errors import InputError, SettingsError, SharingError
 from sharing.interop.entry_proof_file import is_entry_proof, read_entry_proof
@@ -63,41 +65,75 @@ def check_proof_file(
     compared = read_content(content)
     try:
         if is_entry_proof(data):
-            checked = check_entry_proof(
-                read_entry_proof(data),
-                pins,
-                read_clock(),
-                required=witnesses,
-                stamp_roots=stamp_roots,
-                content=compared,
-            )
-            signatures: Sequence[SignatureFiles | DigestFile] = list_entry_signatures(checked)
-            document = describe_entry(checked)
-            is_enough = checked.witnessed_at is not None or not witnesses
+            proved = _check_entry(data, pins, witnesses, stamp_roots, compared)
         else:
-            message = _check_message(data, pins, settings)
+            proved = _check_message(data, pins, settings)
             if compared is not None:
                 raise InputError("is a proof of a message, which shows its content: --content is for decisions")
-            signatures, document, is_enough = list_signatures(message), describe_message(message), True
     except SharingError as error:
         error.args = (f"{file}: {error}",)
         raise
-    commands = [] if openssl is None else _write_signatures(signatures, openssl)
+    commands = [] if openssl is None else _write_signatures(proved.signatures, openssl)
     if as_json:
-        print_json({**document, "openssl": commands} if commands else document)
+        print_json({**proved.document, "openssl": commands} if commands else proved.document)
     else:
-        if is_entry_proof(data):
-            _print_entry(checked, document)
-        else:
-            _print_proof(message, document)
+        proved.print_words()
         for command in commands:
             print_line(command)
-    if not is_enough:
+    if not proved.is_enough:
         raise typer.Exit(1)
 
 
-def _check_message(data: bytes, pins: Mapping[str, Pin], settings: Settings) -> CheckedProof:
-    return check_proof(data, pins, read_clock(), framing=load_framing(settings, None))
+class _Proved(NamedTuple):
+    """What a proof of either kind shows.
+
+    Attributes:
+        document: What the command line's JSON shows.
+        signatures: On which it rests.
+        print_words: Prints it for people.
+        is_enough: Whether as many States have cosigned as were asked for.
+    """
+
+    document: dict[str, Any]
+    signatures: Sequence[SignatureFiles | DigestFile]
+    print_words: Callable[[], None]
+    is_enough: bool = True
+
+
+def _check_entry(
+    data: bytes,
+    pins: Mapping[str, Pin],
+    witnesses: int,
+    stamp_roots: Sequence[Certificate],
+    compared: bytes | None,
+) -> _Proved:
+    """Check a proof of a decision or an act.
+
+    Raises:
+        SharingError: It does not hold.
+    """
+    checked = check_entry_proof(
+        read_entry_proof(data),
+        pins,
+        read_clock(),
+        required=witnesses,
+        stamp_roots=stamp_roots,
+        content=compared,
+    )
+    document = describe_entry(checked)
+    is_enough = checked.witnessed_at is not None or not witnesses
+    return _Proved(document, list_entry_signatures(checked), partial(_print_entry, checked, document), is_enough)
+
+
+def _check_message(data: bytes, pins: Mapping[str, Pin], settings: Settings) -> _Proved:
+    """Check a proof of a message.
+
+    Raises:
+        SharingError: It does not hold.
+    """
+    checked = check_proof(data, pins, read_clock(), framing=load_framing(settings, None))
+    document = describe_message(checked)
+    return _Proved(document, list_signatures(checked), partial(_print_proof, checked, document))
 
 
 def _print_proof(checked: CheckedProof, document: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing.cli.audit.given_files import read_given_file
+from sharing.cli.shared.given_files import read_given_file
 from sharing.cli.shared.instants import read_clock
 from sharing.console.audit_logs import make_audit_source
 from sharing.console.connection import ConsoleConnection

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sharing.audit.checkpoint import Checkpoint, read_checkpoint
 from sharing.audit.signed_note import NOTE_BYTES_MAX
-from sharing.cli.audit.given_files import read_given_file
+from sharing.cli.shared.given_files import read_given_file
 from sharing.errors import InputError
 from sharing.trust.faults import TrustError
 

@@ -29,7 +29,7 @@ from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.console.audit_logs import describe_reports, format_optional_time, make_audit_source, read_own_checkpoints
 from sharing.errors import InputError
 from sharing.interop.time_stamp_roots import read_time_stamp_roots
-from sharing.kafka.audit_reader import LogSelection, verify_logs
+from sharing.kafka.audit_reader import LogSelection, ReadCheckpoints, verify_logs
 
 SHOWN_MAX = 100
 """How many findings are printed; JSON has all."""
@@ -71,15 +71,9 @@ def verify_audit_logs(
     now = read_clock()
     stamp_roots = read_time_stamp_roots(console.settings, time_stamp_roots)
     checkpoints = read_own_checkpoints(console, now, witnesses, elsewhere, stamp_roots)
-    if checkpoints is None:
-        if elsewhere:
-            raise InputError("--checkpoint needs pinned roots: set SHARING_TRUST_FILE")
-        err.print("no roots are pinned (SHARING_TRUST_FILE): checkpoints are not looked at, nothing is witnessed")
-    elif checkpoints.stamped and not stamp_roots:
-        err.print(
-            f"checkpoints with time stamps that are not verified: {checkpoints.stamped}; name the roots of the service "
-            "with --time-stamp-roots FILE, or set SHARING_TIME_STAMP_ROOTS"
-        )
+    if checkpoints is None and elsewhere:
+        raise InputError("--checkpoint needs pinned roots: set SHARING_TRUST_FILE")
+    _print_what_is_left_out(checkpoints, verifies_stamps=bool(stamp_roots))
     selection = LogSelection(console.state, partitions=partitions, since_ms=since_ms, until_ms=until_ms)
     with progress_bar(console.state, 1.0, as_percentage=True) as set_done:
         reports = verify_logs(
@@ -97,6 +91,16 @@ def verify_audit_logs(
         _print_reports(reports, document, shows_stamps=bool(stamp_roots))
     if not document["ok"]:
         raise typer.Exit(1)
+
+
+def _print_what_is_left_out(checkpoints: ReadCheckpoints | None, *, verifies_stamps: bool) -> None:
+    if checkpoints is None:
+        err.print("no roots are pinned (SHARING_TRUST_FILE): checkpoints are not looked at, nothing is witnessed")
+    elif checkpoints.stamped and not verifies_stamps:
+        err.print(
+            f"checkpoints with time stamps that are not verified: {checkpoints.stamped}; name the roots of the service "
+            "with --time-stamp-roots FILE, or set SHARING_TIME_STAMP_ROOTS"
+        )
 
 
 def _print_reports(reports: Sequence[LogReport], document: dict[str, Any], *, shows_stamps: bool) -> None:

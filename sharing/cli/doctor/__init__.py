@@ -31,7 +31,7 @@ from sharing.cli.doctor.topics import check_partitions, check_topics
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.partners import StatesOption, read_states
-from sharing.errors import SharingError
+from sharing.errors import InputError, SharingError
 from sharing.settings import Settings
 
 # All checks, in the order of the output. To add one, add it to the tuple whose argument it needs.
@@ -73,6 +73,8 @@ def doctor(
 ) -> None:
     """Check Python, packages, settings, schemas, law packs and certificate; then the broker, if one is configured."""
     read_states(states)  # refuses a wrong code before any check runs
+    if certificates is not None and not deep:
+        raise InputError("--certificates needs --deep: only that connects as others")
     options = DoctorOptions(tuple(states or ()), bootstrap)
     findings = _run_checks(options)
     if deep:

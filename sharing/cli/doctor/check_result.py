@@ -18,6 +18,7 @@ class CheckResult:
         detail: What was found.
         remedy: What to do if it failed or warns.
         warning: It passed, but someone should look at it.
+        note: It passed, and says what does not concern this installation, or may be intended.
     """
 
     check: str
@@ -25,11 +26,14 @@ class CheckResult:
     detail: str
     remedy: str = ""
     warning: bool = False
+    note: bool = False
 
     @property
     def status_label(self) -> str:
-        """`ok`, `warn` or `BAD`, padded to four characters."""
-        return "BAD " if not self.ok else "warn" if self.warning else "ok  "
+        """`ok`, `note`, `warn` or `BAD`, padded to four characters."""
+        if not self.ok:
+            return "BAD "
+        return "warn" if self.warning else "note" if self.note else "ok  "
 
 
 def run_check(check: str, get_detail: Callable[[], str], remedy: str) -> CheckResult:

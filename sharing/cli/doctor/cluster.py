@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sharing.cli.doctor.check_result import CheckResult, run_check
-from sharing.cli.shared.partners import choose_partners
+from sharing.cli.shared.partners import choose_partners, read_states
 from sharing.errors import SharingError
 from sharing.kafka.clients import look_up_topics, require_broker
 from sharing.kafka.tls import read_identity, tls_properties
@@ -27,6 +27,7 @@ class Cluster:
         tls: librdkafka TLS properties.
         principal: The principal of the configured certificate; None without one.
         partners: The States and agencies whose topics and ACLs are checked.
+        named: The States that an option or the settings name.
     """
 
     settings: Settings
@@ -34,6 +35,7 @@ class Cluster:
     tls: Mapping[str, str]
     principal: Principal | None
     partners: Partners
+    named: frozenset[str]
 
     @property
     def sees_all(self) -> bool:
@@ -76,7 +78,8 @@ def open_cluster(settings: Settings, states: Sequence[str]) -> Cluster:
     """
     identity = read_identity(settings)
     servers, tls = str(settings.bootstrap), tls_properties(settings)
-    chosen = states or ([settings.state] if settings.state else [])
+    named = read_states(states) if states else (settings.state,) if settings.state else ()
+    chosen: Sequence[str] = named
     if not chosen and settings.partners is None:
         chosen = _find_states(look_up_topics(servers, tls))
     return Cluster(
@@ -85,6 +88,7 @@ def open_cluster(settings: Settings, states: Sequence[str]) -> Cluster:
         tls=tls,
         principal=identity.principal if identity is not None else None,
         partners=choose_partners(settings, chosen),
+        named=frozenset(named),
     )
 
 

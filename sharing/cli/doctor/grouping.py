@@ -18,6 +18,7 @@ class _Sameness(NamedTuple):
     kind: str
     ok: bool
     warning: bool
+    note: bool
     detail: str
     remedy: str
 
@@ -36,11 +37,12 @@ def group_findings(findings: Iterable[CheckResult]) -> Iterator[CheckResult]:
         hidden = len(names) - NAMES_SHOWN
         more = f" and {hidden} more" if hidden > 0 else ""
         detail = f"{len(members)} {same.detail}: {', '.join(names[:NAMES_SHOWN])}{more}"
-        yield CheckResult(same.kind, ok=same.ok, detail=detail, remedy=same.remedy, warning=same.warning)
+        yield CheckResult(same.kind, same.ok, detail, same.remedy, same.warning, same.note)
 
 
 def _get_sameness(finding: CheckResult) -> _Sameness:
     kind, _, name = finding.check.partition(" ")
-    if finding.ok and not finding.warning and kind in _COUNTED_KINDS:
-        return _Sameness(kind, finding.ok, finding.warning, "in order", "")
-    return _Sameness(kind if name else "", finding.ok, finding.warning, finding.detail, finding.remedy)
+    ok, warning, note = finding.ok, finding.warning, finding.note
+    if finding.status_label.strip() == "ok" and kind in _COUNTED_KINDS:
+        return _Sameness(kind, ok, warning, note, "in order", "")
+    return _Sameness(kind if name else "", ok, warning, note, finding.detail, finding.remedy)

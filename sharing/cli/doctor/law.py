@@ -38,9 +38,8 @@ def check_packs(settings: Settings) -> Iterator[CheckResult]:
             )
             continue
         detail = f"{pack.code} {pack.version}, {len(pack.rules)} rules, consolidated {pack.consolidated_at}"
-        applied = settings.pack or settings.state
         yield _check_pack_age(
-            f"pack {file.name}", pack, f"{detail}; today is {today}", today, is_applied=applied in {None, pack.code}
+            f"pack {file.name}", pack, f"{detail}; today is {today}", today, is_applied=_may_apply(pack, settings)
         )
     if settings.state is not None:
         state = settings.state
@@ -51,7 +50,7 @@ def check_packs(settings: Settings) -> Iterator[CheckResult]:
 def _check_pack_age(check: str, pack: Pack, detail: str, today: dt.date, *, is_applied: bool) -> CheckResult:
     """Check the dates of a pack: not in the future, at least one permission in force, not older than a year.
 
-    The last is said of the law that the configured State applies, or of all if none is configured.
+    The last is a warning only of a law that may be applied here.
     """
     if pack.consolidated_at > today:
         remedy = "set the clock (is the time service running?), or use a pack version that is already in force"
@@ -62,9 +61,18 @@ def _check_pack_age(check: str, pack: Pack, detail: str, today: dt.date, *, is_a
         return CheckResult(
             check, ok=False, detail=detail, remedy="ask the law office for a version of the law in force today"
         )
-    is_old = is_applied and today - pack.consolidated_at > PACK_AGE_MAX
-    remedy = "ask the law office to check the pack against current law and update its date" if is_old else ""
-    return CheckResult(check, ok=True, detail=detail, remedy=remedy, warning=is_old)
+    if today - pack.consolidated_at <= PACK_AGE_MAX:
+        return CheckResult(check, ok=True, detail=detail)
+    if not is_applied:
+        return CheckResult(check, ok=True, detail=f"{detail}; more than a year old, and not applied here", note=True)
+    remedy = "ask the law office to check the pack against current law and update its date"
+    return CheckResult(check, ok=True, detail=detail, remedy=remedy, warning=True)
+
+
+def _may_apply(pack: Pack, settings: Settings) -> bool:
+    """Return whether a pack is the one that is configured, or of a State's own folder in which none is chosen."""
+    chosen = settings.pack or settings.state
+    return settings.packs is not None if chosen is None else chosen == pack.code
 
 
 def _describe_law(state: str, settings: Settings) -> str:

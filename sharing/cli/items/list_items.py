@@ -45,7 +45,10 @@ def list_items(
             print_json(row.to_json())
         return
     if not rows:
-        err.print(f"{console.state}: no item is with another State, and nobody is asked about one")
+        if delivery is not None:
+            err.print(f"{console.state}: no item has a delivery that is {delivery}")
+        else:
+            err.print(f"{console.state}: no item is with another State, and nobody is asked about one")
         return
     shown = make_table(unwrapped_column("item"), "agency", "version", "urgency", "deliveries", "open Asks")
     for row in rows:

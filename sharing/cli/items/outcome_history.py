@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -73,6 +73,7 @@ class OutcomeHistory:
     Attributes:
         indicator: Id of the indicator.
         partition: Its partition.
+        approvals: How many officers must approve, by the ids of the rules that ask, as far as the law is known here.
         lines: The lines, in the order in which they were told.
         newest: The newest state of the item.
         deliveries: For each State, the state of the item that it was told of last, and where its delivery stands.
@@ -81,6 +82,7 @@ class OutcomeHistory:
 
     indicator: str
     partition: int
+    approvals: Mapping[str, int] = field(default_factory=dict)
     lines: list[HistoryLine] = field(default_factory=list)
     newest: Revision = NO_REVISION
     deliveries: dict[str, tuple[Revision, DeliveryStatus]] = field(default_factory=dict)
@@ -105,7 +107,7 @@ class OutcomeHistory:
                 for state in told.states if told.what in _STATUS else ():
                     self._note(state, item.revision, _STATUS[FollowedKind(told.what)])
         self.newest = max(self.newest, item.revision)
-        lines = list(_make_lines(item))
+        lines = list(_make_lines(item, self.approvals))
         self.lines += lines
         return lines
 
@@ -148,7 +150,7 @@ class OutcomeHistory:
             self.deliveries[state] = revision, status
 
 
-def _make_lines(item: ItemOutcome) -> Iterator[HistoryLine]:
+def _make_lines(item: ItemOutcome, approvals: Mapping[str, int]) -> Iterator[HistoryLine]:
     revision = format_revision(*item.revision) if item.revision.version else None
     told = item.told
     match told:
@@ -156,7 +158,7 @@ def _make_lines(item: ItemOutcome) -> Iterator[HistoryLine]:
             for group in groups:
                 details = {**group.to_record(), "law": list_law(group.rules), "is_closed": is_closed}
                 del details["rules"]
-                yield HistoryLine(item.at, "DECIDED", revision, describe_group(group), details)
+                yield HistoryLine(item.at, "DECIDED", revision, describe_group(group, approvals), details)
             if not groups:
                 text = SHORTENED if told.is_shortened else f"decided: {NOBODY_CONSIDERED}"
                 yield HistoryLine(item.at, "DECIDED", revision, text, {"states": [], "is_closed": is_closed})

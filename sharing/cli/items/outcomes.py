@@ -11,12 +11,15 @@ from sharing.cli.shared.console import out, print_json, print_labelled, print_li
 from sharing.cli.shared.instants import read_clock
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.own_items import shorten_name
-from sharing.errors import InputError
+from sharing.disclosure.terms import list_approvals
+from sharing.errors import InputError, SharingError
 from sharing.kafka.key_partition import find_partition
 from sharing.kafka.outcome_reader import choose_partitions
 from sharing.model.times import DAY_MS, format_time
 from sharing.outcomes.block_writing import UNKNOWN_ID, pack_id
 from sharing.outcomes.outcome import ItemOutcome
+from sharing.packs.library import find_law
+from sharing.packs.signature import read_public_keys
 from sharing.settings import Settings
 from sharing.topology.topics import OUTCOMES
 
@@ -58,8 +61,9 @@ def show_outcomes(
     connection = connect_agency(settings, state, agency, servers, properties)
     topic = connection.topic
     identities = list(dict.fromkeys(name.lower() for name in names))
+    approvals = _find_approvals(settings, state)
     histories = {
-        identity: OutcomeHistory(identity, find_partition(identity.encode(), topic.partitions))
+        identity: OutcomeHistory(identity, find_partition(identity.encode(), topic.partitions), approvals)
         for identity in identities
     }
     positions = choose_partitions(topic, {history.partition for history in histories.values()})
@@ -73,6 +77,15 @@ def show_outcomes(
         while watch and not out.is_closed:
             for history, line in _take(histories, reader.poll(_POLL_SECONDS)):
                 _print_line(history, line, as_json=as_json, is_labelled=len(histories) > 1)
+
+
+def _find_approvals(settings: Settings, state: str) -> dict[str, int]:
+    """Return how many officers must approve, by rule, under the law that is installed here; empty if none is."""
+    try:
+        law = find_law(state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
+    except SharingError:  # an agency needs no law to see what became of its items
+        return {}
+    return list_approvals(law.pack.rules)
 
 
 def _take(
@@ -97,7 +110,8 @@ def _require_known(connection: AgencyConnection, history: OutcomeHistory) -> Non
         topic = connection.topic
         raise InputError(
             f"{history.indicator}: {topic.name} says nothing of such an item of {topic.agency}: it was not published "
-            f"there, or not decided yet (wait for it with --watch), or {OUTCOMES.retention_ms // DAY_MS} days ago"
+            f"there, or not decided yet (wait for it with --watch), or "
+            f"more than {OUTCOMES.retention_ms // DAY_MS} days ago"
         )
 
 

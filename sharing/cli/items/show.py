@@ -24,6 +24,7 @@ from sharing.console.item_timeline import ItemPlace, list_events, locate_item, r
 from sharing.console.own_items import describe_deliveries
 from sharing.console.timeline import TimelineEvent
 from sharing.conversation.deliveries import Conversation
+from sharing.errors import InputError
 from sharing.kafka.topic_follower import TopicFollower
 from sharing.model.times import format_time
 from sharing.topology.topics import ACTS, DECISIONS
@@ -52,6 +53,10 @@ def show_items(
     Officers read decisions, conversations and acts. An agency reads none of them, but its outcomes: with --agency, or
     where SHARING_AGENCY is set and the certificate is not that of officers. They have no ids of officers.
     """
+    if agency is not None and not agency.strip():
+        raise InputError("--agency '': must not be empty; name the agency as it publishes, or leave the option out")
+    if not all(name.strip() for name in items):
+        raise InputError("ITEM '': must not be empty; give the id of an item, or of its indicator")
     console = connect_console(bootstrap, state)
     asking = agency or (None if is_officer(console.settings) else console.settings.agency)
     if asking is not None:
@@ -140,7 +145,8 @@ def _print_open(kept: Conversation | None) -> None:
     for ask in kept.asks.values() if kept is not None else ():
         if ask.is_open:
             left = describe_time_left(ask.expires_at, now)
+            needed = f", {ask.needed} officers" if ask.needed > 1 else ""
             print_line(
-                f"{format_time(ask.expires_at)}  open, {left} left: {describe_kind(ask.kind)}, asked of {ask.state} "
-                f"[ask {ask.id}]; silence: {describe_silence(ask.row)}"
+                f"{format_time(ask.expires_at)}  open, {left} left: {describe_kind(ask.kind)}, asked of "
+                f"{ask.state}{needed} [ask {ask.id}]; silence: {describe_silence(ask.row)}"
             )

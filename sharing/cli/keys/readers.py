@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from sharing.cli.keys.options import lock_keys
 from sharing.cli.shared.console import AsJson, print_json, print_line
+from sharing.cli.shared.given_files import read_public_file
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import (
     Folder,
@@ -23,7 +24,7 @@ from sharing.cli.shared.key_options import (
     require_new_files,
 )
 from sharing.errors import InputError, SettingsError
-from sharing.keystore.files import PUBLIC_MODE, read_file, write_new_file
+from sharing.keystore.files import PUBLIC_MODE, write_new_file
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.private_key import READER_ROLE, generate_key
@@ -145,7 +146,7 @@ def _read_present(key_folder: KeyFolder, now: int) -> ReaderList | None:
 
 
 def _read_reader(path: Path) -> Reader:
-    data = read_file(path)
+    data = read_public_file(path)
     try:
         return Reader.model_validate_json(data)
     except ValidationError:

@@ -18,14 +18,14 @@ from sharing.law.comparison.differences import Comparison, Difference, Differenc
 from sharing.law.lint.findings import describe_value
 from sharing.model.times import to_utc_day
 from sharing.packs.library import TREATIES_FILE, Law, adopt_law, find_law_by_code, load_law, read_law_texts
-from sharing.settings import load_settings
+from sharing.settings import Settings, load_settings
 
 
 def compare_packs(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The current pack: a file, or a State such as CH.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The file with the amended pack.")],
     state: Annotated[
-        str | None, typer.Option("--state", help="The State that adopts a template. Default: that of the packs.")
+        str | None, typer.Option("--state", help="The State that adopts a template. Default: SHARING_STATE.")
     ] = None,
     at: Annotated[
         str | None, typer.Option("--at", help="Compare from the day of this time on. Default: today.")
@@ -42,7 +42,7 @@ def compare_packs(
     The search covers every item, recipient, authority and later day: where it shows nothing, there is nothing. Each
     item shown is the smallest, and both packs have decided it.
     """
-    laws = _read_laws(old, new, load_settings(packs=packs).packs, state)
+    laws = _read_laws(old, new, load_settings(packs=packs), state)
     day = to_utc_day(read_decision_time(at))
     comparison = compare_laws(laws[0], laws[1], day, steps)
     if as_json:
@@ -61,24 +61,31 @@ def compare_packs(
         raise typer.Exit(1)
 
 
-def _read_laws(old: str, new: Path, folder: Path | None, state: str | None) -> tuple[LawVersion, LawVersion]:
+def _read_laws(old: str, new: Path, settings: Settings, state: str | None) -> tuple[LawVersion, LawVersion]:
     """Return the two laws. The new one uses the treaty table in its own folder, or else that of the old one.
 
     Raises:
         SharingError: A pack cannot be read, or a template has no State that adopts it.
     """
-    current = load_law(Path(old)) if Path(old).is_file() else find_law_by_code(read_pack_code("OLD", old), folder)
+    current = (
+        load_law(Path(old)) if Path(old).is_file() else find_law_by_code(read_pack_code("OLD", old), settings.packs)
+    )
     texts = read_law_texts(new)
     if not new.with_name(TREATIES_FILE).is_file():
         texts = replace(texts, treaties_text=current.treaties.text)
-    return _adopt(current, state), _adopt(texts.parse_law(), state)
+    return _adopt(current, state, settings), _adopt(texts.parse_law(), state, settings)
 
 
-def _adopt(law: Law, state: str | None) -> LawVersion:
+def _adopt(law: Law, state: str | None, settings: Settings) -> LawVersion:
     if state is not None:
         law = adopt_law(law, read_state("--state", state))
     elif law.pack.is_template:
-        raise InputError(f"--state is missing: it names the State that adopts the template {law.pack.code}")
+        if settings.state is None:
+            raise InputError(
+                f"--state is missing: it names the State that adopts the template {law.pack.code}; give it, or set "
+                "SHARING_STATE"
+            )
+        law = adopt_law(law, settings.state)
     return LawVersion(law.pack, law.treaties)
 
 

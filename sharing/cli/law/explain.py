@@ -25,7 +25,7 @@ from sharing.cli.shared.console import AsJson, out, print_json, print_labelled, 
 from sharing.cli.shared.directory_source import read_directory
 from sharing.cli.shared.states import read_state
 from sharing.console.printable import to_printable
-from sharing.errors import InputError
+from sharing.errors import InputError, SettingsError
 from sharing.geoip import open_geoip_lookup
 from sharing.ids import make_content_id
 from sharing.interop.files import read_file
@@ -65,7 +65,9 @@ class ExplainedItem:
 
 def explain_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, one indicator per line.")],
-    state: Annotated[str, typer.Option("--state", help="The providing State, such as CH.")],
+    state: Annotated[
+        str | None, typer.Option("--state", help="The providing State, such as CH. Default: SHARING_STATE.")
+    ] = None,
     to: Annotated[
         str | None, typer.Option("--to", help="Explain one receiving State, whether it is considered or not.")
     ] = None,
@@ -86,8 +88,10 @@ def explain_file(
     as_json: AsJson = False,
 ) -> None:
     """Decide on indicators without a broker; explain each outcome and which missing facts would change it."""
-    settings = load_settings(packs=packs, pack=pack)
-    law = _find_law(read_state("--state", state), version_hash, settings)
+    settings = load_settings(packs=packs, pack=pack, state=None if state is None else read_state("--state", state))
+    if settings.state is None:
+        raise SettingsError("which State? give --state CH, or set SHARING_STATE")
+    law = _find_law(settings.state, version_hash, settings)
     now_ms = read_decision_time(at)
     if everyone and to is not None:
         raise InputError("--everyone covers all States; leave --to out")

@@ -58,7 +58,7 @@ _RecordOption = Annotated[
     typer.Option("--record", help="Also write the indicators to a new Avro container, with their content."),
 ]
 _StateOption = Annotated[
-    str | None, typer.Option("--state", help="The providing State. Default: that of the candidate.")
+    str | None, typer.Option("--state", help="The providing State. Default: that of the candidate, else SHARING_STATE.")
 ]
 _BaselineOption = Annotated[
     Path | None,
@@ -111,7 +111,7 @@ def rehearse(
     now_ms = read_decision_time(at)
     since_ms = None if since is None else parse_instant(since, "--since")
     until_ms = None if until is None else parse_instant(until, "--until")
-    code = _find_state(state, candidate)
+    code = _find_state(state, candidate, settings)
     laws = None if candidate is None else _read_laws(code, candidate, baseline, settings)
     report = None
     with ExitStack() as stack:
@@ -141,21 +141,24 @@ def _print_rehearsal(report: RehearsalReport, *, as_json: bool) -> None:
         print_report(report)
 
 
-def _find_state(named: str | None, candidate: Path | None) -> str:
+def _find_state(named: str | None, candidate: Path | None, settings: Settings) -> str:
     """Return the providing State.
 
     Raises:
-        InputError: Neither the option nor the candidate names it.
+        InputError: Neither the option nor the candidate nor a setting names it.
         PackError: The candidate is invalid.
     """
     if named is not None:
         return read_state("--state", named)
     amended_pack = None if candidate is None else load_law(candidate).pack
-    if amended_pack is None or amended_pack.is_template:
+    if amended_pack is not None and not amended_pack.is_template:
+        return amended_pack.state
+    if settings.state is None:
         raise InputError(
-            "--state is missing: it names the State that provides the indicators, or that adopts the template"
+            "--state is missing: it names the State that provides the indicators, or that adopts the template; give "
+            "it, or set SHARING_STATE"
         )
-    return amended_pack.state
+    return settings.state
 
 
 def _read_laws(state: str, candidate: Path, baseline: Path | None, settings: Settings) -> tuple[Law, Law]:

@@ -9,9 +9,10 @@ import typer
 from pydantic import ValidationError
 
 from sharing.cli.shared.console import AsJson, print_json, print_line
+from sharing.cli.shared.given_files import read_public_file
 from sharing.cli.shared.key_options import ask_passphrase, explain_left_files, require_new_files
 from sharing.errors import InputError, SettingsError
-from sharing.keystore.files import PUBLIC_MODE, read_file, write_new_file
+from sharing.keystore.files import PUBLIC_MODE, write_new_file
 from sharing.keystore.passphrases import read_passphrase_file
 from sharing.keystore.private_key import OFFICER_ROLE, generate_key
 from sharing.keystore.private_key_file import write_private_key
@@ -86,7 +87,7 @@ def read_officer_key(path: Path, state: str) -> PublishedKey:
     Raises:
         InputError: It is not such a file, or another State's.
     """
-    data = read_file(path)
+    data = read_public_file(path)
     try:
         content = OfficerKeyFile.model_validate_json(data)
     except ValidationError:

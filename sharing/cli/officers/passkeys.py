@@ -6,8 +6,8 @@ import hmac
 from collections.abc import Collection
 from pathlib import Path
 
+from sharing.cli.shared.given_files import read_public_file
 from sharing.errors import InputError
-from sharing.keystore.files import read_file
 from sharing.officers.passkey_request import read_request, verify_request
 from sharing.passkeys.faults import PasskeyError
 from sharing.passkeys.passkey import Passkey
@@ -29,7 +29,7 @@ def read_passkey(path: Path, fingerprint: str | None, officer_id: str, keys: Tru
         InputError: It is no such file, another officer's, not valid, or has another fingerprint.
     """
     try:
-        verified, passkey = verify_request(keys, read_request(read_file(path)), now)
+        verified, passkey = verify_request(keys, read_request(read_public_file(path)), now)
     except (InputError, TrustError, PasskeyError) as error:
         raise InputError(f"{path}: {error}") from None
     invited = verified.invitation.officer

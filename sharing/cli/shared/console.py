@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,10 +43,15 @@ class _Console(Console):
     """As wide as the terminal. In a pipe, lines are never wrapped, for `grep` and `diff`.
 
     Attributes:
-        is_closed: Whether the program that reads the output has closed it. What goes on for ever ends then.
+        was_closed: Whether that was noticed when something was printed.
     """
 
-    is_closed = False
+    was_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the program that reads the output has closed it. What goes on for ever ends then."""
+        return self.was_closed or await_closed_output(0)
 
     @property
     def is_pipe(self) -> bool:
@@ -62,12 +68,26 @@ class _Console(Console):
 
         The command goes on: what it does is not done by halves, and its exit code says what it has found.
         """
-        self.is_closed = True
+        self.was_closed = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 out = _Console(highlight=False, emoji=False)
 err = _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def await_closed_output(seconds: float) -> bool:
+    """Return whether the program that reads standard output has closed it; wait for that, at most some seconds.
+
+    It can be noticed without printing: the write end of a pipe reports an error once nobody can read.
+    """
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # it is no file, as in a test
+        return False
+    poller = select.poll()
+    poller.register(descriptor, 0)  # errors are reported in any case
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poller.poll(int(seconds * 1_000)))
 
 
 def print_json(document: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 import typer
@@ -12,6 +13,7 @@ from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import OfficerDesk
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_act
+from sharing.console.ruling_bus import open_ruling_bus
 from sharing.console.ruling_submission import AnyAct, RulingOutcome, RulingSigner
 from sharing.console.ruling_submission import submit_ruling as submit_to_bus
 from sharing.model.times import format_time
@@ -51,7 +53,7 @@ def submit_ruling(
         InfrastructureError: The broker does not confirm it, or what the worker does cannot be read.
     """
     signer = RulingSigner(desk.id, desk.key)
-    return submit_to_bus(console.open_ruling_bus(), signer, act, items, text, wait_seconds, read_clock())
+    return submit_to_bus(open_ruling_bus(console), signer, act, items, text, wait_seconds, read_clock())
 
 
 def describe_outcome(outcome: RulingOutcome) -> dict[str, Any]:
@@ -66,8 +68,8 @@ def describe_outcome(outcome: RulingOutcome) -> dict[str, Any]:
 
 
 def describe_for_scripts(act: Act) -> dict[str, Any]:
-    """Return an act as JSON: its fields that are not empty, with instants in RFC 3339 form."""
-    record = act.to_record()
+    """Return an act as JSON: its fields that are not empty, with instants in RFC 3339 form; without keys."""
+    record = replace(act, ruling_key=None).to_record()
     record |= {"at": format_time(act.at), "answers": [
         {"by": given.by, "answer": given.answer.value, "at": format_time(given.at)} for given in act.answers
     ]}  # fmt: skip

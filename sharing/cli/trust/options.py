@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from sharing.cli.shared.given_files import read_public_file
 from sharing.errors import SettingsError
-from sharing.keystore.files import read_file
 from sharing.settings import load_settings
 from sharing.trust.documents import peek_kind, read_document
 from sharing.trust.faults import TrustError, TrustFault
@@ -66,7 +66,7 @@ def read_documents(paths: Iterable[Path]) -> list[ClaimedDocument]:
 
 
 def _read_document(path: Path) -> ClaimedDocument:
-    data = read_file(path)
+    data = read_public_file(path)
     try:
         match peek_kind(data):
             case ObjectKind.ROOT:

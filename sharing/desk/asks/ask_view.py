@@ -46,6 +46,21 @@ MAY_NOT: Final[Mapping[ConditionKind, str]] = MappingProxyType(
 )
 """What each kind of condition says to the State that receives an item, in a few words."""
 
+IT_MAY_NOT: Final[Mapping[ConditionKind, str]] = MappingProxyType(
+    {
+        ConditionKind.CONFIDENTIALITY: mark_message("It may not tell others of it"),
+        ConditionKind.PURPOSE: mark_message("It may use it for this purpose only"),
+        ConditionKind.NO_EVIDENCE: mark_message("It may not use it as evidence"),
+        ConditionKind.ONWARD_CONSENT: mark_message("It may not pass it on without consent"),
+        ConditionKind.RETENTION: mark_message("It may not keep it for longer"),
+        ConditionKind.DELETE_OR_CORRECT: mark_message("It must delete or correct it when it is told to"),
+        ConditionKind.REPORT_USE: mark_message("It must report how it was used"),
+        ConditionKind.HANDLING: mark_message("It must handle it so"),
+        ConditionKind.OTHER: mark_message("This binds it, too"),
+    }
+)
+"""The same, to the State that provides the item: of the State that receives it."""
+
 
 EFFECT_WORDS: Final[Mapping[Effect, str]] = MappingProxyType(
     {
@@ -163,13 +178,14 @@ def make_ask_view(
     ask, view = found.ask, services.board.view()
     known = terms or AskedTerms(is_known=False)
     required = _find_required(found)
+    headings = IT_MAY_NOT if found.provider == services.console.state else MAY_NOT
     bar = _find_bar(services, found, officer, now)
     instants = list_escalation_instants(ask.opened_at, ask.expires_at, ask.kind)
     may_answer = bar is None and ask.is_open
     return AskView(
         found=found,
         terms=terms,
-        conditions=tuple(_make_condition(each, required) for each in known.conditions),
+        conditions=tuple(_make_condition(each, required, headings) for each in known.conditions),
         unknown_codes=tuple(sorted(known.codes - {each.code for each in known.conditions})),
         escalations=tuple(EscalationStep(at, step <= ask.escalated) for step, at in enumerate(instants, 1)),
         bar=bar,
@@ -193,9 +209,11 @@ def is_releasing(found: FoundAsk, answer: Answer) -> bool:
     return found.ask.row.answers[answer] is Consequence.RELEASE
 
 
-def _make_condition(condition: Condition, required: frozenset[str] | None) -> ConditionRow:
+def _make_condition(
+    condition: Condition, required: frozenset[str] | None, headings: Mapping[ConditionKind, str]
+) -> ConditionRow:
     return ConditionRow(
-        heading=_(MAY_NOT[condition.kind]),
+        heading=_(headings[condition.kind]),
         text=condition.text,
         code=condition.code,
         is_required=None if required is None else condition.code in required,

@@ -139,4 +139,4 @@ def _list_given(draft: ItemDraft) -> list[str]:
 
 
 def _to_questions(names: list[str]) -> OpenQuestions:
-    return OpenQuestions(tuple(OpenQuestion(name, QUESTIONS[name], "") for name in names))
+    return OpenQuestions(tuple(OpenQuestion(name, QUESTIONS[name]) for name in names))

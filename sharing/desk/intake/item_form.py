@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from sharing.desk.intake.answers import NO_MEMBER, TOGETHER, can_be_empty, list_values, read_answer
 from sharing.desk.intake.item_draft import ItemBasics, ItemDraft
 from sharing.desk.intake.open_questions import OpenQuestion
-from sharing.desk.web.catalogue import _, translate_error
+from sharing.desk.web.catalogue import _, mark_message, translate_error
 from sharing.desk.web.forms import Form
 from sharing.desk.web.value_words import name_value
 from sharing.errors import InputError
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS, FactKind
+from sharing.law.questions.questionnaire import CITATIONS_MAX
 from sharing.model.indicator_record import SHORT_TEXT_MAX, TEXT_MAX
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Handling, Pap, Tlp, Urgency
 
 PREFIX: Final = "fact:"
 QUESTIONS_ON_PAGE: Final = 6
+EXAMPLE_MAX: Final = 40
+"""How many characters of an example a list of types shows."""
+
 LISTED_MAX: Final = 8
 """With more values, a question has a list to choose from."""
 
 _SHORT: Final = (
     "case", "nexus", "nexus_reason", "modus_operandi", "urgency_reason", "observed_at", "retain_until",
 )  # fmt: skip
+_FIELD_WORDS: Final = MappingProxyType(
+    {
+        "type": mark_message("Type"),
+        "value": mark_message("Value"),
+        "summary": mark_message("What the receiving officer should know"),
+        "nexus": mark_message("States that it concerns"),
+        "nexus_reason": mark_message("Why it concerns them"),
+        "urgency": mark_message("How urgent is it?"),
+        "urgency_reason": mark_message("Reason of an emergency"),
+        "handling": mark_message("Handling codes"),
+        "handling_text": mark_message("The other restriction, with H3"),
+        "tlp": mark_message("TLP"),
+        "pap": mark_message("PAP"),
+        "case": mark_message("Own case number"),
+        "modus_operandi": mark_message("Tags for interests"),
+        "observed_at": mark_message("Observed at"),
+        "retain_until": mark_message("To be deleted after"),
+    }
+)
+"""What the form calls each field."""
+
 _TYPES: Final = tuple(sorted(VALUE_TYPES))
 
 
@@ -35,21 +61,27 @@ class FieldOfQuestion(NamedTuple):
     Attributes:
         name: Name of the field.
         question: The question.
-        citation: The articles that ask it; "" if none is named.
+        citations: The first articles that ask it; none if none is named.
+        hidden: How many more there are.
         kind: `radios`, `select`, `checkboxes` or `number`.
         options: The values that can be chosen, with their names.
     """
 
     name: str
     question: str
-    citation: str
+    citations: tuple[str, ...]
+    hidden: int
     kind: str
     options: tuple[tuple[str, str], ...]
 
 
 def list_type_options() -> list[tuple[str, str]]:
     """Return the types of items, each with an example."""
-    return [(name, f"{name} ({VALUE_TYPES[name].example})") for name in _TYPES]
+    return [(name, f"{name} ({_shorten(VALUE_TYPES[name].example)})") for name in _TYPES]
+
+
+def _shorten(example: str) -> str:
+    return example if len(example) <= EXAMPLE_MAX else f"{example[:EXAMPLE_MAX]}…"
 
 
 def list_options(kind: type[Handling | Tlp | Pap | Urgency]) -> list[tuple[str, str]]:
@@ -95,11 +127,11 @@ def make_all_fields(questions: Iterable[OpenQuestion]) -> list[FieldOfQuestion]:
     for asked in questions:
         for name in TOGETHER.get(asked.fact, (asked.fact,)):
             if name not in fields:
-                fields[name] = _make_field(name, asked.citation if name == asked.fact else "")
+                fields[name] = _make_field(name, asked.citations if name == asked.fact else ())
     return list(fields.values())
 
 
-def _make_field(name: str, citation: str) -> FieldOfQuestion:
+def _make_field(name: str, citations: tuple[str, ...]) -> FieldOfQuestion:
     fact = FACTS[name]
     options = [(value, name_value(value, name)) for value in list_values(fact)]
     if fact.kind is FactKind.SET:
@@ -110,7 +142,9 @@ def _make_field(name: str, citation: str) -> FieldOfQuestion:
         kind = "number"
     else:
         kind = "radios" if len(options) <= LISTED_MAX else "select"
-    return FieldOfQuestion(f"{PREFIX}{name}", QUESTIONS[name], citation, kind, tuple(options))
+    shown = citations[:CITATIONS_MAX]
+    hidden = len(citations) - len(shown)
+    return FieldOfQuestion(f"{PREFIX}{name}", QUESTIONS[name], shown, hidden, kind, tuple(options))
 
 
 def fill_answers(draft: ItemDraft, names: Iterable[str]) -> Form:
@@ -154,8 +188,19 @@ def refuse_all(form: Form, wrong: dict[str, str], *, facts_here: bool) -> None:
     basics = ItemBasics.model_fields
     for name, sentence in wrong.items():
         if name in basics:
-            form.refuse(name, _(sentence))
+            form.refuse(name, say_wrong(name, sentence))
         elif name in QUESTIONS and facts_here:
             form.refuse(f"{PREFIX}{name}", _(sentence))
         else:
-            form.refuse("", f"{name}: {_(sentence)}" if name else _(sentence))
+            form.refuse("", say_wrong(name, sentence))
+
+
+def say_wrong(name: str, sentence: str) -> str:
+    """Return what is wrong with a field, with its name before it; "" names none."""
+    fault = _(sentence)
+    return _("%(field)s: %(fault)s", field=name_field(name), fault=fault) if name else fault
+
+
+def name_field(name: str) -> str:
+    """Return what a field of an item is called on the pages of the intake; its name if they do not have it."""
+    return _(_FIELD_WORDS.get(name) or QUESTIONS.get(name, name))

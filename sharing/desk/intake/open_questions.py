@@ -33,12 +33,12 @@ class OpenQuestion:
     Attributes:
         fact: The fact that its answer states.
         question: The question, in words.
-        citation: The articles that ask it; "" if none does, but a State's interest or acceptance depends on it.
+        citations: The articles that ask it; none if none does, but a State's interest or acceptance depends on it.
     """
 
     fact: str
     question: str
-    citation: str
+    citations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ def find_open_questions(
     possible = dict(_list_possible(context, record, known, declined, now_ms))
     recipients = considered | possible.keys()
     found = find_questions(law, known, recipients, audience.named_by_agency, unanswerable=declined)
-    asked = [OpenQuestion(each.fact, each.question, each.citation) for each in found.questions]
+    asked = [OpenQuestion(each.fact, each.question, each.citations) for each in found.questions]
     settled = {question.fact for question in found.questions} | set(declined)
     others = {fact for fact in ACCEPTANCE_FACTS if known[fact] is None} - settled
     more = [
-        OpenQuestion(fact, QUESTIONS[fact], "")
+        OpenQuestion(fact, QUESTIONS[fact])
         for fact in sorted(others & _find_relevant(context, record, known, possible, others, declined, now_ms))
     ]
     return OpenQuestions((*asked, *more), found.complete)

@@ -71,6 +71,7 @@ class PictureRow:
         outcome: The outcome.
         because: Why it is considered: kinds of relevance.
         approver: Role that must approve; None if none.
+        approvals: How many officers with that role must approve.
         conditions: Texts of the conditions.
         redacted: Fields that it does not get.
         rules: The rules that decide, the decisive ones first.
@@ -83,6 +84,7 @@ class PictureRow:
     outcome: Outcome
     because: tuple[RelevanceKind, ...]
     approver: str | None
+    approvals: int
     conditions: tuple[str, ...]
     redacted: tuple[str, ...]
     rules: tuple[WordedRule, ...]
@@ -128,6 +130,7 @@ def _make_row(context: DecisionContext, rules: Mapping[str, Rule], item: Facts, 
         outcome=made.outcome,
         because=tuple(dict.fromkeys(reason.kind for reason in made.relevance)),
         approver=None if terms.approver is None else context.disclosure_filter.pack.approvers[terms.approver],
+        approvals=terms.approvals or 1,
         conditions=tuple(condition.text for condition in terms.conditions),
         redacted=terms.redacted,
         rules=_word_rules(rules, made),

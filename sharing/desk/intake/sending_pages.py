@@ -17,6 +17,7 @@ from sharing.desk.intake.intake_page import (
     try_to_keep,
 )
 from sharing.desk.intake.item_draft import DraftStage
+from sharing.desk.intake.item_form import say_wrong
 from sharing.desk.intake.unsent_items import UnsentItem
 from sharing.desk.store.desk_record import RecordConflictError
 from sharing.desk.web.catalogue import _, translate_error
@@ -131,6 +132,7 @@ class SendingPages:
             item=item,
             indicator=checked,
             wrong=wrong,
+            say_wrong=say_wrong,
             answers=_word_answers(item),
             declined=[QUESTIONS[name] for name in QUESTIONS if name in item.draft.declined],
             **draw_draft(self._desk, officer, item.draft),

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from sharing.desk.web.code_words import AUTHORITY_WORDS
+from sharing.console.code_words import AUTHORITY_WORDS
+from sharing.desk.web.code_words import MESSAGE_WORDS
 
 CODE_WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -120,6 +121,7 @@ CODE_WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "DISCLOSE": "it is sent",
             "OFFER": "it is offered: conditions must be accepted first",
             "HOLD": "it is held until a person approves",
+            "HOLD_BY_TWO": "it is held until two officers approve",
             "WITHHOLD": "it is withheld",
         },
         "effect": {
@@ -127,11 +129,12 @@ CODE_WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "OBLIGE": "obliges the State to send it",
             "CONDITION": "permits it under a condition",
             "APPROVAL": "requires that a person approves it first",
+            "APPROVAL_BY_TWO": "requires that two officers approve it first",
             "DENY": "forbids it",
             "REDACT": "requires that a part is left out",
             "RECORD": "was looked at, and changes nothing",
         },
-        "message": {"ITEM": "item", "CORRECTION": "correction", "RECALL": "recall", "OFFER": "offer"},
+        "message": MESSAGE_WORDS,
         "relevance": {
             "NEXUS_STATED": "the agency has stated that it concerns this State",
             "NEXUS_DERIVED": "it points to this State",

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from sharing.console.connection import ConsoleConnection
 from sharing.errors import SharingError
+from sharing.law.pack import Rule
 from sharing.model.decision import PackReference
 from sharing.model.recipient_terms import RuleReference
+from sharing.model.vocabulary import Effect
 from sharing.packs.library import Law, find_law
 from sharing.packs.signature import read_public_keys
 
@@ -25,10 +27,12 @@ class ShownRule(NamedTuple):
     Attributes:
         rule: The rule, with its citation.
         words: Its paraphrase; "" if the pack that was applied is not here.
+        approvals: How many officers it asks to approve; 1 also where it asks nobody, or the pack is not here.
     """
 
     rule: RuleReference
     words: str
+    approvals: int = 1
 
 
 def describe_rules(
@@ -42,8 +46,15 @@ def describe_rules(
         pack: The pack that was applied.
     """
     law = find_applied_law(console, pack)
-    words = {} if law is None else {rule.id: rule.paraphrase for rule in law.pack.rules}
-    return [ShownRule(rule, words.get(rule.id, "")) for rule in rules]
+    known = {} if law is None else {rule.id: rule for rule in law.pack.rules}
+    return [_show(rule, known.get(rule.id)) for rule in rules]
+
+
+def _show(reference: RuleReference, rule: Rule | None) -> ShownRule:
+    if rule is None:
+        return ShownRule(reference, "")
+    is_asking = reference.effect is Effect.APPROVAL
+    return ShownRule(reference, rule.paraphrase, rule.asked_approvals if is_asking else 1)
 
 
 def find_applied_law(console: ConsoleConnection, pack: PackReference) -> Law | None:

@@ -10,7 +10,7 @@ from sharing.console.conversation_words import format_revision
 from sharing.console.item_timeline import ItemHistory, ItemPlace, read_item_history
 from sharing.console.openings import is_sent, list_opening_roles, list_standing
 from sharing.console.own_items import describe_deliveries
-from sharing.console.timeline import TimelineEvent
+from sharing.console.timeline import TimelineEvent, describe_reason
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.vocabulary import DeliveryStatus
@@ -19,8 +19,11 @@ from sharing.desk.items.condition_words import ShownCondition, describe_conditio
 from sharing.desk.items.law_words import ShownRule, describe_rules
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
-from sharing.model.decision import PackReference
+from sharing.law.fact_questions import QUESTIONS
+from sharing.model.decision import PackReference, RecipientDecision
+from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.times import DAY_MS
+from sharing.model.vocabulary import Outcome
 from sharing.officers.entry import OfficerEntry
 
 
@@ -36,7 +39,9 @@ class ShownRecipient(NamedTuple):
         basis: The treaty.
         redacted: What the law leaves out.
         relevance: Why the State was considered.
-        explanation: Why it was decided so, as codes and citations.
+        reason: Why it was decided so, as a sentence.
+        approvals: How many officers must approve, as far as the pack that was applied is here.
+        missing: The questions whose answers were missing, so that the law withholds it.
     """
 
     state: str
@@ -47,7 +52,9 @@ class ShownRecipient(NamedTuple):
     basis: str | None
     redacted: tuple[str, ...]
     relevance: tuple[str, ...]
-    explanation: str
+    reason: str
+    approvals: int = 1
+    missing: tuple[str, ...] = ()
 
 
 class ShownAsk(NamedTuple):
@@ -212,20 +219,32 @@ def _list_recipients(
     if decided is not None:
         pack = PackReference(**decided.fields["pack"])
         for each in map(read_recipient, decided.fields["recipients"]):
+            rules = describe_rules(console, each.rules, pack)
             shown[each.state] = ShownRecipient(
                 state=each.state,
                 outcome=each.outcome.value,
                 delivery=deliveries.get(each.state, ""),
-                rules=describe_rules(console, each.rules, pack),
+                rules=rules,
                 conditions=describe_conditions(each.terms.conditions),
                 basis=each.terms.basis,
                 redacted=each.redacted,
                 relevance=tuple(reason.kind.value for reason in each.relevance),
-                explanation=each.explanation or "",
+                reason=describe_reason(each),
+                approvals=max((rule.approvals for rule in rules), default=1),
+                missing=_list_missing(each),
             )
     for state, status in deliveries.items():
         shown.setdefault(state, ShownRecipient(state, "", status, [], [], None, (), (), ""))
     return [shown[state] for state in sorted(shown)]
+
+
+def _list_missing(decided: RecipientDecision) -> tuple[str, ...]:
+    """Return the questions that are open where nothing forbids it, in the order of the vocabulary."""
+    is_forbidden = any(rule.effect in FORBIDDING_EFFECTS for rule in decided.rules)
+    if decided.outcome is not Outcome.WITHHOLD or is_forbidden:
+        return ()
+    facts = {entry.fact for entry in decided.undecided}
+    return tuple(question for fact, question in QUESTIONS.items() if fact in facts)
 
 
 def _find_actions(console: ConsoleConnection, conversation: Conversation, officer: OfficerEntry) -> Actions:

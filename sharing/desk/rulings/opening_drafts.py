@@ -16,6 +16,7 @@ from sharing.console.openings import (
     require_recallable,
 )
 from sharing.console.own_items import require_own_item
+from sharing.console.ruling_bus import open_ruling_bus
 from sharing.console.ruling_submission import list_every_partition
 from sharing.desk.rulings.ruling_draft import DraftContext, RulingDraft, read_facts, read_text
 from sharing.desk.rulings.summaries import (
@@ -76,9 +77,9 @@ def draft_end_of_cover(context: DraftContext, form: Form) -> RulingDraft:
     """
     console = context.service.console
     chosen = choose_cover(list(context.service.board.view().covers), form.get("cover").strip())
-    item = chosen.act.asks[0].item
+    item = chosen.terms.item
     act = EndingCover(cover=chosen.digest, provider=chosen.provider, item=item)
-    return RulingDraft(act, list_every_partition(console.open_ruling_bus(), item), "", summarise_end_of_cover(chosen))
+    return RulingDraft(act, list_every_partition(open_ruling_bus(console), item), "", summarise_end_of_cover(chosen))
 
 
 def _draft_resending(context: DraftContext, form: Form, states: tuple[str, ...] | None, text: str) -> RulingDraft:

@@ -12,8 +12,8 @@ from sharing.console.ruling_submission import RulingOutcome
 from sharing.conversation.vocabulary import AskStatus
 from sharing.desk.board.refusal_words import describe_refusal_here
 from sharing.desk.web.catalogue import _, ngettext
+from sharing.desk.web.instants import show_instant
 from sharing.desk.web.wording import capitalise
-from sharing.model.times import format_time
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
 
@@ -115,7 +115,7 @@ def describe_done(act: Act) -> str:
     if act.kind is ActKind.REPLIED:
         return _("The answer was sent to the State that asks.")
     if act.kind is ActKind.COVER_BEGUN:
-        until = format_time(act.covers_until or 0)
+        until = show_instant(act.covers_until or 0).striptags()
         return _("Alike Asks that are put later are answered so, too, until %(until)s.", until=until)
     words = _(ACT_WORDS.get(act.kind) or act.kind.lower().replace("_", " "))
     return f"{capitalise(words)}."

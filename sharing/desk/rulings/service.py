@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sharing.console.connection import ConsoleConnection
-from sharing.console.ruling_submission import AnyAct, make_ruling
+from sharing.console.ruling_bus import open_ruling_bus
+from sharing.console.ruling_submission import AnyAct, frame_ruling, make_ruling
 from sharing.desk.board.asked_law import AskedLaw
 from sharing.desk.board.board_view import OpenAsks
 from sharing.desk.broker_state import BrokerState
@@ -30,9 +31,8 @@ from sharing.passkeys.faults import PasskeyError
 from sharing.passkeys.passkey import Passkey
 from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import AskReference, Opening
-from sharing.rulings.signing import SCHEMA, assemble_ruling, compute_ruling_challenge
+from sharing.rulings.signing import assemble_ruling, compute_ruling_challenge
 from sharing.sentences import say
-from sharing.serialization.codec import HEADER_LENGTH
 
 WAIT_SECONDS: Final = 3.0
 """How long the answer to a browser waits for the worker. What comes later, the page asks for."""
@@ -99,7 +99,7 @@ class RulingService:
         passkeys = self._list_passkeys(signed_in)
         if not passkeys:
             raise InputError(say("You have no passkey for this desk; ask a registrar for an invitation."))
-        ruling = make_ruling(self.console.open_ruling_bus(), signed_in.officer.id, act, text, self.read_clock())
+        ruling = make_ruling(open_ruling_bus(self.console), signed_in.officer.id, act, text, self.read_clock())
         made = PreparedRuling(
             id="",
             ruling=ruling,
@@ -130,7 +130,7 @@ class RulingService:
         Raises:
             InputError: It was prepared in no such session, or too long ago; an Ask has ended meanwhile; or the
                 assertion is not the officer's on this ruling. Nothing was written.
-            InfrastructureError: The broker has not confirmed it; `send_again` writes the same record.
+            SharingError: It cannot be sealed, or the broker has not confirmed it; `send_again` writes the same ruling.
         """
         with self._lock:
             submitted = self._submitted.get(ruling_id)
@@ -231,9 +231,9 @@ class RulingService:
                 self._write_copies(submitted)
 
     def _write_copies(self, submitted: SubmittedRuling) -> None:
-        bus = self.console.open_ruling_bus()
+        bus = open_ruling_bus(self.console)
+        framed = frame_ruling(bus, submitted.record)
         self.watch.expect(submitted.digest, submitted.asks, submitted.items)
-        framed = bus.framing.frame(SCHEMA, submitted.record[HEADER_LENGTH:])
         written = write_ruling(bus.bootstrap, bus.state, framed, submitted.items, bus.properties)
         self.watch.note_written(submitted.digest, written)
         submitted.is_written = True

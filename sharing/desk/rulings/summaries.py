@@ -153,7 +153,10 @@ def summarise_resending(states: Collection[str] | None) -> tuple[str, ...]:
 def summarise_end_of_cover(cover: FoundCover) -> tuple[str, ...]:
     """Return what ending an answer to later Asks does."""
     return (
-        _("Asks that are put later are not answered %(answer)s by themselves any more.", answer=cover.act.answer.value),
+        _(
+            "Asks that are put later are not answered %(answer)s by themselves any more.",
+            answer=cover.terms.answer.value,
+        ),
         _("What was answered so stays answered."),
     )
 

@@ -141,6 +141,9 @@ function findOutcomePlace(form) {
 
 function showReport(panel, report) {
   panel.dataset.status = report.status;
+  // What was open is not any more: until when it is to be answered, and by what.
+  const isOver = report.status === "DONE" && panel.dataset.ends === "true";
+  for (const each of document.querySelectorAll("[data-while-open]")) each.hidden = isOver;
   panel.classList.toggle("panel-refused", report.status === "REFUSED" || report.status === "PARTLY");
   const link = make("a", { href: report.url, textContent: report.words.follow });
   panel.replaceChildren(make("h2", { textContent: report.headline }), makeList(report.lines), make("p", {}, link));
@@ -165,10 +168,11 @@ function finish(form, report) {
   const panel = make("div", { className: "panel", tabIndex: -1 });
   panel.setAttribute("role", "status");
   findOutcomePlace(form).replaceChildren(panel);
-  showReport(panel, report);
   const group = form.closest("[data-ruling-group]");
-  if (group) group.hidden = true; // the other answers to the same Ask
-  else if (!form.hasAttribute("data-ruling-stays")) form.hidden = true;
+  const stays = form.hasAttribute("data-ruling-stays"); // after a claim, the Ask can still be answered
+  panel.dataset.ends = String(Boolean(group) && !stays);
+  showReport(panel, report);
+  if (!stays) (group ?? form).hidden = true; // a group has the other answers to the same Ask
   panel.focus();
   panel.scrollIntoView({ block: "nearest" });
   follow(panel, report);

@@ -10,11 +10,12 @@ from sharing.console.connection import ConsoleConnection
 from sharing.desk.broker_state import BrokerContact, BrokerState
 from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, UnopenedRecord, make_key
 from sharing.desk.store.record_follower import RecordFollower
-from sharing.desk.store.record_sealing import RecordSealing, WrappingKeys
+from sharing.desk.store.record_sealing import RecordSealing
 from sharing.desk.store.record_table import RecordTable
 from sharing.desk.store.record_writer import FencedError, RecordWriter, UnknownOutcomeError
 from sharing.errors import InfrastructureError
 from sharing.model.vocabulary import DeskKind
+from sharing.seal.wrapping_keys import WrappingKeys
 
 READ_BACK_SECONDS_MAX: Final = 10.0
 Records = list[DeskRecord]

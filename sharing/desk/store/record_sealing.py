@@ -7,12 +7,13 @@ as associated data, so that none can be taken for a draft or for another record.
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from sharing.desk.store.desk_record import SCHEMA, DeskRecord, UnopenedRecord, decode_record
 from sharing.errors import SettingsError, SharingError
 from sharing.seal.own_record_opening import OwnRecordOpener
 from sharing.seal.own_records import OwnRecordSealer
+from sharing.seal.wrapping_keys import WrappingKeys
 from sharing.serialization.framing import Framing
 
 if TYPE_CHECKING:
@@ -27,18 +28,6 @@ _NO_KEYS: Final = (
     "what the desk keeps is sealed under the State's wrapping key, and SHARING_KEY_FOLDER is not set; the operator "
     "names the folder with that key in it"
 )
-
-
-class WrappingKeys(Protocol):
-    """The State's wrapping keys: `OnlineKeys`."""
-
-    def get_wrapping_key(self, now: int) -> tuple[KeyId, SecretBytes]:
-        """Return id and value of the newest one."""
-        ...
-
-    def find_wrapping_key(self, key_id: KeyId, now: int) -> SecretBytes | None:
-        """Return the value of one, new or old, or None if it is not there."""
-        ...
 
 
 class RecordSealing:

@@ -22,12 +22,15 @@ from sharing.desk.supervision.waiting import view_waiting
 from sharing.desk.supervision.words import (
     describe_grounds,
     describe_law,
+    describe_void,
     list_answer_words,
     list_ask_words,
+    list_fault_words,
     list_transfer_words,
 )
 from sharing.desk.web.background_result import BackgroundResult
 from sharing.desk.web.catalogue import _
+from sharing.desk.web.code_words import show_state
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.forms import Form
 from sharing.desk.web.rendering import render
@@ -102,7 +105,7 @@ class SupervisionPages:
             totals=[(words[kind], count) for kind, count in count_kinds(rows.items()).items()],
             words=words,
             months=[(month, month) for month in months],
-            states=[(state, state) for state in states],
+            states=[(state, show_state(state)) for state in states],
             kinds=[(kind.value, words[kind]) for kind in kinds],
             query=f"month={choice.month}&state={choice.state}&kind={choice.kind}",
         )
@@ -122,7 +125,7 @@ class SupervisionPages:
         """Show whether the audit log is whole, and up to when it is witnessed."""
         require_supervisor(request)
         known = self._records.log_state.get()
-        return render(request, "supervision/audit.html", known=known, name="audit")
+        return render(request, "supervision/audit.html", known=known, name="audit", faults=list_fault_words())
 
     def show_refusals(self, request: Request) -> Response:
         """Show what people refused, and on which grounds."""
@@ -138,6 +141,7 @@ class SupervisionPages:
             asks=list_ask_words(),
             answers=list_answer_words(),
             describe_grounds=describe_grounds,
+            void=[] if known.value is None else [(describe_void(code), n) for code, n in known.value.void.items()],
         )
 
     def send_refusals(self, request: Request) -> Response:

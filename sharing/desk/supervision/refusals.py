@@ -1,30 +1,23 @@
-"""What people refused, and on which grounds: from the acts, and from the rulings that these name.
+"""What people refused, and on which grounds: from the acts, which are the audit log.
 
-The acts are the audit log; they name a ruling by its digest. So the grounds of a ruling count only if the worker has
-verified it and acted on it. The officer's words are not read.
+The worker writes the grounds of a ruling there once it has verified it and acted on it. The officer's words, which are
+sealed in the ruling, are not read.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sharing.audit.transfers import format_month
 from sharing.console.connection import ConsoleConnection
 from sharing.console.transfers import read_log
 from sharing.conversation.vocabulary import Answer, AskStatus
-from sharing.errors import DecodeError
-from sharing.kafka.conversation_reader import name_console_group
-from sharing.kafka.topic_range import TopicRange
 from sharing.model.times import from_milliseconds
 from sharing.rulings.act import Act, ActKind
-from sharing.rulings.ruling import Answering, Ruling
-from sharing.rulings.signing import read_digest, read_ruling
-from sharing.rulings.vocabulary import RulingError
-from sharing.topology.topics import ACTS, RULINGS
+from sharing.topology.topics import ACTS
 
 REFUSING: Final = frozenset({Answer.REFUSED, Answer.CANNOT_COMPLY, Answer.DECLINED, Answer.WITHDRAW, Answer.NOT_KNOWN})
 """Answers after which an item is not provided, or not taken, as it was asked."""
@@ -123,29 +116,27 @@ class RefusalView:
 
 
 def read_refusals(console: ConsoleConnection) -> RefusalView:
-    """Return what was refused, as far back as the audit log goes; grounds as far back as rulings are kept.
+    """Return what was refused, as far back as the audit log goes.
 
     Raises:
         DecodeError: A record of the log cannot be read: the counts would not be complete.
         InfrastructureError: No broker answers, or a topic cannot be read.
     """
-    acts = (Act.from_record(fields) for fields in read_log(console, ACTS, None, None))
-    return view_refusals(acts, dict(_read_grounds(console)), console.state)
+    return view_refusals((Act.from_record(fields) for fields in read_log(console, ACTS, None, None)), console.state)
 
 
-def view_refusals(acts: Iterable[Act], grounds: Mapping[str, GivenGrounds], state: str) -> RefusalView:
+def view_refusals(acts: Iterable[Act], state: str) -> RefusalView:
     """Return what was refused.
 
     Args:
         acts: The acts, oldest first within each partition.
-        grounds: The grounds of each ruling, by its digest.
         state: The State of the desk.
     """
     counts: Counter[RefusalRow] = Counter()
     void: Counter[str] = Counter()
     entries = []
     for act in acts:
-        entry = _read_act(act, grounds, state)
+        entry = _read_act(act, state)
         if entry is None:
             continue
         entries.append(entry)
@@ -162,8 +153,8 @@ def view_refusals(acts: Iterable[Act], grounds: Mapping[str, GivenGrounds], stat
     return RefusalView(counts, tuple(entries[:SHOWN_MAX]), dict(sorted(void.items())))
 
 
-def _read_act(act: Act, grounds: Mapping[str, GivenGrounds], state: str) -> RefusalEntry | None:
-    given = grounds.get(act.ruling or "", GivenGrounds())
+def _read_act(act: Act, state: str) -> RefusalEntry | None:
+    given = GivenGrounds(tuple(ground.value for ground in act.grounds), act.own_rule)
     if act.kind is ActKind.RULING_REFUSED and act.reason is not None:
         return RefusalEntry(
             act.at, act.item_id, act.provider, act.ask, state, "", act.states, act.reason.value, act.officer or "",
@@ -178,32 +169,3 @@ def _read_act(act: Act, grounds: Mapping[str, GivenGrounds], state: str) -> Refu
     return RefusalEntry(
         last.at, act.item_id, act.provider, act.ask, asked, kind, act.states, last.answer.value, last.by, given
     )
-
-
-def _read_grounds(console: ConsoleConnection) -> Iterator[tuple[str, GivenGrounds]]:
-    """Yield the grounds that rulings name, with their digests. Nothing is verified: the acts say what counted."""
-    group = name_console_group(console.state, "supervision")
-    topic = RULINGS.topic(console.state)
-    with closing(TopicRange(console.servers, topic, group, properties=console.properties)) as opened:
-        for batch in opened.read_batches():
-            for message in batch:
-                yield from _read_message(console, message)
-
-
-def _read_message(console: ConsoleConnection, message: Any) -> Iterator[tuple[str, GivenGrounds]]:
-    try:
-        value = console.framing.to_single_object(message.value()) or b""
-        ruling, digest = read_ruling(value), read_digest(value, console.state)
-    except (RulingError, DecodeError):
-        return  # the worker has quarantined it, and no act names it
-    found = find_grounds(ruling)
-    if found is not None:
-        yield digest, found
-
-
-def find_grounds(ruling: Ruling) -> GivenGrounds | None:
-    """Return the grounds that a ruling names; None if it names none."""
-    act = ruling.act
-    if not isinstance(act, Answering) or not act.grounds:
-        return None
-    return GivenGrounds(tuple(ground.value for ground in act.grounds), act.own_rule)

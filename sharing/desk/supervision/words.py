@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from sharing.audit.findings import AuditFault
 from sharing.audit.transfers import UNKNOWN_BASIS, TransferKind
 from sharing.console.conversation_words import KIND_WORDS
-from sharing.conversation.vocabulary import Answer, AskKind
+from sharing.conversation.vocabulary import Answer, AskKind, Refusal
+from sharing.desk.board.refusal_words import describe_refusal_here
 from sharing.desk.supervision.refusals import NO_GROUND
 from sharing.desk.web.catalogue import _
+from sharing.desk.web.code_words import name_treaty
+from sharing.desk.web.wording import capitalise
 from sharing.rulings.vocabulary import RefusalGround
 
 
@@ -63,5 +67,41 @@ def describe_law(law: str, basis: str) -> tuple[str, str]:
     """Return law and basis of a row as a page shows them."""
     unknown = _("not known any more")
     shown_law = unknown if law == UNKNOWN_BASIS else law or _("no rule permits it")
-    shown_basis = unknown if basis == UNKNOWN_BASIS else basis or _("none")
+    shown_basis = unknown if basis == UNKNOWN_BASIS else name_treaty(basis) if basis else _("none")
     return shown_law, shown_basis
+
+
+def describe_void(code: str) -> str:
+    """Return why a ruling changed nothing, with the code of the reason; the code alone if it is not known."""
+    if code not in Refusal.__members__:
+        return code
+    return f"{capitalise(describe_refusal_here(Refusal(code)))} ({code})"
+
+
+def list_fault_words() -> dict[str, str]:
+    """Return what is wrong with an audit log, by code."""
+    return {
+        AuditFault.MALFORMED.value: _("A record is damaged"),
+        AuditFault.CHANGED.value: _("Entries were changed"),
+        AuditFault.WRONG_LOG.value: _("A block belongs to another log"),
+        AuditFault.GAP.value: _("Blocks are missing"),
+        AuditFault.REPEATED.value: _("A block comes twice, or too late"),
+        AuditFault.CHAIN_BROKEN.value: _("A block does not follow from the one before it"),
+        AuditFault.COUNT_WRONG.value: _("A number of entries is wrong"),
+        AuditFault.TIME_DIFFERS.value: _("A time on the broker is too early"),
+        AuditFault.UNREADABLE.value: _("Records of the broker cannot be read"),
+        AuditFault.BEGINNING_CUT.value: _("The first blocks are missing"),
+        AuditFault.TAIL_CUT.value: _("The last blocks are missing"),
+        AuditFault.FORK.value: _("Two histories contradict each other"),
+        AuditFault.RECEIPT_CONTRADICTS.value: _("Another State has received what no block names"),
+        AuditFault.CHECKPOINT_MALFORMED.value: _("A checkpoint is damaged"),
+        AuditFault.CHECKPOINT_UNTRUSTED.value: _("A checkpoint is not signed by a key that counts"),
+        AuditFault.CHECKPOINT_GAP.value: _("Checkpoints are missing"),
+        AuditFault.CHECKPOINT_ROLLED_BACK.value: _("A checkpoint has fewer blocks than an earlier one"),
+        AuditFault.CHECKPOINT_INCONSISTENT.value: _("A checkpoint does not prove that the log only grew"),
+        AuditFault.COSIGNATURE_INVALID.value: _("The signature of a witness does not count"),
+        AuditFault.TIME_STAMP_INVALID.value: _("A time stamp does not count"),
+        AuditFault.TIME_STAMP_LATE.value: _("Blocks were not time-stamped in time"),
+        AuditFault.CHECKPOINT_MISSING.value: _("No checkpoint covers the newest blocks"),
+        AuditFault.NOT_WITNESSED.value: _("Too few States have witnessed the newest blocks"),
+    }

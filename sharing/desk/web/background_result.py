@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from sharing.errors import SharingError
 from sharing.model.times import MINUTE_MS
+from sharing.sentences import get_sentence, say
 from sharing.telemetry.logs import describe_exception
 
 log = logging.getLogger(__name__)
@@ -108,10 +109,10 @@ class BackgroundResult(Generic[Value]):
             try:
                 value = self._compute()
             except SharingError as error:
-                failure = str(error)
+                failure = get_sentence(error)
             except Exception as error:  # noqa: BLE001 the thread ends in any case, and the page must not wait for ever
                 log.error("%s could not be computed: %s", self._name, describe_exception(error))  # noqa: TRY400
-                failure = "The desk could not compute this; the log says where it went wrong."
+                failure = say("The desk could not compute this; the log says where it went wrong.")
         with self._lock:
             known = self._known
             if failure:

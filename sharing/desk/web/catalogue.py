@@ -16,6 +16,7 @@ from typing import Final
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from sharing.desk.settings import LANGUAGES
@@ -67,7 +68,7 @@ def translate_plural(singular: str, plural: str, count: int, /, **values: object
         values: Further values, as for `translate`.
     """
     text = load_translations(_language.get()).ngettext(singular, plural, count)
-    return _fill(text, {"count": f"{count:,}", **values})
+    return _fill(text, {"count": format_decimal(count, locale=_language.get()), **values})
 
 
 def translate_error(error: BaseException) -> str:

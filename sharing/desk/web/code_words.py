@@ -8,6 +8,7 @@ from typing import Final
 
 from babel import Locale
 
+from sharing.console.code_words import AUTHORITY_WORDS, describe_answer, describe_treaty
 from sharing.desk.web.catalogue import _, get_language, mark_message
 from sharing.model.countries import TEST_STATES
 
@@ -25,20 +26,47 @@ CATEGORY_WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The groups of types of items."""
 
-AUTHORITY_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+MESSAGE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "POLICE": mark_message("police"),
-        "PROSECUTOR": mark_message("public prosecutor"),
-        "COURT": mark_message("court"),
-        "CUSTOMS": mark_message("customs"),
-        "FIU": mark_message("financial intelligence unit"),
-        "TAX": mark_message("tax authority"),
-        "INTELLIGENCE": mark_message("intelligence service"),
-        "OTHER": mark_message("another authority"),
-        "UNKNOWN": mark_message("not stated"),
+        "ITEM": mark_message("item"),
+        "CORRECTION": mark_message("correction"),
+        "RECALL": mark_message("recall"),
+        "OFFER": mark_message("offer"),
+        "DRAFT": mark_message("own item"),
     }
 )
-"""Kinds of authorities."""
+"""Kinds of messages between States, and what a State keeps of an item of its own."""
+
+FIELD_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "type": mark_message("Type"),
+        "value": mark_message("Value"),
+        "summary": mark_message("Summary"),
+        "source_agency": mark_message("Source agency"),
+        "source_authority": mark_message("Kind of agency"),
+        "source_case": mark_message("Case of the source"),
+        "offence_codes": mark_message("Offences"),
+        "offence_modifiers": mark_message("Details of the offence"),
+        "modus_operandi": mark_message("Modus operandi"),
+        "max_penalty_years": mark_message("Maximum penalty, in years"),
+        "collection": mark_message("How it was obtained"),
+        "subject_class": mark_message("Whom it is about"),
+        "assertion": mark_message("Fact or assessment"),
+        "grading_source": mark_message("Source (Europol 4x4)"),
+        "grading_information": mark_message("Information (Europol 4x4)"),
+        "grading_admiralty": mark_message("Admiralty system"),
+        "origin_state": mark_message("State to which it belongs"),
+        "handling": mark_message("Handling"),
+        "handling_text": mark_message("Handling instructions"),
+        "tlp": mark_message("TLP"),
+        "pap": mark_message("PAP"),
+        "purpose": mark_message("Purpose"),
+        "personal_data": mark_message("Personal data"),
+        "special_category": mark_message("Special category of personal data"),
+        "observed_at": mark_message("Observed"),
+    }
+)
+"""The fields of an item that a law can leave out (`sharing.law.redaction`), as the page of an item calls them."""
 
 ROLE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -81,6 +109,26 @@ def name_category(code: str) -> str:
 def name_authority(code: str) -> str:
     """Return what a kind of authority is called."""
     return _(AUTHORITY_WORDS.get(code, code))
+
+
+def name_fields(names: Iterable[str]) -> str:
+    """Return what fields of an item are called, separated by commas."""
+    return ", ".join(_(FIELD_WORDS.get(name, name)) for name in names)
+
+
+def name_message(code: str) -> str:
+    """Return what a kind of message is called."""
+    return _(MESSAGE_WORDS.get(code, code))
+
+
+def name_treaty(code: str) -> str:
+    """Return the short title of a treaty, and its code."""
+    return _(describe_treaty(code))
+
+
+def name_given(code: str) -> str:
+    """Return an answer that was given, in words, and its code."""
+    return _(describe_answer(code))
 
 
 def name_role(code: str) -> str:

@@ -18,16 +18,22 @@ from sharing.desk.web.catalogue import get_language, translate, translate_plural
 from sharing.desk.web.code_words import (
     name_authority,
     name_category,
+    name_fields,
+    name_given,
+    name_message,
     name_role,
     name_roles,
+    name_treaty,
     show_state,
     show_states,
 )
 from sharing.desk.web.instants import UTC_NAME, set_view, show_instant, show_left
 from sharing.desk.web.plain_text import to_plain
+from sharing.desk.web.said import show_said
 from sharing.desk.web.sessions import Session, SignedIn
 from sharing.desk.web.static_files import StaticFiles
 from sharing.desk.web.value_words import name_value
+from sharing.desk.web.wording import write_colon, write_semicolon
 
 _FOLDER: Final = files("sharing.desk") / "templates"
 LANGUAGE_NAMES: Final = {"en": "English", "fr": "Français"}
@@ -105,6 +111,11 @@ def make_environment(static: StaticFiles) -> Environment:
     environment.filters["role_name"] = name_role
     environment.filters["role_names"] = name_roles
     environment.filters["authority_name"] = name_authority
+    environment.filters["treaty_name"] = name_treaty
+    environment.filters["field_names"] = name_fields
+    environment.filters["message_name"] = name_message
+    environment.filters["given_name"] = name_given
+    environment.filters["said"] = show_said
     environment.globals["_"] = translate
     environment.globals["ngettext"] = translate_plural
     environment.globals["asset"] = static.make_url
@@ -112,6 +123,8 @@ def make_environment(static: StaticFiles) -> Environment:
     environment.globals["languages"] = LANGUAGES
     environment.globals["language_names"] = LANGUAGE_NAMES
     environment.globals["pack_language"] = PACK_LANGUAGE
+    environment.globals["colon"] = write_colon
+    environment.globals["semicolon"] = write_semicolon
     environment.globals["value_name"] = name_value
     return environment
 

@@ -29,7 +29,7 @@ from sharing.model.indicator import Indicator, Instant
 from sharing.model.strict_model import StrictModel
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import Authority
-from sharing.yaml_source import YamlDocument, read_yaml, validate_document
+from sharing.yaml_files.source import YamlDocument, read_yaml, validate_document
 
 CASE_KINDS = ("decides", "outside", "boundary", "missing")
 

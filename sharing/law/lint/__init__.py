@@ -47,7 +47,7 @@ from sharing.law.lint_codes import LintCode
 from sharing.law.pack import Assessment, Pack
 from sharing.law.treaties import TreatyTable
 from sharing.model.countries import COUNTRIES
-from sharing.yaml_source import YamlDocument
+from sharing.yaml_files.source import YamlDocument
 
 __all__ = [
     "Counterexample",

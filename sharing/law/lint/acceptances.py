@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from sharing.law.lint.findings import LintFinding, LintSeverity, join_names
 from sharing.law.lint_codes import LintCode
 from sharing.law.reading.pack_models import AcceptanceModel, names_rule
-from sharing.yaml_source import KeyPath, YamlDocument
+from sharing.yaml_files.source import KeyPath, YamlDocument
 
 _KEY = "accepted"
 _ADAPTER = TypeAdapter(list[AcceptanceModel])

@@ -9,7 +9,7 @@ from sharing.law.facts import FACTS, FactScope
 from sharing.law.lint.analysis import PackAnalysis
 from sharing.law.lint.findings import LintSeverity
 from sharing.law.search.cubes import Cover, Cube, find_uncovered
-from sharing.yaml_source import KeyPath
+from sharing.yaml_files.source import KeyPath
 
 ALWAYS_FALSE = Conjunction((AnyOf(()),))
 """Takes the place of an alternative that is removed."""

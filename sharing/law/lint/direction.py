@@ -25,7 +25,7 @@ from sharing.law.lint_codes import LintCode
 from sharing.law.search.cubes import intersect_covers
 from sharing.model.effects import PERMITTING_EFFECTS
 from sharing.model.vocabulary import Effect
-from sharing.yaml_source import KeyPath
+from sharing.yaml_files.source import KeyPath
 
 RISKS = frozenset(
     {

@@ -19,7 +19,7 @@ from sharing.law.lint.findings import LintFinding, LintSeverity, RuleLocator
 from sharing.law.lint_codes import LintCode
 from sharing.law.pack import Rule
 from sharing.law.search.cubes import Cube, cover_where_true, intersect_covers
-from sharing.yaml_source import KeyPath
+from sharing.yaml_files.source import KeyPath
 
 
 def find_useless_exception(analysis: PackAnalysis, locator: RuleLocator, number: int) -> Iterator[LintFinding]:

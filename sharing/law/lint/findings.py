@@ -8,7 +8,7 @@ from enum import StrEnum
 from sharing.law.fact_values import FactValue
 from sharing.law.lint.decision_space import Counterexample
 from sharing.law.lint_codes import LintCode
-from sharing.yaml_source import KeyPath, YamlDocument
+from sharing.yaml_files.source import KeyPath, YamlDocument
 
 
 class LintSeverity(StrEnum):

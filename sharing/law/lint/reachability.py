@@ -26,7 +26,7 @@ from sharing.law.lint.recipient_timeline import OFFENCES
 from sharing.law.lint_codes import LintCode
 from sharing.law.pack import Rule
 from sharing.model.effects import RESTRICTING_EFFECTS
-from sharing.yaml_source import KeyPath
+from sharing.yaml_files.source import KeyPath
 
 _WITHHOLDS_WHEN_UNDECIDED = "its only effect is to withhold when a fact is unknown"
 

@@ -22,7 +22,7 @@ from pydantic import Field
 from sharing.errors import PackError
 from sharing.model.strict_model import StrictModel
 from sharing.model.validation_errors import suggest_nearest
-from sharing.yaml_source import YamlDocument, read_yaml, validate_document
+from sharing.yaml_files.source import YamlDocument, read_yaml, validate_document
 
 MutantName = tuple[str, str]
 """Name of a rule, and the change."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from sharing.model.vocabulary import Outcome
 
+CITATIONS_MAX = 3
+"""A question shows at most this many articles; `Question.rules` has all rules."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -15,7 +18,7 @@ class Question:
     Attributes:
         fact: The fact that its answer states.
         question: The question.
-        citation: The articles that ask it.
+        citations: The articles that ask it, those of the State's own law first.
         answers: For each answer, the most open outcome that it leaves possible for any recipient.
         rules: Ids of the rules that ask it.
         needs: The fewest other answers with which this one changes an outcome.
@@ -23,10 +26,16 @@ class Question:
 
     fact: str
     question: str
-    citation: str
+    citations: tuple[str, ...]
     answers: Mapping[str, Outcome]
     rules: tuple[str, ...]
     needs: int
+
+    @property
+    def citation(self) -> str:
+        """The first articles that ask it, and how many more do, as text."""
+        hidden = len(self.citations) - CITATIONS_MAX
+        return "; ".join([*self.citations[:CITATIONS_MAX], *([f"and {hidden} more"] if hidden > 0 else [])])
 
     @property
     def settling_share(self) -> float:

@@ -23,9 +23,6 @@ from sharing.law.search.regions import compute_regions
 from sharing.law.search.ternary import complement, restrict, simplify
 from sharing.model.vocabulary import Outcome
 
-CITATIONS_MAX = 3
-"""A question names at most this many articles; `Question.rules` has all rules."""
-
 _FROM_OPEN_TO_CLOSED = (Outcome.DISCLOSE, Outcome.OFFER, Outcome.HOLD)
 _SUPPOSED = frozenset({CODES, "source.authority"})
 """Without these nothing leaves: an item without offences or sender is withheld."""
@@ -125,11 +122,10 @@ class QuestionSearch:
         if needs is None:
             return None
         rules, citations = find_sources(name, self._law, self._points, self._may_apply)
-        hidden = len(citations) - CITATIONS_MAX
         return Question(
             fact=name,
             question=QUESTIONS[name],
-            citation="; ".join([*citations[:CITATIONS_MAX], *([f"and {hidden} more"] if hidden > 0 else [])]),
+            citations=tuple(citations),
             answers={answer: self._find_most_open(cube) for answer, cube in answered.items()},
             rules=rules,
             needs=needs,

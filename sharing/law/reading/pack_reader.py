@@ -31,8 +31,8 @@ from sharing.law.treaties import TreatyTable
 from sharing.model.pack_code import TEMPLATES
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import OffenceCode
-from sharing.yaml_faults import DocumentFaults
-from sharing.yaml_source import KeyPath, YamlDocument, read_yaml
+from sharing.yaml_files.faults import DocumentFaults
+from sharing.yaml_files.source import KeyPath, YamlDocument, read_yaml
 
 _BILATERAL = "BILATERAL:"
 

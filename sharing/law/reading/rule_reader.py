@@ -16,8 +16,8 @@ from sharing.law.treaties import Period
 from sharing.model.recipient_terms import Condition
 from sharing.model.validation_errors import suggest_nearest
 from sharing.model.vocabulary import Effect
-from sharing.yaml_faults import DocumentFaults
-from sharing.yaml_source import KeyPath
+from sharing.yaml_files.faults import DocumentFaults
+from sharing.yaml_files.source import KeyPath
 
 _NEEDS = ("approver", "condition", "redact")
 _APPROVALS = "approvals"

@@ -16,8 +16,8 @@ from sharing.model.countries import COUNTRY_ALIASES
 from sharing.model.field_validators import CountryCode, make_enum_validator
 from sharing.model.strict_model import StrictModel
 from sharing.model.vocabulary import Authority, ConditionModel
-from sharing.yaml_faults import DocumentFaults
-from sharing.yaml_source import KeyPath, read_yaml
+from sharing.yaml_files.faults import DocumentFaults
+from sharing.yaml_files.source import KeyPath, read_yaml
 
 
 def _normalise_period(value: Any) -> Any:

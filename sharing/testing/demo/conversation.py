@@ -62,7 +62,8 @@ class DemoConversations:
         self._desks: dict[str, DemoDesk] = {}
         for state in ("CH", "DE", "FR", "JP", "NL"):
             properties = cluster.client_properties(Role.CONSOLE, state)
-            self._desks[state] = DemoDesk(cluster.bootstrap, state, properties, cluster.check_gates)
+            find_seal_key = cluster.keys.states[state].find_seal_key
+            self._desks[state] = DemoDesk(cluster.bootstrap, state, properties, find_seal_key, cluster.check_gates)
 
     def run(self) -> Iterator[ConversationStep]:
         """Yield the steps in their order. Those about different items run at the same time."""

@@ -18,8 +18,10 @@ from sharing.rulings.act import Act, ActKind
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.ruling import Answering, AskReference, Opening
 from sharing.rulings.vocabulary import RefusalGround
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.testing.demo.keys import read_clock
 from sharing.testing.demo.officers import DemoOfficer
+from sharing.trust.public_keys import PublishedKey
 
 WAIT_SECONDS_MAX: Final = 30.0
 _POLL_SECONDS: Final = 0.1
@@ -53,15 +55,22 @@ class DemoDesk:
         bootstrap: Kafka bootstrap servers.
         state: The State.
         properties: Further librdkafka properties of the State's console.
+        find_seal_key: Returns the key of the State's worker to which rulings are sealed, at a time in UTC milliseconds.
         check_workers: Raises if a worker has ended: then nothing needs to be waited for.
     """
 
     def __init__(
-        self, bootstrap: str, state: str, properties: Mapping[str, str], check_workers: Callable[[], None]
+        self,
+        bootstrap: str,
+        state: str,
+        properties: Mapping[str, str],
+        find_seal_key: Callable[[int], PublishedKey | None],
+        check_workers: Callable[[], None],
     ) -> None:
         self.state = state
         self._bootstrap = bootstrap
         self._properties = properties
+        self._find_seal_key = find_seal_key
         self._check_workers = check_workers
 
     def find_ask(self, kind: AskKind, item: str, recipient: str) -> FoundAsk:
@@ -137,7 +146,7 @@ class DemoDesk:
         Raises:
             InfrastructureError: There are none in time, the worker has quarantined the ruling, or it has ended.
         """
-        bus = RulingBus(self._bootstrap, self.state, self._properties)
+        bus = RulingBus(self._bootstrap, self.state, self._properties, SINGLE_OBJECT_FRAMING, self._find_seal_key)
         signer = RulingSigner(officer.id, officer.key)
         outcome = submit_ruling(
             bus, signer, act, {partition: item}, text, WAIT_SECONDS_MAX, read_clock(), self._check_workers

@@ -32,10 +32,11 @@ from sharing.keystore.private_key import (
 from sharing.keystore.private_key_file import encrypt_key, write_key_file
 from sharing.seal.hpke import MemoryOpeningKey
 from sharing.seal.inbox_opening import InboxOpener, OpenedItem
+from sharing.seal.recipient_keys import select_seal_keys
 from sharing.trust.ceremonies import issue_keys, make_first_root
 from sharing.trust.documents import sign_document
 from sharing.trust.key_statement import accept_key_statement
-from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyRole
+from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyRole, PublishedKey
 from sharing.trust.readers import Reader, change_readers, sign_readers
 from sharing.trust.root import Pin, TrustedRoot, fingerprint_of
 from sharing.trust.signatures import ObjectKind, SigningKey
@@ -80,6 +81,11 @@ class StateKeys:
     pin: Pin
     online: OnlineKeys
     registrars: tuple[SigningKey, SigningKey] = field(repr=False)
+
+    def find_seal_key(self, now: int) -> PublishedKey | None:
+        """Return the key of the State's worker to which rulings are sealed, at a time in UTC milliseconds."""
+        return select_seal_keys({self.state: self.online.get_trusted_keys(now)}, now).get(self.state)
+
     _opener: InboxOpener = field(repr=False)
 
     def open_item(self, value: bytes) -> OpenedItem:

@@ -15,7 +15,7 @@ from sharing.interop.import_context import ImportContext, PublisherIdentity
 from sharing.interop.import_results import ImportResult
 from sharing.model.indicator import Indicator
 from sharing.testing.samples import sample_conversation, sample_file, sample_profile, sample_scenario
-from sharing.yaml_source import read_yaml
+from sharing.yaml_files.source import read_yaml
 
 STATES = ("CH", "DE", "JP", "NL")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from sharing.testing.broker.jars import JMX_EXPORTER
 from sharing.tools.manifests import kafka_metrics, kafka_node, registry
@@ -16,6 +15,8 @@ from sharing.tools.manifests.common import (
     gate_settings,
     pack_settings,
     pinned_image,
+    time_stamp_roots,
+    time_stamp_settings,
     to_yaml,
     with_replication,
 )
@@ -26,8 +27,8 @@ from sharing.tools.manifests.compose_services import (
     BUS,
     FRONT,
     MONITORING,
-    OFFICERS,
     SECRETS,
+    TIME_STAMPS,
     TOOL_FIELDS,
     Service,
     format_loopback_port,
@@ -35,8 +36,10 @@ from sharing.tools.manifests.compose_services import (
     make_dependencies,
     make_healthcheck,
     make_law_secrets,
+    make_networks,
     make_secret,
     make_service,
+    make_time_stamp_secrets,
 )
 from sharing.tools.manifests.prometheus import PROMETHEUS_PORT, Targets, render_monitoring
 from sharing.topology.acls import Principal, list_principals
@@ -65,19 +68,14 @@ def render_compose(partners: Partners) -> Mapping[str, str]:
         **gates,
         **desks,
         **_make_monitoring_services(),
-        **{principal.name.replace(".", "-"): _make_tool_service(principal) for principal in list_principals(partners)
-           if principal.role is not Role.GATE},
+        **{principal.name.replace(".", "-"): _make_tool_service(partners, principal)
+           for principal in list_principals(partners) if principal.role is not Role.GATE},
         **dict(make_registrars(partners)),
     }  # fmt: skip
     project = {
         "name": "sharing",
         "services": services,
-        "networks": {
-            BUS: {"internal": True},
-            MONITORING: {"internal": True},
-            OFFICERS: _make_officers_network(),
-            FRONT: {},
-        },
+        "networks": make_networks(partners),
         "volumes": {name: {} for name in ("kafka", "prometheus", "alertmanager", "grafana", *gates, *desks)},
         "secrets": {name: {"file": f"./secrets/{name}"} for name in sorted(_collect_secret_names(services))},
         "configs": {
@@ -110,14 +108,6 @@ def _list_targets(services: Mapping[str, Service], port: int) -> Targets:
     for name, service in services.items():
         targets.setdefault(service["environment"]["SHARING_STATE"], []).append(f"{name}:{port}")
     return targets
-
-
-def _make_officers_network() -> dict[str, Any]:
-    """Return a network whose ports this machine can reach, and whose containers reach nothing outside it.
-
-    Ports of an internal network cannot be published. Without address translation, nothing outside can answer.
-    """
-    return {"driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"}}
 
 
 def _collect_secret_names(services: Mapping[str, Service]) -> set[str]:
@@ -190,10 +180,11 @@ def _make_topics_service() -> Service:
 
 def _make_gates(partners: Partners) -> Iterator[tuple[str, Service]]:
     for state, partner in sorted(partners.states.items()):
-        keys = give_keys(state, Holder.GATE)
+        keys, outside = give_keys(state, Holder.GATE), [TIME_STAMPS] if partner.time_stamps else []
         for instance in range(partner.workers):
             settings = {
                 **gate_settings(partners, state, BOOTSTRAP),
+                **time_stamp_settings(partners, state, SECRETS),
                 **keys.settings,
                 **pack_settings(SECRETS, SECRETS, STATE_FOLDER),
                 "SHARING_INSTANCE": str(instance),
@@ -201,8 +192,8 @@ def _make_gates(partners: Partners) -> Iterator[tuple[str, Service]]:
             }
             name = f"gate-{state.lower()}-{instance}"
             yield name, make_bus_service(
-                ["gate"], [BUS, MONITORING], gate_principal(state).name, settings,
-                secrets=[*keys.secrets, *make_law_secrets(state)],
+                ["gate"], [BUS, MONITORING, *outside], gate_principal(state).name, settings,
+                secrets=[*keys.secrets, *make_law_secrets(state), *make_time_stamp_secrets(partners, state)],
                 **keys.fields,
                 volumes=[{"type": "volume", "source": name, "target": STATE_FOLDER}],
                 healthcheck=make_healthcheck("python", "-c", _READINESS_SCRIPT, start_seconds=90),
@@ -211,14 +202,15 @@ def _make_gates(partners: Partners) -> Iterator[tuple[str, Service]]:
             )  # fmt: skip
 
 
-def _make_tool_service(principal: Principal) -> Service:
+def _make_tool_service(partners: Partners, principal: Principal) -> Service:
     """Return the service that runs one command as a principal: `docker compose run --rm agency-ch-fedpol publish …`."""
     state = {"SHARING_STATE": principal.state} if principal.state else {}
-    keys = _give_tool_keys(principal)
+    keys, verified = _give_tool_keys(principal), principal.state if principal.role is Role.CONSOLE else ""
+    roots = time_stamp_roots(partners, verified, SECRETS)  # for `audit verify`
     return make_bus_service(
         ["doctor"], [BUS], principal.name,
-        {"SHARING_BOOTSTRAP": BOOTSTRAP, "SHARING_PARTNERS": _PARTNERS_PATH, **state, **keys.settings},
-        secrets=keys.secrets,
+        {"SHARING_BOOTSTRAP": BOOTSTRAP, "SHARING_PARTNERS": _PARTNERS_PATH, **state, **keys.settings, **roots},
+        secrets=[*keys.secrets, *make_time_stamp_secrets(partners, verified)],
         **keys.fields,
         **TOOL_FIELDS,
         configs=_PARTNERS_FILE,

@@ -12,6 +12,7 @@ from sharing.tools.manifests.common import (
     desk_agency_principal,
     desk_settings,
     pack_settings,
+    time_stamp_roots,
 )
 from sharing.tools.manifests.compose_keys import Holder, give_keys
 from sharing.tools.manifests.compose_services import (
@@ -28,6 +29,7 @@ from sharing.tools.manifests.compose_services import (
     make_healthcheck,
     make_law_secrets,
     make_secret,
+    make_time_stamp_secrets,
 )
 from sharing.topology.partners import Partners
 
@@ -67,10 +69,11 @@ def make_desks(partners: Partners) -> Iterator[tuple[str, Service]]:
             "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the network of the container
             **keys.settings,
             **pack_settings(SECRETS, SECRETS, STATE_FOLDER),
+            **time_stamp_roots(partners, state, SECRETS),
         }
         yield name, make_bus_service(
             ["desk"], [BUS, MONITORING, OFFICERS], console_principal(state).name, settings,
-            secrets=[*secrets, *keys.secrets, *make_law_secrets(state)],
+            secrets=[*secrets, *keys.secrets, *make_law_secrets(state), *make_time_stamp_secrets(partners, state)],
             **keys.fields,
             mem_limit=_MEMORY,
             ports=[format_loopback_port(port)],

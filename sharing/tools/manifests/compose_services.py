@@ -7,13 +7,24 @@ from typing import Any
 
 from sharing.packs.signature import SIGNATURE_SUFFIX
 from sharing.tools.manifests import kafka_node, registry
-from sharing.tools.manifests.common import IMAGE, PACK_KEY_FILE, TLS_PORT, USER_ID, pinned_image, tls_settings
+from sharing.tools.manifests.common import (
+    IMAGE,
+    PACK_KEY_FILE,
+    TIME_STAMP_ROOTS_FILE,
+    TLS_PORT,
+    USER_ID,
+    pinned_image,
+    time_stamp_roots,
+    tls_settings,
+)
+from sharing.topology.partners import Partners
 
 Service = dict[str, Any]
 
 SECRETS = "/run/secrets"
-BUS, MONITORING, FRONT, OFFICERS = "bus", "monitoring", "front", "officers"
-"""Networks: of the brokers' clients, of Prometheus, of its pages, and of the pages of the desks."""
+BUS, MONITORING, FRONT, OFFICERS, TIME_STAMPS = "bus", "monitoring", "front", "officers", "time-stamps"
+"""Networks: of the brokers' clients, of Prometheus, of its pages, of the pages of the desks, and of gates that ask a
+time-stamping service, which is outside."""
 
 REGISTRY_URL = f"https://{registry.HOST}:{registry.PORT}/apis/ccompat/v7"
 BOOTSTRAP = f"{kafka_node.HOST}:{TLS_PORT}"
@@ -36,6 +47,19 @@ def make_service(image: str, networks: list[str], memory: str, **fields: Any) ->
         "pids_limit": 512,
         "logging": {"driver": "local", "options": {"max-size": "20m", "max-file": "5"}},
         **fields,
+    }
+
+
+def make_networks(partners: Partners) -> dict[str, dict[str, Any]]:
+    """Return the networks. Only those of pages and of a time-stamping service reach anything outside."""
+    has_time_stamps = any(partner.time_stamps for partner in partners.states.values())
+    return {
+        BUS: {"internal": True},
+        MONITORING: {"internal": True},
+        # Ports of an internal network cannot be published. Without address translation, nothing outside can answer.
+        OFFICERS: {"driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"}},
+        FRONT: {},
+        **({TIME_STAMPS: {}} if has_time_stamps else {}),
     }
 
 
@@ -64,6 +88,11 @@ def make_law_secrets(state: str) -> list[dict[str, str]]:
     """Return the secrets with a State's law pack, its signature, and the key that verifies it."""
     pack = f"{state.lower()}.yaml"
     return [make_secret(pack), make_secret(pack + SIGNATURE_SUFFIX), make_secret(PACK_KEY_FILE)]
+
+
+def make_time_stamp_secrets(partners: Partners, state: str) -> list[dict[str, str]]:
+    """Return the secret with the roots of the time-stamping services that a State trusts; none if it has none."""
+    return [make_secret(TIME_STAMP_ROOTS_FILE)] if time_stamp_roots(partners, state, SECRETS) else []
 
 
 def make_bus_service(

@@ -22,6 +22,7 @@ from sharing.tools.manifests.common import (
     WEB_PORT,
     gate_principal,
     gate_settings,
+    time_stamp_settings,
     to_yaml,
 )
 from sharing.tools.manifests.kubernetes_desk import FOLDER as DESK_FOLDER
@@ -39,6 +40,7 @@ from sharing.tools.manifests.workload import (
     COMMON_MOUNTS,
     COMMON_VOLUMES,
     PACKS_MAP,
+    TIME_STAMP_FOLDER,
     UNPRIVILEGED,
     make_ca_secret,
     make_client_secret,
@@ -51,10 +53,12 @@ from sharing.tools.manifests.workload import (
     make_probe,
     make_settings_map,
     make_stateful_set,
+    make_time_stamp_mount,
+    make_time_stamp_volume,
     make_tls_volume,
     make_workload_policy,
 )
-from sharing.topology.partners import Partners
+from sharing.topology.partners import Partners, TimeStampService
 
 NAME = "gate"
 SETTINGS_MAP, KEYS_SECRET = "gate-settings", "gate-keys"
@@ -74,15 +78,16 @@ def render_states(partners: Partners) -> Mapping[str, str]:
 
 
 def _render_gate(partners: Partners, state: str) -> dict[str, str]:
+    service = partners.states[state].time_stamps
     manifests = {
         "namespace.yaml": to_yaml(make_namespace(state_namespace(state))),
         "settings.yaml": to_yaml(make_settings_map(SETTINGS_MAP, NAME, _make_settings(partners, state))),
         "gate.yaml": to_yaml(
             _make_headless_service(),
-            make_stateful_set(NAME, partners.states[state].workers, _make_pod(state), STORAGE),
+            make_stateful_set(NAME, partners.states[state].workers, _make_pod(state, service), STORAGE),
             make_disruption_budget(NAME),
         ),
-        "network.yaml": to_yaml(_make_deny_all_policy(), _make_gate_policy()),
+        "network.yaml": to_yaml(_make_deny_all_policy(), _make_gate_policy(service)),
         "monitoring.yaml": to_yaml(make_pod_monitor(NAME, "web", JOB, state)),
     }
     pack = f"packs/{state.lower()}.yaml"
@@ -108,6 +113,7 @@ def _read_shipped_pack(state: str) -> dict[str, str]:
 def _make_settings(partners: Partners, state: str) -> dict[str, str]:
     return {
         **gate_settings(partners, state, BOOTSTRAP),
+        **time_stamp_settings(partners, state, TIME_STAMP_FOLDER),
         "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the pod network, which the network policy restricts
         **TRUST_SETTINGS,
         **key_folder_settings(PRIVATE_FOLDER),
@@ -119,13 +125,17 @@ def _make_headless_service() -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": make_metadata(NAME, NAME), "spec": spec}
 
 
-def _make_pod(state: str) -> dict[str, Any]:
+def _make_pod(state: str, service: TimeStampService | None) -> dict[str, Any]:
     volumes = [
         make_tls_volume([make_client_secret(gate_principal(state).name), make_ca_secret()]),
         *COMMON_VOLUMES,
         *make_key_volumes(KEYS_SECRET, _KEY_FILES),
     ]
-    containers = {"initContainers": [make_init_container(_KEY_FILES)], "containers": [_make_container()]}
+    container = _make_container()
+    if service is not None:
+        volumes.append(make_time_stamp_volume())
+        container["volumeMounts"].append(make_time_stamp_mount())
+    containers = {"initContainers": [make_init_container(_KEY_FILES)], "containers": [container]}
     return make_pod(NAME, STOP_SECONDS, **containers, volumes=volumes)
 
 
@@ -151,6 +161,9 @@ def _make_deny_all_policy() -> dict[str, Any]:
     return make_network_policy("deny-all", NAME, {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
 
 
-def _make_gate_policy() -> dict[str, Any]:
+def _make_gate_policy(service: TimeStampService | None) -> dict[str, Any]:
     ingress = [{"from": [select_namespace(MONITORING_NAMESPACE)], "ports": [{"port": WEB_PORT}]}]
-    return make_workload_policy(NAME, ingress)
+    if service is None or service.network is None:
+        return make_workload_policy(NAME, ingress)
+    stamps = {"to": [{"ipBlock": {"cidr": service.network}}], "ports": [{"port": service.port}]}
+    return make_workload_policy(NAME, ingress, [stamps])

@@ -21,6 +21,7 @@ from sharing.tools.manifests.common import (
     console_principal,
     desk_agency_principal,
     desk_settings,
+    time_stamp_roots,
     to_yaml,
 )
 from sharing.tools.manifests.kubernetes_keys import (
@@ -35,6 +36,7 @@ from sharing.tools.manifests.prometheus import DESK_JOB
 from sharing.tools.manifests.workload import (
     COMMON_MOUNTS,
     COMMON_VOLUMES,
+    TIME_STAMP_FOLDER,
     TLS_FOLDER,
     UNPRIVILEGED,
     make_ca_secret,
@@ -47,6 +49,8 @@ from sharing.tools.manifests.workload import (
     make_probe,
     make_settings_map,
     make_stateful_set,
+    make_time_stamp_mount,
+    make_time_stamp_volume,
     make_tls_volume,
     make_workload_policy,
 )
@@ -93,6 +97,7 @@ def _make_settings(partners: Partners, state: str) -> dict[str, str]:
         "SHARING_WEB_BIND": "0.0.0.0",  # noqa: S104 the pod network, which the network policy restricts
         **TRUST_SETTINGS,
         **private_settings(PRIVATE_FOLDER),
+        **time_stamp_roots(partners, state, TIME_STAMP_FOLDER),
     }
 
 
@@ -116,7 +121,11 @@ def _make_pod(partners: Partners, state: str) -> dict[str, Any]:
         *([] if agency is None else [make_client_secret(agency.name, "agency")]),
     ]
     volumes = [make_tls_volume(certificates), *COMMON_VOLUMES, *make_key_volumes(KEYS_SECRET, FILES)]
-    containers = {"initContainers": [make_init_container(FILES)], "containers": [_make_container()]}
+    container = _make_container()
+    if partners.states[state].time_stamps is not None:
+        volumes.append(make_time_stamp_volume())
+        container["volumeMounts"].append(make_time_stamp_mount())
+    containers = {"initContainers": [make_init_container(FILES)], "containers": [container]}
     return make_pod(NAME, DESK_STOP_SECONDS, **containers, volumes=volumes)
 
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sharing.tools.manifests.common import HEADER, TLS_PORT, desk_settings, gate_settings
+from sharing.tools.manifests.common import (
+    HEADER,
+    TLS_PORT,
+    desk_settings,
+    gate_settings,
+    time_stamp_roots,
+    time_stamp_settings,
+)
 from sharing.topology.partners import Partners
 
 BOOTSTRAP = f"kafka.example.org:{TLS_PORT}"
 """A placeholder: the operator of the cluster provides the real address. So is the origin of a desk."""
+
+
+FOLDER = "/etc/sharing"
+"""Where the operator of a server puts what is not secret."""
 
 
 def render_environments(partners: Partners) -> Mapping[str, str]:
@@ -16,7 +27,9 @@ def render_environments(partners: Partners) -> Mapping[str, str]:
     files: dict[str, str] = {}
     for state in sorted(partners.states):
         files[f"systemd/gate-{state.lower()}.env"] = _to_text(_make_environment(partners, state))
-        files[f"systemd/desk-{state.lower()}.env"] = _to_text(desk_settings(partners, state, BOOTSTRAP))
+        files[f"systemd/desk-{state.lower()}.env"] = _to_text(
+            {**desk_settings(partners, state, BOOTSTRAP), **time_stamp_roots(partners, state, FOLDER)}
+        )
     return files
 
 
@@ -27,6 +40,7 @@ def _to_text(settings: Mapping[str, str]) -> str:
 def _make_environment(partners: Partners, state: str) -> dict[str, str]:
     return {
         **gate_settings(partners, state, BOOTSTRAP),
+        **time_stamp_settings(partners, state, FOLDER),
         "SHARING_INSTANCE": "0",
         "SHARING_WEB_BIND": "127.0.0.1",
     }

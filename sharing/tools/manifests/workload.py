@@ -11,6 +11,7 @@ from sharing.tools.manifests.common import STATE_FOLDER, TLS_PORT, USER_ID, pack
 PACKS_MAP, PACK_KEY_MAP = "law-packs", "pack-key"
 TLS_FOLDER, PACKS_FOLDER, PACK_KEY_FOLDER = "/etc/sharing/tls", "/etc/sharing/packs", "/etc/sharing/pack-key"
 STATE_VOLUME = "state"
+TIME_STAMP_MAP, TIME_STAMP_FOLDER = "time-stamp-roots", "/etc/sharing/time-stamps"
 CA_SECRET = "sharing-cluster-ca"  # noqa: S105 a name
 """Secret in the State's namespace with a copy of the cluster's CA certificate."""
 
@@ -148,6 +149,16 @@ def make_settings_map(name: str, workload: str, settings: Mapping[str, str]) -> 
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": make_metadata(name, workload), "data": data}
 
 
+def make_time_stamp_volume() -> dict[str, Any]:
+    """Return the volume with the roots of the time-stamping services that a State trusts."""
+    return {"name": TIME_STAMP_MAP, "configMap": {"name": TIME_STAMP_MAP}}
+
+
+def make_time_stamp_mount() -> dict[str, Any]:
+    """Return where a container has that volume."""
+    return {"name": TIME_STAMP_MAP, "mountPath": TIME_STAMP_FOLDER, "readOnly": True}
+
+
 def make_disruption_budget(name: str) -> dict[str, Any]:
     """Return the budget that lets nodes be drained one after another."""
     return {
@@ -163,12 +174,15 @@ def make_disruption_budget(name: str) -> dict[str, Any]:
     }
 
 
-def make_workload_policy(name: str, ingress: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def make_workload_policy(
+    name: str, ingress: Sequence[dict[str, Any]], more_egress: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:  # fmt: skip
     """Return the network policy of a workload: it connects to the brokers and to DNS, and to nothing else.
 
     Args:
         name: Name of the workload.
         ingress: Who may connect to it, and to which port.
+        more_egress: Where else it may connect to.
     """
     dns = select_namespace("kube-system", podSelector={"matchLabels": {"k8s-app": "kube-dns"}})
     brokers = select_namespace(NAMESPACE, podSelector={"matchLabels": dict(BROKER_LABELS)})
@@ -180,7 +194,7 @@ def make_workload_policy(name: str, ingress: Sequence[dict[str, Any]]) -> dict[s
         "podSelector": {"matchLabels": make_labels(name)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": list(ingress),
-        "egress": egress,
+        "egress": [*egress, *more_egress],
     }
     return make_network_policy(name, name, spec)
 

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from sharing.console.found_covers import FoundCover
 from sharing.conversation.asks import Publisher
 from sharing.conversation.vocabulary import Answer, AskKind
+from sharing.conversation_state.covers import CoverTerms
 from sharing.desk.web.code_words import name_category
+from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 from tests.conversation.people import held, offered, withheld
+from tests.desk.asgi import NOW
 from tests.desk.rulings.ruling_world import RulingWorld, open_ruling_world
 
 
@@ -33,16 +37,20 @@ def test_a_held_item_is_shown_with_law_deadline_silence_and_what_each_answer_doe
     ask = desk.world.publish(1, held("CH", needed=2), urgency=Urgency.URGENT).find_ask(AskKind.APPROVE)
     text = show(desk, ask.id)
     for part in (
-        "Approve the disclosure of an item that the law holds", "An officer must approve it.", "IRG § 61a",
+        "Approve the disclosure of an item that the law holds", "2 officers must approve it.", "IRG § 61a",
         "[de.irg-61a]", "it ends without disclosure", "it may leave, once nothing else stands in its way",
         "2 officers must answer", "the next contact point is told", "JUDGE", ask.nonce, ask.id,
         "Grounds of refusal", "A human right stands against it", "Claim for half an hour", "Pass on",
     ):  # fmt: skip
         assert part in text, part
     assert text.index("[de.irg-61a]") < text.index("It is disclosed under conditions."), "what asks comes first"
-    assert text.index("An officer must approve it.") < text.index("IRG § 61a"), "words first, citation beside"
+    assert text.index("2 officers must approve it.") < text.index("IRG § 61a"), "words first, citation beside"
     (item,) = desk.world.stories
     assert f'href="/items/DE/{item}"' in text, "the timeline is on the page of the item"
+    assert "2 officers must answer" in desk.desk.get("/asks").text, "the list says so, too"
+    one = show(desk, desk.world.publish(2, held("CH")).find_ask(AskKind.APPROVE).id)
+    assert "An officer must approve it." in one
+    assert "officers must" not in one
 
 
 def test_conditions_are_said_as_what_one_may_and_may_not(desk: RulingWorld) -> None:
@@ -65,6 +73,8 @@ def test_what_the_law_requires_is_marked_where_conditions_may_be_left_out(desk: 
     assert len(re.findall(r'name="relaxed" value="c\.(one|two)"', text)) == 2
     assert "the law requires it" in text
     assert "may be left out" in text
+    assert "<strong>It may " in text, "the officer of the State that provides it is not the one whom it binds"
+    assert "<strong>You " not in text
 
 
 def test_facts_are_asked_as_questions_with_their_values(desk: RulingWorld) -> None:
@@ -111,7 +121,24 @@ def test_given_answers_rounds_and_claims_are_told(desk: RulingWorld) -> None:
     story.rule(AskKind.APPROVE, carl, Answer.APPROVED)
     desk.world.keep(story.conversation.item)
     text = show(desk, story.find_ask(AskKind.APPROVE).id)
-    assert "Approve, Carl (carl)" in text
+    assert "disclosure approved (APPROVED), Carl (carl)" in text
+
+
+def test_an_answer_that_covers_later_asks_is_named_with_its_officer_and_can_be_ended(desk: RulingWorld) -> None:
+    ask = desk.world.publish(1, held("CH")).find_ask(AskKind.APPROVE)
+    found = desk.world.find(ask.id)
+    assert found is not None
+    law = desk.world.look_up([found])[ask.id]
+    terms = CoverTerms(
+        "carl", "DE", found.item, AskKind.APPROVE, ("CH",), law.rule, law.conditions_hash, Answer.APPROVED
+    )
+    covers = FoundCover("ab" * 32, terms, NOW + DAY_MS, (0,)), FoundCover("cd" * 32, terms, NOW - 1, (0,))
+    desk.world.covers = covers
+    desk.world.keep(found.item)
+    text = show(desk, ask.id)
+    assert "are answered “Approve” by themselves, by carl, until:" in text
+    assert f'name="cover" value="{covers[0].digest}"' in text
+    assert covers[1].digest not in text, "it has ended"
 
 
 def test_the_beginning_of_an_id_is_enough(desk: RulingWorld) -> None:
@@ -133,7 +160,7 @@ def test_an_ask_that_ended_is_read_from_the_topic_and_takes_no_answer(
     text = show(desk, ask.id)
     assert "This Ask has ended" in text
     assert "data-ruling-group" not in text
-    assert "Refuse, Carl (carl)" in text
+    assert "disclosure refused (REFUSED), Carl (carl)" in text
 
 
 def test_an_unknown_id_is_not_found_and_not_repeated(desk: RulingWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sharing.console.found_asks import FoundAsk
+from sharing.console.found_covers import FoundCover
 from sharing.conversation.received_events import OfferReceived
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
@@ -59,6 +60,7 @@ class BoardWorld:
     rules: dict[str, RuleReference] = field(default_factory=dict)
     law_is_away: bool = False
     looked_up: int = 0
+    covers: tuple[FoundCover, ...] = ()
     _index: AskIndex = field(default_factory=AskIndex)
     _entries: dict[bytes, KeptEntry[bytes]] = field(default_factory=dict)
     _view: BoardView | None = None
@@ -129,7 +131,7 @@ class BoardWorld:
             self._revision += 1
             self._index.refresh(self._entries)
             unreadable = len(self._index.unreadable)
-            self._view = make_view(self.state, self._revision, self._index.list_open(), (), unreadable)
+            self._view = make_view(self.state, self._revision, self._index.list_open(), self.covers, unreadable)
         return self._view
 
     def find(self, ask_id: str) -> FoundAsk | None:

@@ -52,7 +52,7 @@ def test_a_preservation_is_kept_and_listed(opened: FollowUpDesk) -> None:
     assert record.officer == "anna"
     assert re.fullmatch("[0-9a-f]{32}", record.id)  # the key says nothing
     page = opened.desk.get("/followups?done=watched").text
-    assert "NL, NL-24/7-17" in page
+    assert "Netherlands (NL), NL-24/7-17" in page
     assert "In time" in page
     assert "The preservation is watched." in page
     assert f"/items/CH/{ITEM_ID}" in page

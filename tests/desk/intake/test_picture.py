@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -12,10 +13,15 @@ from hypothesis import given
 
 from processors.gate.gate import Gate
 from sharing.desk.intake.item_draft import ItemDraft
-from sharing.desk.intake.picture import Picture, draw_picture
+from sharing.desk.intake.picture import Picture, PictureRow, draw_picture
+from sharing.desk.web.catalogue import set_language
+from sharing.desk.web.rendering import make_environment
+from sharing.desk.web.static_files import StaticFiles
+from sharing.desk.web.value_words import name_values
 from sharing.law.cases import read_case
 from sharing.law.decision_context import DecisionContext
 from sharing.law.fact_questions import QUESTIONS
+from sharing.law.pack import Rule
 from sharing.model.directory import Directory
 from sharing.model.vocabulary import Outcome
 from sharing.packs.library import find_law, load_cases
@@ -91,6 +97,33 @@ def test_the_picture_of_each_case_of_a_law_is_the_decision_of_the_gate(state: st
     assert drawn == decided
     outcomes = {outcome for states in drawn.values() for outcome, _, _ in states.values()}
     assert {"WITHHOLD"} < outcomes
+
+
+def ask_for(rule: Rule, approvals: int) -> Rule:
+    if rule.exception is not None:
+        return replace(rule, exception=replace(rule.exception, approvals=approvals))
+    return replace(rule, approvals=approvals) if rule.approver is not None else rule
+
+
+@pytest.mark.parametrize(("approvals", "english", "french"), [
+    (1, "Must approve: ", "Doit approuver : "), (2, "Must approve, 2 officers: ", "Doivent approuver, 2 agents : "),
+])  # fmt: skip
+def test_what_is_held_says_how_many_must_approve(approvals: int, english: str, french: str) -> None:
+    law, cases = find_law("CH"), load_cases(files("sharing.packs") / "shipped" / "ch.yaml")
+    assert cases is not None
+    pack = replace(law.pack, rules=tuple(ask_for(rule, approvals) for rule in law.pack.rules))
+    context = DecisionContext.open(pack, law.treaties, make_directory(), NOW)
+    rows: list[PictureRow] = []
+    for number in range(len(cases.cases)):
+        record, _ = read_case(cases, number, law.pack, law.treaties)
+        rows += draw_picture(context, {**record, "nexus": name_everybody("CH")}, NOW).rows
+    held = [row for row in rows if row.outcome is Outcome.HOLD]
+    assert held
+    assert {row.approvals for row in held} == {approvals}
+    template = make_environment(StaticFiles()).get_template("intake/picture.html")
+    for language, words in (("fr", french), ("en", english)):
+        set_language(language)
+        assert words in template.render(picture=Picture((held[0],)), name_values=name_values)
 
 
 def name_everybody(state: str) -> list[dict[str, str]]:

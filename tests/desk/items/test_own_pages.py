@@ -18,12 +18,14 @@ from sharing.conversation_state.item_keys import make_own_key
 from sharing.desk.board.asked_law import AskedLaw
 from sharing.desk.board.board_view import make_view
 from sharing.desk.items import list_routes
+from sharing.desk.items.own_item import _list_missing
 from sharing.desk.rulings import list_routes as list_ruling_routes
 from sharing.desk.rulings.service import RulingService
 from sharing.desk.settings import DeskSettings
 from sharing.ids import make_item_id
-from sharing.model.recipient_terms import RuleReference
-from sharing.model.vocabulary import Effect, Urgency
+from sharing.model.decision import RecipientDecision
+from sharing.model.recipient_terms import EVALUATION_FAILED, RecipientTerms, RuleReference, UndecidedRule
+from sharing.model.vocabulary import Effect, Outcome, Urgency
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import CONVERSATIONS
@@ -86,7 +88,7 @@ def test_the_page_says_what_the_item_says_to_whom_the_ask_addresses_and_to_nobod
         "IMAC art. 67a(4)",
         "it is held until a person approves",
         "Germany (DE): waits",
-        "decided for DE: HOLD",
+        "decided for DE: it is held until it is approved (HOLD)",
     ):
         assert part in hidden.text, part
     readers = [use.context.reader for use in world.list_uses() if use.use.item_id == item]
@@ -103,10 +105,11 @@ def test_conditions_law_deliveries_and_the_timeline_are_shown_to_every_officer(w
     for part in (
         "The condition in its own words:", "What c.one says.", "[c.one]", "IMAC art. 67a(2)",
         "permits it under a condition",
-        "Germany (DE): has it", "France (FR): has it", "answered ACCEPTED by DE", "item sent (DE)", "Treaty: UNCAC",
+        "Germany (DE): has it", "France (FR): has it", "answered by DE, conditions accepted (ACCEPTED)",
+        "item sent (DE)", "Treaty: UN Convention against Corruption (UNCAC)",
     ):  # fmt: skip
         assert part in page, part
-    assert "answered ACCEPTED by DE at " not in page, "the time of the event is there, in the zone of the officer"
+    assert "conditions accepted (ACCEPTED) at " not in page, "the time is there, in the zone of the officer"
     assert "needs one of these roles" in page
     assert "data-ruling" not in page.replace("data-ruling-outcome", "")
 
@@ -149,6 +152,15 @@ def test_an_item_is_found_by_the_id_of_its_indicator_and_an_unknown_one_is_said_
             assert desk.get(path).status_code == 404, path
 
 
+def test_what_was_not_known_is_named_by_its_question() -> None:
+    undecided = UndecidedRule("jp.x", "live_case_harm"), UndecidedRule("jp.y", EVALUATION_FAILED)
+    terms = RecipientTerms(Outcome.WITHHOLD, None, None, (), undecided, (), None, False, ())
+    assert _list_missing(RecipientDecision("DE", (), terms)) == ("Would sharing it harm a live case?",)
+    forbidden = replace(terms, rules=(RuleReference("jp.z", "art. 1", Effect.DENY),))
+    for other in (forbidden, replace(terms, outcome=Outcome.DISCLOSE)):
+        assert _list_missing(RecipientDecision("DE", (), other)) == ()
+
+
 def test_nobody_sees_anything_without_signing_in(world: ContentWorld) -> None:
     item, _ = world.publish(6, held("DE"))
     services = make_services(
@@ -170,7 +182,8 @@ def test_older_events_are_shown_when_they_are_wanted(world: ContentWorld) -> Non
     world.keep(item)
     with desk_of(world, "o-clerk") as desk:
         page = desk.get(f"/items/CH/{item}").text
-    assert "decided for DE: HOLD" in page  # the decision is older than what is read first, so everything is read
+    # The decision is older than what is read first, so everything is read.
+    assert "decided for DE: it is held until it is approved (HOLD)" in page
     assert "history=all" not in page
 
 

@@ -144,8 +144,8 @@ def test_a_delivered_item_is_shown_with_what_binds_and_by_which_law(
         page = desk.get(f"/items/CH/{notice['item_id']}").text
     for part in (
         "hidden.example.org", "Ask before you pass it on.", "The law of Switzerland (CH) permits it:", "SIAG art. 12",
-        "Treaty: UNCAC", "a lead, not evidence", "Ask Switzerland (CH), and presume nothing",
-        "No measure against a person",
+        "Treaty: UN Convention against Corruption (UNCAC)", "a lead, not evidence",
+        "Ask Switzerland (CH), and presume nothing", "No measure against a person",
         f"/followups/CH/{notice['item_id']}",
     ):  # fmt: skip
         assert part in page, part

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,9 @@ from sharing.desk.items.content_words import CODE_WORDS, describe_code, split_ad
 from sharing.desk.items.correctable_facts import list_fact_fields
 from sharing.desk.items.hidden_words import HIDDEN_WORDS
 from sharing.desk.items.law_words import describe_rules
-from sharing.desk.web.catalogue import load_translations
+from sharing.desk.web.catalogue import load_translations, set_language
+from sharing.desk.web.rendering import make_environment
+from sharing.desk.web.static_files import StaticFiles
 from sharing.disclosure.amendments import CORRECTABLE
 from sharing.model.decision import PackReference
 from sharing.model.recipient_terms import Condition, RuleReference
@@ -36,9 +41,10 @@ from sharing.model.vocabulary import (
     Tlp,
     Urgency,
 )
-from sharing.packs.library import find_law_by_code, list_shipped_pack_codes
+from sharing.packs.library import find_law, find_law_by_code, list_shipped_pack_codes
 from tests.desk.asgi import make_services
 from tests.kafka.topic_io import fill_defaults
+from tests.processors.gate.gate_fixtures import PACK
 
 VOCABULARIES = {
     "form": Form, "assertion": Assertion, "subject_class": SubjectClass, "grading_source": SourceGrade,
@@ -136,6 +142,29 @@ def test_a_paraphrase_is_shown_only_of_the_pack_that_was_applied() -> None:
     assert describe_rules(console, [named], applied)[0].words == rule.paraphrase
     for other in (PackReference("CH", "any", "0" * 64), PackReference("<script>", "1", law.pack.sha256)):
         assert describe_rules(console, [named], other)[0].words == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "english", "french"),
+    [
+        ("", 1, "requires that a person approves it first", "une personne"),
+        (", approvals: 2", 2, "requires that two officers approve it first", "deux agents"),
+    ],
+)
+def test_a_rule_says_how_many_must_approve(
+    tmp_path: Path, written: str, number: int, english: str, french: str
+) -> None:
+    text = PACK.replace("needs: {approver: JUDGE}", f"needs: {{approver: JUDGE{written}}}")
+    (tmp_path / "ch.yaml").write_text(text, encoding="utf-8")
+    console: Any = SimpleNamespace(settings=SimpleNamespace(packs=tmp_path, pack_key=None))
+    applied = PackReference("CH", "any", find_law("CH", tmp_path).pack.sha256)
+    asking = RuleReference("ch.approval", "art. 5", Effect.APPROVAL)
+    shown = describe_rules(console, [asking, RuleReference("ch.permit", "art. 1", Effect.PERMIT)], applied)
+    assert [rule.approvals for rule in shown] == [number, 1]
+    law = make_environment(StaticFiles()).get_template("items/parts.html").make_module({}).law  # type: ignore[attr-defined]
+    for language, words in (("fr", french), ("en", english)):
+        set_language(language)
+        assert words in law(shown, None, describe_code, "CH")
 
 
 def test_every_correctable_fact_has_a_field_and_no_other_has() -> None:

@@ -23,8 +23,12 @@ def test_a_hold_is_approved_by_a_second_person_and_not_by_the_first(world: DeskW
         lena.open_ask(held, APPROVE)
         lena.browser.await_text("de.stpo-479")
         lena.browser.capture("approve", "#answers")
-        lena.answer("APPROVED")
-        lena.await_outcome("Done.")
+        lena.rule('form:has(input[name="act"][value="claim"])')
+        lena.await_outcome("Done.", "Claimed for half an hour")
+        assert lena.shows("[data-while-open]"), "a claim ends nothing"
+        lena.answer("APPROVED")  # on the same page
+        lena.await_outcome("Done.", "Answered")
+        assert not lena.shows("[data-while-open]"), "what is answered is not open"
     with at_desk(world, "ch-1") as anna:
         anna.open_ask(held, ACCEPT)
         anna.answer("ACCEPTED")

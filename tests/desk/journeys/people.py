@@ -86,6 +86,10 @@ class Person:
         """Answer the question that is shown; return what the dialog said before it was signed."""
         return self.rule(answer_form(answer))
 
+    def shows(self, selector: str) -> bool:
+        """Return whether an element is to be seen."""
+        return any(each.is_displayed() for each in self.browser.find_all(selector))
+
     def await_outcome(self, *texts: str) -> None:
         """Wait until the page says these of what became of a ruling."""
         self.browser.await_text(*texts, within=OUTCOME)

@@ -6,8 +6,8 @@ from functools import partial
 
 from tests.desk.browser import LIMIT_S
 from tests.desk.desk_officers import SUPERVISING
-from tests.desk.journeys.people import ACCEPT, Person, at_desk
-from tests.desk.published_items import OFFERED, UNANSWERED, make_item
+from tests.desk.journeys.people import ACCEPT, APPROVE, Person, at_desk
+from tests.desk.published_items import HELD, OFFERED, UNANSWERED, make_item
 from tests.desk.world import DeskWorld
 from tests.support.waiting import wait_until
 
@@ -43,6 +43,9 @@ def _is_computed(person: Person, page: str) -> bool:
 
 
 def test_a_supervisor_sees_what_officers_do_not(world: DeskWorld) -> None:
+    held = world.publish(make_item(HELD, officer="de-1"))  # so that there is something to count
+    with at_desk(world, "de-2") as lena:
+        lena.open_ask(held, APPROVE)
     with at_desk(world, SUPERVISING) as petra:
         for page in SUPERVISION:
             petra.browser.open(f"/supervision{page}")

@@ -17,7 +17,7 @@ from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal
 from sharing.desk.supervision import list_routes, records
 from sharing.desk.supervision.figures import Figures
 from sharing.desk.supervision.log_state import LogState, make_log_state
-from sharing.desk.supervision.refusals import GivenGrounds, RefusalView, view_refusals
+from sharing.desk.supervision.refusals import RefusalView, view_refusals
 from sharing.desk.supervision.uses_view import UsesView, view_uses
 from sharing.errors import SharingError
 from sharing.kafka.audit_reader import ReadCheckpoints
@@ -25,6 +25,7 @@ from sharing.kafka.use_log import RecordedUse, Use, UseContext
 from sharing.model.vocabulary import AuditLogName
 from sharing.officers.roles import SUPERVISOR
 from sharing.rulings.act import Act, ActAnswer, ActKind
+from sharing.rulings.vocabulary import RefusalGround
 from tests.audit.audit_fixtures import World, make_world
 from tests.desk.asgi import NOW, Clock, Desk, FakeRegister, make_officer, make_services, open_desk
 from tests.desk.board.board_world import BoardWorld
@@ -43,6 +44,10 @@ FIGURES = Figures(
 )
 
 
+GROUNDS = (RefusalGround.HUMAN_RIGHTS, RefusalGround.OWN_LAW)
+OWN_RULE = "de.irg-61a-3"
+
+
 def make_act(answer: Answer = Answer.REFUSED, by: str = "anna", **changes: Any) -> Act:
     """Return the act that an Ask was answered."""
     fields: dict[str, Any] = {
@@ -56,14 +61,13 @@ def make_act(answer: Answer = Answer.REFUSED, by: str = "anna", **changes: Any) 
 def make_refusals() -> RefusalView:
     """Return refusals: two of our own on grounds, one of another State, and a ruling that changed nothing."""
     acts = [
-        make_act(),
-        make_act(by="bert"),
+        make_act(grounds=GROUNDS, own_rule=OWN_RULE),
+        make_act(by="bert", grounds=GROUNDS, own_rule=OWN_RULE),
         make_act(Answer.CANNOT_COMPLY, "FR", ruling=None, officer=None, asked="FR", ask_kind=AskKind.ACCEPT),
         make_act(Answer.APPROVED, ruling="e" * 64),
         make_act(kind=ActKind.RULING_REFUSED, ask_status=None, answers=(), reason=Refusal.BARRED, officer="anna"),
     ]
-    grounds = {"f" * 64: GivenGrounds(("HUMAN_RIGHTS", "OWN_LAW"), "de.irg-61a-3")}
-    return view_refusals(acts, grounds, "DE")
+    return view_refusals(acts, "DE")
 
 
 def make_uses() -> UsesView:

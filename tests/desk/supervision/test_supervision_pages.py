@@ -78,6 +78,7 @@ def test_what_waits_is_counted_by_kind(opened: SupervisedDesk) -> None:
     page = opened.desk.get("/supervision").text
     assert f"/asks/{ask.id}" in page
     assert "Overdue" in page
+    assert "Germany (DE): JUDGE" in page, "who is asked is named in words; a role of the test has none"
     assert page.index("Late Asks") < page.index(f"/asks/{ask.id}")
 
 
@@ -85,6 +86,8 @@ def test_decisions_are_shown_by_outcome_law_state_and_month(opened: SupervisedDe
     page = opened.read("/supervision/decisions")
     assert "IRG § 61a(3)" in page
     assert "no rule permits it" in page
+    assert "Budapest Convention on Cybercrime (BUDAPEST)" in page
+    assert "<td>France (FR)</td>" in page
     assert page.index("2026-05") < page.index("2026-04") or "All months" in page
     chosen = opened.desk.get("/supervision/decisions?month=2026-05&state=FR&kind=OFFERED").text
     assert "IRG § 61a(3)" not in chosen
@@ -123,7 +126,7 @@ def test_refusals_are_counted_with_their_grounds(opened: SupervisedDesk) -> None
     page = opened.read("/supervision/refusals")
     assert "human rights, own law: de.irg-61a-3" in page
     assert "cannot comply with the conditions" in page
-    assert "BARRED" in page
+    assert "Four eyes: the officer has published the item, so another officer must answer (BARRED)" in page
     assert f"/items/DE/{ITEM}" in page
     rows = read_csv(opened, "/supervision/refusals.csv")
     assert [(row["asked"], row["answer"], row["grounds"], row["count"]) for row in rows] == [
@@ -135,7 +138,7 @@ def test_refusals_are_counted_with_their_grounds(opened: SupervisedDesk) -> None
 def test_who_opened_what_is_shown_and_filtered(opened: SupervisedDesk) -> None:
     page = opened.read("/supervision/uses")
     assert "3 uses." in page
-    assert page.count(f">{ITEM}</a>") == 3
+    assert page.count(f">{ITEM}</a> Switzerland (CH)</td><td>item</td>") == 3
     assert "1 use." in opened.desk.get("/supervision/uses?reader=bert").text
     assert "3 uses." in opened.desk.get(f"/supervision/uses?item={ITEM}").text
     assert "No such use is recorded." in opened.desk.get("/supervision/uses?reader=carl").text
@@ -190,7 +193,8 @@ def test_findings_and_forks_are_said_first(opened: SupervisedDesk) -> None:
     opened.computing.values["log_state"] = make_state(broken)
     page = opened.read("/supervision/audit")
     assert "Something is wrong with the audit log." in page
-    assert "GAP" in page
+    assert "<strong>Blocks are missing</strong> (GAP), from block 3 on: " in page
+    assert '<span class="muted" lang="en">blocks 3 to 3 are missing</span>' in page
     assert page.index("What is wrong") < page.index("Our logs")
 
 

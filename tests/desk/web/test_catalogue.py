@@ -82,6 +82,8 @@ def test_a_message_is_shown_in_the_language_of_the_request_and_otherwise_in_engl
         assert translate_plural(
             "%(count)s emergency waits for an answer.", "%(count)s emergencies wait for an answer.", 0
         )
+        emergencies = "%(count)s emergency waits for an answer.", "%(count)s emergencies wait for an answer."
+        assert translate_plural(*emergencies, 1_234).startswith("1 234 ")
         assert translate("no such message") == "no such message"
         assert translate("") == ""
     finally:

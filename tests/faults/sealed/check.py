@@ -191,7 +191,8 @@ def send_again(bus: Bus, state: str, items: Iterable[tuple[str, str, int]]) -> N
         state: The State.
         items: The provider of each, its id and its partition.
     """
-    desk = OfficerDesk(bus.bootstrap, state, bus.get_journal("officers", state))
+    assert bus.states is not None
+    desk = OfficerDesk(bus.bootstrap, state, bus.get_journal("officers", state), bus.states[state].folder)
     try:
         for provider, item, partition in sorted(items):
             act = Opening(opens=OpeningKind.RESEND, provider=provider, item=item, partition=partition)

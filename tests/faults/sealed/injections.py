@@ -220,6 +220,9 @@ def _write_bad_rulings(bus: Bus, fault: Fault) -> None:
     rng = random.Random(fault.seed)
     header = get_codec(RULINGS.schema).header
     values = [b"", b"no ruling", header, header + rng.randbytes(300), bytes(OVERSIZED_BYTES)]
+    if bus.states is not None:  # one that was altered on its way, and one that is no ruling inside
+        sealed = bus.states[fault.state].seal_ruling(b"no ruling")
+        values += [sealed, sealed[:-1] + bytes([sealed[-1] ^ 1])]
     partition = rng.randrange(PARTITIONS)
     keys = {partition: "no item"}
     for value in values:

@@ -13,7 +13,7 @@ from sharing.rulings.ruling import Answering, Claiming, Opening, Ruling
 from sharing.rulings.signing import read_digest, sign_ruling
 from tests.faults.gate_process import PARTITIONS
 from tests.faults.sealed.officer_journal import JournaledRuling, find_signed_journal, make_signed_line
-from tests.secure.secure_states import read_now
+from tests.secure.secure_states import SecureState, read_now
 from tests.trust.trust_fixtures import make_signer
 
 JUDGE, COLLEAGUE, CLERK = "judge", "colleague", "clerk"
@@ -31,10 +31,12 @@ class OfficerDesk:
         bootstrap: Kafka bootstrap servers.
         state: The State.
         journal: File with the confirmed rulings, one per line; what was signed is written next to it.
+        folder: Folder of the State's keys, to one of which rulings are sealed.
     """
 
-    def __init__(self, bootstrap: str, state: str, journal: Path) -> None:
+    def __init__(self, bootstrap: str, state: str, journal: Path, folder: Path) -> None:
         self._bootstrap, self._state = bootstrap, state
+        self._keys = SecureState(state, folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._journal, self._signed = os.open(journal, flags), os.open(find_signed_journal(journal), flags)
 
@@ -78,8 +80,9 @@ class OfficerDesk:
         os.write(self._signed, make_signed_line(digest, ruling))
         if ruling.is_everywhere:
             keys = dict.fromkeys(range(PARTITIONS), next(iter(keys.values())))
+        sealed = self._keys.seal_ruling(value)
         for _ in range(copies):
-            for partition, offset in write_ruling(self._bootstrap, self._state, value, keys).items():
+            for partition, offset in write_ruling(self._bootstrap, self._state, sealed, keys).items():
                 line = JournaledRuling(digest, partition, offset, describe_act(act), must_fail)
                 os.write(self._journal, line.to_line())
         self.count += 1

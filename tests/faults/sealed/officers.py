@@ -1,6 +1,6 @@
 """A State's officers as a process: they answer what they are asked, and sometimes rule what must change nothing.
 
-`python -m tests.faults.sealed.officers '{"bootstrap": …, "state": …, "seed": …, "journal": …, "per_second": …}'`. Each
+`python -m tests.faults.sealed.officers '{"bootstrap": …, "state": …, …}'`, with the arguments of `Officers`. Each
 ruling that the broker has confirmed has a line in the journal. What an officer does about an Ask depends on the seed.
 
 Some answers also cover alike Asks that are put later, for seconds, and some of these are ended before. Some Asks are
@@ -57,12 +57,13 @@ class Officers:
         seed: Seed of the campaign.
         journal: File with the confirmed rulings, one per line.
         per_second: Rulings per second, at most.
+        folder: Folder of the State's keys.
     """
 
-    def __init__(self, bootstrap: str, state: str, seed: int, journal: str, per_second: float) -> None:
+    def __init__(self, bootstrap: str, state: str, seed: int, journal: str, per_second: float, folder: str) -> None:
         self._bootstrap, self._state, self._pause_s = bootstrap, state, 1 / per_second
         self._rng = random.Random(f"{seed}/{state}/{os.getpid()}")
-        self._desk = OfficerDesk(bootstrap, state, Path(journal))
+        self._desk = OfficerDesk(bootstrap, state, Path(journal), Path(folder))
         self._acts = OfficerActs(bootstrap, state, self._rng)
         self._ruled: set[str] = set()
         self._given_up: dict[str, str] = {}

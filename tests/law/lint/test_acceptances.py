@@ -13,7 +13,7 @@ from sharing.law.lint.acceptances import apply_acceptances
 from sharing.law.lint_codes import LintCode
 from sharing.law.reading.pack_reader import parse_common_rules, read_pack_yaml
 from sharing.packs.library import load_shipped_treaties, read_common_rules_text
-from tests.law.lint.test_lint import PERMIT, approval, lint, rule, summarise
+from tests.law.lint.lint_packs import PERMIT, approval, lint, rule, summarise
 from tests.law.strategies import dump_yaml
 
 JUDGE = approval("ch.a", "JUDGE", {"form": "EVIDENCE"})

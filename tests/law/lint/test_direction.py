@@ -9,7 +9,7 @@ import pytest
 from sharing.law.facts import FACTS
 from sharing.law.lint import LintCode
 from sharing.law.lint.direction import RISKS, SAFEGUARDS
-from tests.law.lint.test_lint import PERMIT, approval, lint, lint_single, rule, summarise
+from tests.law.lint.lint_packs import PERMIT, approval, lint, lint_single, rule, summarise
 
 RISK, SAFEGUARD = "findings.essential_interest_harm", "findings.strictly_necessary"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.law.lint.test_lint import PERMIT, lint, rule
+from tests.law.lint.lint_packs import PERMIT, lint, rule
 
 
 def deny_unless(*alternatives: dict[str, Any], **when: Any) -> dict[str, Any]:

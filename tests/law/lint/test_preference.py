@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sharing.law.lint import LintCode, LintFinding
-from tests.law.lint.test_lint import lint, rule, summarise
+from tests.law.lint.lint_packs import lint, rule, summarise
 
 EVERY_KIND = ["POLICE", "PROSECUTOR", "COURT", "CUSTOMS", "FIU", "TAX", "INTELLIGENCE", "OTHER"]
 MLAT = "BILATERAL:MLAT"

@@ -13,8 +13,9 @@ from processors.audit.checkpoint_state import CheckpointState
 from processors.audit.checkpoint_writer import CHECKPOINT_INTERVAL_MS, CheckpointWriter
 from processors.audit.log_writer import BatchLog, read_head
 from processors.exactly_once.batch import Batch, OutputRecord
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint
 from processors.exactly_once.state_entries import encode_entry
-from processors.exactly_once.state_store import Checkpoint, Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from sharing.audit.block import read_block
 from sharing.audit.checkpoint_record import CheckpointRecord, read_checkpoint_record

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from processors.audit.log_writer import BatchLog, read_head
 from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
-from processors.exactly_once.state_store import Checkpoint, Overlay, PartitionStore, StoreIdentity
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint, PartitionStore, StoreIdentity
 from processors.exactly_once.state_store_backends import MemoryBackend
 from sharing.audit.block import BLOCK_BYTES_MAX, AuditBlock, read_block
 from sharing.model.vocabulary import AuditLogName

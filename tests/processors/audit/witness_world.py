@@ -13,7 +13,8 @@ from processors.audit.witness_keys import WitnessKeys
 from processors.audit.witness_result import WitnessResult
 from processors.audit.witness_state import WitnessStore
 from processors.exactly_once.batch import Batch, OutputRecord
-from processors.exactly_once.state_store import Checkpoint, Overlay
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.inbox.refusals import RefusalError
 from sharing.model.vocabulary import AuditLogName

@@ -47,6 +47,7 @@ from tests.processors.gate.gate_fixtures import (
     make_message,
     process_messages,
 )
+from tests.processors.sealing.ruling_fixtures import accept_unsealed, seal_record
 from tests.rulings.ruling_fixtures import RegisteredOfficer
 from tests.support.soft_authenticator import SoftAuthenticator
 from tests.trust.trust_fixtures import make_signer
@@ -131,13 +132,19 @@ def make_ruling(
     act: Answering | Claiming | PassingOn | Opening | EndingCover, officer: Officer = JUDGE, *, partition: int = 0,
     at_ms: int = NOW_MS, offset: int = 1, key: Any = None, **changes: Any,
 ) -> StampedMessage:  # fmt: skip
-    """Return the record of a ruling, signed just before."""
+    """Return the record of a ruling, signed and sealed just before."""
     fields: dict[str, Any] = {
         "state": STATE, "officer": officer.id, "signed_at": at_ms - 1_000, "expires_at": at_ms + 3_600_000,
         "text": "as the law asks", "act": act,
     }  # fmt: skip
-    value = sign_ruling(Ruling(**(fields | changes)), key or sign_key(officer.id))
+    ruling = Ruling(**(fields | changes))
+    value = seal_record(sign_ruling(ruling, key or sign_key(officer.id)), ruling.state, at_ms)
     return StampedMessage(value, b"item", offset, partition, (), at_ms, RULINGS.topic(STATE))
+
+
+def open_record(ruling: StampedMessage, state: str = STATE) -> bytes:
+    """Return what an officer has signed, of a sealed record."""
+    return accept_unsealed(state).open_arrived(ruling.data).record or b""
 
 
 def make_ruling_by_passkey(
@@ -152,7 +159,7 @@ def make_ruling_by_passkey(
     )  # fmt: skip
     signed = challenge or compute_ruling_challenge(ruling)
     value = assemble_ruling(ruling, (device or get_device(officer.id)).sign(signed, **(said or {})))
-    return StampedMessage(value, b"item", 1, 0, (), at_ms, RULINGS.topic(STATE))
+    return StampedMessage(seal_record(value, STATE, at_ms), b"item", 1, 0, (), at_ms, RULINGS.topic(STATE))
 
 
 def refer(item: str, ask: Ask, partition: int = 0, provider: str = STATE) -> AskReference:
@@ -179,17 +186,26 @@ class Driver:
         self.changelog = FakeChangelog()
         self.store = StateStore(self.changelog, MemoryBackend(), lambda: self.changelog.now_ms)
         self.index = DueIndex()
+        self.rulings = accept_unsealed(state)
         self.processor = ConversationProcessor(state, open_draft)
         assert self.store.restore_partitions(set(PARTITIONS))
 
     def process(
         self, *work: Work, now_ms: int = NOW_MS, is_committed: bool = True, limit: int = 100,
-        receiving: Collection[str] | None = None,
+        receiving: Collection[str] | None = None, pinned: frozenset[str] | None = None,
     ) -> ConversationResult:  # fmt: skip
         """Process a batch, after checking that all of it is accounted for."""
         view = self.store.create_overlay()
         entries = BatchEntries(self.index, view)
-        batch = ConversationBatch(entries, open_law(now_ms // DAY_MS), now_ms, find_officer, receiving=receiving)
+        batch = ConversationBatch(
+            entries,
+            open_law(now_ms // DAY_MS),
+            now_ms,
+            find_officer,
+            self.rulings,
+            receiving=receiving,
+            pinned=pinned,
+        )
         for one in work:
             if isinstance(one, str):
                 self.processor.process_due(batch, limit)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from processors.conversation.conversation_result import DueAlert
 from processors.conversation.escalation_outbox import EscalationOutbox, EscalationSender
-from processors.exactly_once.state_store import Overlay, StateStore
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.state_store import StateStore
 from processors.exactly_once.state_store_backends import MemoryBackend
 from sharing.conversation_state.item_keys import ESCALATION_PREFIX
 from tests.conversation_state.escalated_asks import PARTITION

@@ -13,7 +13,7 @@ from processors.conversation.kept_law import KeptLaw
 from processors.conversation.message_building import MessagePlace
 from processors.conversation.sending import MessageWriter, SendingContext, Written
 from processors.exactly_once.batch import DEFAULT_LIMITS, Batch, OutputLimits, OutputRecord
-from processors.exactly_once.state_store import Overlay
+from processors.exactly_once.overlay import Overlay
 from processors.sealing.loop_sealing import BatchSealing, LoopSealing
 from processors.sealing.output_sealer import CONVERSATION_LOOP
 from sharing.conversation.asks import Ask, Officer, Publisher
@@ -251,6 +251,7 @@ class ReceivedSide:
 
     urgency: Urgency = Urgency.ORDINARY
     receiving: Collection[str] | None = None
+    pinned: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         self.item = make_item_id("DE", "BKA", INDICATOR)
@@ -262,8 +263,9 @@ class ReceivedSide:
     def write(self, effect: ReceivedEffect, ruling: VerifiedRuling | None = None) -> Written:
         received = ReceivedItem(self.item, "DE", STATE, asks={self.ask.id: self.ask})
         context = SendingContext(
-            "DE", MessagePlace(self.item, PARTITION, NOW_MS), received, LAW.reference, self.receiving, ruling=ruling
-        )
+            "DE", MessagePlace(self.item, PARTITION, NOW_MS), received, LAW.reference, self.receiving, ruling=ruling,
+            pinned=self.pinned,
+        )  # fmt: skip
         written = MessageWriter(STATE, SINGLE_OBJECT_FRAMING).write(effect, context)
         check_written(written, expect_message(effect, "DE", STATE, PARTITION))
         return written

@@ -15,7 +15,8 @@ from processors.conversation.batch_work import BatchWork, DriverResult
 from processors.conversation.conversation_processor import ConversationProcessor
 from processors.conversation.conversation_result import ConversationOutcome
 from processors.exactly_once.batch import Batch, ConservationError, OutputRecord
-from processors.exactly_once.state_store import Checkpoint, Overlay
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint
 from processors.inbox.inbox_result import InboxOutcome
 from sharing.audit.block import decode_entries
 from sharing.conversation_state.item_keys import make_received_key
@@ -31,6 +32,7 @@ from sharing.topology.topics import ACTS, CHECKPOINTS, DRAFTS, INBOX, QUARANTINE
 from tests.processors.conversation.conversation_driver import StampedMessage
 from tests.processors.inbox.inbox_fixtures import KINDS, FakeInbox, FakeState
 from tests.processors.inbox.inbox_worker import WRAPPING_KEY, WRAPPING_KEY_ID, make_driver, make_sources
+from tests.processors.sealing.ruling_fixtures import accept_unsealed
 from tests.rulings.test_reply import make_message as make_reply_message
 from tests.support.audit_entries import unpack_blocks
 from tests.trust.trust_fixtures import NOW
@@ -80,7 +82,7 @@ class Loop:
         sealing = self.sources.sealing.begin_batch(batch, Directory({}, receiving_states=frozenset({"CH"})))
         law = self.sources.law.get_law_in_force(sealing.directory, now)
         drafts = self.sources.drafts.open_arrived(records)
-        work = BatchWork(self.inbox.keys, law, lambda officer_id, at_ms: None, sealing, drafts)
+        work = BatchWork(self.inbox.keys, law, lambda officer_id, at_ms: None, sealing, drafts, accept_unsealed("DE"))
         result = DriverResult()
         outputs = list(self.driver.process_batch(batch, work, result))
         for partition, changes in view.freeze().items():

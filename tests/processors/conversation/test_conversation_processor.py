@@ -44,6 +44,7 @@ from tests.processors.conversation.conversation_driver import (
     make_ruling,
     make_withheld_draft,
     open_law,
+    open_record,
     read_acts,
     read_causes,
     read_sent,
@@ -52,6 +53,7 @@ from tests.processors.conversation.conversation_driver import (
     sign_key,
 )
 from tests.processors.gate.gate_fixtures import HELD, MARKER, NOW_MS, OFFERED
+from tests.processors.sealing.ruling_fixtures import accept_unsealed, seal_record
 
 ITEM = get_item(1)
 HELD_DRAFT = make_draft(1, **HELD)
@@ -163,9 +165,13 @@ def test_a_forged_ruling_is_quarantined() -> None:
 def test_an_altered_ruling_is_quarantined() -> None:
     driver = begin()
     ruling = approve(driver)
-    assert ruling.data is not None
-    altered = ruling.data.replace(b"as the law asks", b"as the law bids")
+    signed = open_record(ruling)
+    altered = signed.replace(b"as the law asks", b"as the law bids")
+    assert altered != signed
     expect_nothing(driver, replace(ruling, data=altered), "BAD_SIGNATURE")
+    driver = begin()
+    sealed = (approve(driver).data or b"")[:-1] + b"!"
+    expect_nothing(driver, replace(approve(driver), data=sealed), "NOT_OPENED")
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xc3\x01abcdefgh" + MARKER.encode()])
@@ -192,7 +198,10 @@ def test_a_ruling_on_another_partition_is_quarantined() -> None:
 
 def test_a_ruling_of_another_state_is_quarantined() -> None:
     driver = begin()
-    expect_nothing(driver, approve(driver, state="DE"), "WRONG_STATE")
+    other = approve(driver, state="DE")
+    expect_nothing(driver, other, "WRONG_RECIPIENT")
+    driver = begin()
+    expect_nothing(driver, replace(other, data=seal_record(open_record(other, "DE"), STATE, LATER_MS)), "WRONG_STATE")
 
 
 @pytest.mark.parametrize(
@@ -549,6 +558,19 @@ def test_a_recall_that_is_not_acknowledged_is_overdue_and_put_again() -> None:
     assert (again.round, [alert.effect.ask for alert in result.alerts]) == (2, [again.id])
 
 
+def test_a_recall_ends_where_the_state_has_left() -> None:
+    driver = begin(make_draft(1))
+    driver.process(make_ruling(Opening(opens=OpeningKind.RECALL, provider=STATE, item=ITEM, partition=0)))
+    ask = driver.get_ask()
+    result = driver.process("due", now_ms=ask.closes_at, receiving=frozenset(), pinned=frozenset({STATE}))
+    ended, given_up = [act for act in read_acts(result) if act.kind is not ActKind.ESCALATED]
+    assert (ended.kind, ended.ask_status) == (ActKind.ASK_ENDED, AskStatus.EXPIRED)
+    assert (given_up.kind, given_up.ask, given_up.states) == (ActKind.ASK_GIVEN_UP, ask.id, (ask.state,))
+    assert (result.sent, [alert for alert in result.alerts if isinstance(alert.effect, Overdue)]) == ([], [])
+    later = driver.process("due", now_ms=ask.closes_at + 30 * DAY_MS, pinned=frozenset({STATE}))
+    assert (later.due, read_acts(later)) == ([], [])
+
+
 def test_what_is_due_on_the_other_side_passes_too() -> None:
     driver = begin()
     driver.receive_offer(5, NOW_MS + 1_000)
@@ -570,7 +592,7 @@ def test_the_time_must_be_within_the_day_of_the_law() -> None:
     driver = Driver()
     entries = BatchEntries(driver.index, driver.store.create_overlay())
     with pytest.raises(ValueError, match="outside of the day"):
-        ConversationBatch(entries, open_law(NOW_MS // DAY_MS + 1), NOW_MS, find_officer)
+        ConversationBatch(entries, open_law(NOW_MS // DAY_MS + 1), NOW_MS, find_officer, accept_unsealed("CH"))
 
 
 def break_result(result: ConversationResult) -> list[ConversationResult]:

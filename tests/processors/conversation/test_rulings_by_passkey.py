@@ -25,6 +25,7 @@ from tests.processors.conversation.conversation_driver import (
     make_draft,
     make_ruling,
     make_ruling_by_passkey,
+    open_record,
     read_acts,
     read_causes,
     read_sent,
@@ -60,7 +61,7 @@ def test_a_ruling_by_passkey_releases_the_delivery(driver: Driver) -> None:
     assert (ended.ask_status, ended.officer) == (AskStatus.ANSWERED, JUDGE.id)
     ((topic, notice),) = read_sent(result)
     assert (topic, notice["kind"], notice["item_id"]) == ("exchange.us.notices", NoticeKind.ITEM, ITEM)
-    challenge = compute_ruling_challenge(read_ruling(ruling.data or b"")).hex()
+    challenge = compute_ruling_challenge(read_ruling(open_record(ruling))).hex()
     assert sent.ruling == ended.ruling == challenge, "the audit log names what the authenticator has signed"
     assert list_statuses(driver) == [DeliveryStatus.SENT]
 
@@ -115,7 +116,7 @@ def test_an_assertion_is_not_replayed_for_another_item(driver: Driver) -> None:
     driver.process(make_draft(2, **HELD))
     first, second = approve(driver), answer(get_item(2), driver.get_ask(2), Answer.APPROVED)
     signed = make_ruling_by_passkey(first, at_ms=LATER_MS)
-    challenge = compute_ruling_challenge(read_ruling(signed.data or b""))
+    challenge = compute_ruling_challenge(read_ruling(open_record(signed)))
     replayed: StampedMessage = make_ruling_by_passkey(second, at_ms=LATER_MS, challenge=challenge)
     result = driver.process(replayed, now_ms=LATER_MS)
     assert (read_causes(result), result.sent) == (["BAD_ASSERTION"], [])

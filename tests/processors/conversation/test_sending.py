@@ -545,6 +545,16 @@ def test_an_answer_to_a_state_without_a_seal_key_is_refused_and_a_receipt_is_not
     assert side.write(Opened(side.ask)) == Written((), is_delivered=False)
 
 
+def test_a_recall_of_a_state_that_has_left_is_acknowledged_without_telling_it() -> None:
+    side = ReceivedSide(receiving=frozenset({"FR"}), pinned=frozenset({"CH", "FR"}))
+    assert side.write(Reply(side.ask.id, "DE", Answer.ACKNOWLEDGED)) == Written((), is_delivered=False)
+    with pytest.raises(RefusalError, match="no verified seal key"):
+        side.write(Reply(side.ask.id, "DE", Answer.ACCEPTED))
+    away = ReceivedSide(receiving=frozenset({"FR"}), pinned=frozenset({"CH", "DE", "FR"}))
+    with pytest.raises(RefusalError, match="no verified seal key"):  # it comes back, and must be told then
+        away.write(Reply(away.ask.id, "DE", Answer.ACKNOWLEDGED))
+
+
 def test_a_correction_is_not_offered_where_the_law_has_become_stricter() -> None:
     """The gate has decided on it under a law that is no longer in force: an officer decides again."""
     item, _ = offer_to_ireland()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING
 
@@ -11,7 +11,7 @@ from processors.exactly_once.kafka_errors import ErrorReporter
 from processors.exactly_once.retry import CallWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from confluent_kafka import TopicPartition
 
@@ -37,6 +37,19 @@ class StubRebalancing:
 
     def give_up_partitions(self, partitions: set[int]) -> None:
         self.given_up.append(partitions)
+
+
+class ScriptedConsumer:
+    """A librdkafka consumer with scripted results, which may be functions that simulate a rebalance."""
+
+    def __init__(self, results: Sequence[Any] = ()) -> None:
+        self.results = list(results)
+
+    def subscribe(self, *_: Any, **__: Any) -> None: ...
+
+    def consume(self, _: int, __: float) -> list[Any]:
+        result = self.results.pop(0) if self.results else []
+        return result() if callable(result) else result
 
 
 def open_batch_consumer(

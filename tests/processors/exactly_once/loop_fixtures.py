@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from processors.exactly_once.batch import Batch, ConsumedRecord
     from processors.exactly_once.loop_config import LoopConfig
-    from processors.exactly_once.state_store import Overlay
+    from processors.exactly_once.overlay import Overlay
 
 ROOT = Path(__file__).parents[3]
 COPY_WORKER = "tests.processors.exactly_once.copy_worker"

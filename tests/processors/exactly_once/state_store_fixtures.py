@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from processors.exactly_once.state_store import OffsetRange, StoreIdentity
+from processors.exactly_once.partition_store import StoreIdentity
+from processors.exactly_once.state_store import OffsetRange
 
 HOUR_MS = 60 * 60 * 1000
 TOMBSTONE_RETENTION_MS = 24 * HOUR_MS

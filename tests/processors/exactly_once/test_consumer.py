@@ -63,7 +63,7 @@ class ConsumerThread:
     def _work(self) -> None:
         while not self._stopped:
             self.batch_consumer.fill_batch(0.05)
-            self.read += [(message.partition(), message.offset()) for message in self.batch_consumer.take_messages()[0]]
+            self.read += [(message.partition(), message.offset()) for message in self.batch_consumer.fetched.take()[0]]
 
 
 @contextmanager

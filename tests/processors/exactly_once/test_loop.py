@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from processors.exactly_once import consumer as consumer_module
-from processors.exactly_once import transactor as transactor_module
+from processors.exactly_once import recovery as recovery_module
 from processors.exactly_once.batch import Batch
 from processors.exactly_once.loop import AgentError, ExactlyOnceLoop, OutputRecord
 from processors.exactly_once.loop_config import consumer_properties, producer_properties
@@ -147,7 +147,7 @@ def test_an_output_that_no_broker_accepts_stops_the_process(pipeline: CopyPipeli
 def test_a_missing_output_topic_is_retried_and_then_reported(
     kafka_pipeline: CopyPipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(transactor_module, "ABORTS_MAX", 2)
+    monkeypatch.setattr(recovery_module, "ABORTS_MAX", 2)
     kafka_pipeline.send_records(1)
     missing = [OutputRecord("not-there", b"key", b"value")]
     reason = run_loop(kafka_pipeline.loop_config(client_properties=QUICK_METADATA), lambda _: missing, 1)

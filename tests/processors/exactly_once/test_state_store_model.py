@@ -20,7 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from processors.exactly_once.state_store import Overlay, StateStore, StoreBackend
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import StoreBackend
+from processors.exactly_once.state_store import StateStore
 from processors.exactly_once.state_store_backends import MemoryBackend, RocksBackend
 from sharing.errors import InfrastructureError
 from tests.processors.exactly_once.state_store_fixtures import HOUR_MS, PARTITIONS, TOPIC, FakeChangelog, ProcessKilled

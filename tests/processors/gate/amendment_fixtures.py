@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from processors.exactly_once.state_store import Overlay
+from processors.exactly_once.overlay import Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate, is_conserved

@@ -10,7 +10,7 @@ import pytest
 
 from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import DEFAULT_LIMITS, Batch, OutputLimits
-from processors.exactly_once.state_store import Overlay
+from processors.exactly_once.overlay import Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from processors.gate.input_records import InputRecords

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretBytes
 
-from processors.exactly_once.state_store import Overlay
+from processors.exactly_once.overlay import Overlay
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.input_records import InputRecords
 from processors.gate.item_versions import ItemVersions

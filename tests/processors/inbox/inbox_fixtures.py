@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from processors.exactly_once.batch import OutputRecord
-from processors.exactly_once.state_store import Checkpoint, Overlay
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.inbox.inbox_processor import InboxKeys, InboxProcessor
 from processors.inbox.inbox_result import InboxResult, is_conserved

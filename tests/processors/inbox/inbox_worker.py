@@ -51,6 +51,7 @@ from sharing.topology.topics import (
 from tests.processors.exactly_once.copy_pipeline import TIMEOUT_S, make_loop_config
 from tests.processors.gate.gate_fixtures import LAW
 from tests.processors.inbox.inbox_fixtures import FakeInbox, make_reader
+from tests.processors.sealing.ruling_fixtures import open_rulings
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
@@ -126,6 +127,7 @@ def make_sources(
         "drafts": DraftOpening(state, lambda key_id, now_ms: {WRAPPING_KEY_ID: WRAPPING_KEY}.get(key_id), clock),
         "officers": FakeOfficers(),
         "law": LawSource(lambda: cast("Any", law), no_geo_lookup),
+        "rulings": SimpleNamespace(begin_batch=lambda opening_keys, now_ms: open_rulings(state)),
         **changes,
     }
     return ConversationSources(**sources)

@@ -219,8 +219,10 @@ def test_the_clock_of_an_inbox_is_compared_with_the_brokers(ahead_ms: int, probl
     assert waited == [True]
 
 
-@pytest.mark.parametrize("folder", [None, Path("/var/lib/sharing")])
-def test_each_worker_has_a_copy_of_its_conversations_on_disk_if_it_has_a_folder(folder: Path | None) -> None:
+@pytest.mark.parametrize("has_folder", [False, True])
+def test_each_worker_copies_its_conversations_to_disk_if_it_has_a_folder(has_folder: bool, tmp_path: Path) -> None:
+    folder = tmp_path if has_folder else None
+
     async def find_folder(worker: str) -> Path | None:
         parts = WorkerParts(
             create_app("inbox-test"),

@@ -16,8 +16,8 @@ from pydantic import SecretBytes
 
 from processors.agents.gate_agent import decide_batch
 from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
+from processors.exactly_once.overlay import Overlay
 from processors.exactly_once.state_entries import decode_entry
-from processors.exactly_once.state_store import Overlay
 from processors.gate.batch_result import BatchResult
 from processors.gate.gate import Gate
 from processors.sealing.amendment_opening import AmendmentOpening

@@ -11,7 +11,8 @@ from pydantic import SecretBytes
 
 from processors.conversation.message_building import MessageBuilder, MessagePlace
 from processors.exactly_once.batch import Batch, OutputLimits, OutputRecord
-from processors.exactly_once.state_store import Checkpoint, Overlay
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint
 from processors.exactly_once.state_store_backends import MemoryStore
 from processors.gate.batch_result import BatchOutputs
 from processors.inbox.inbox_result import InboxOutcome, InboxResult

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from processors.exactly_once.batch import OutputRecord
-from processors.exactly_once.state_store import Overlay
+from processors.exactly_once.overlay import Overlay
 from processors.gate.batch_result import BatchOutputs
 from processors.sealing.output_sealer import OutputSealer
 from processors.sealing.sent_streams import SentStreams

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.exactly_once.state_store import Checkpoint, Overlay, StoreIdentity
+from processors.exactly_once.overlay import Overlay
+from processors.exactly_once.partition_store import Checkpoint, StoreIdentity
 from processors.exactly_once.state_store_backends import MemoryBackend
 from processors.sealing.sent_streams import SentStreams
 
 if TYPE_CHECKING:
-    from processors.exactly_once.state_store import PartitionStore
+    from processors.exactly_once.partition_store import PartitionStore
 
 MESSAGES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["DE", "FR"]), st.sampled_from(["notices", "urgent"])))
 

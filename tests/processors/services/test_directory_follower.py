@@ -19,6 +19,7 @@ from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.settings import Settings
 from sharing.telemetry import directory_metrics
 from sharing.telemetry.metrics import REGISTRY
+from sharing.trust.root import Pin
 from tests.processors.gate.gate_fixtures import directory_entry, make_directory
 from tests.support.waiting import wait_until
 
@@ -280,5 +281,14 @@ def test_a_worker_remembers_in_its_state_folder(monkeypatch: pytest.MonkeyPatch,
         identity=SimpleNamespace(client={}, state="CH"),
         framing=SINGLE_OBJECT_FRAMING,
     )
-    composition._follow_directory(cast("WorkerInputs", inputs))._connect()
+    composition._follow_directory(cast("WorkerInputs", inputs), None)._connect()
     assert [options["memory"] for options in opened] == [tmp_path]
+
+
+def test_a_trust_file_that_is_missing_lets_no_state_count_as_one_that_left(tmp_path: Path) -> None:
+    file, pins = tmp_path / "trust.yaml", {"CH": Pin("CH", 1, "0" * 64)}
+    settings = Settings(state="CH", trust_file=file)
+    assert composition._list_pinned(settings, pins) is None
+    file.write_text("format: 1\nroots: []\n")
+    assert composition._list_pinned(settings, pins) == frozenset({"CH"})
+    assert composition._list_pinned(Settings(state="CH"), None) is None

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sharing.errors import InputError, PackError, SharingError, input_file_error
 from sharing.model.validation_errors import format_field_path, suggest_nearest
-from sharing.yaml_source import read_yaml, validate_document
+from sharing.yaml_files.source import read_yaml, validate_document
 
 
 def read_data(text: str) -> Any:

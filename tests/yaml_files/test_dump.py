@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.yaml_dump import to_yaml
+from sharing.yaml_files.dump import to_yaml
 
 
 class Colour(StrEnum):

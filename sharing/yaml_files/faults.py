@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sharing.errors import SharingError, format_position
 from sharing.model.validation_errors import describe_error
-from sharing.yaml_source import KeyPath, Model, YamlDocument
+from sharing.yaml_files.source import KeyPath, Model, YamlDocument
 
 FAULTS_MAX = 50
 """An error names at most this many faults: more are rarely read, and a file may be the wrong one altogether."""

@@ -1,0 +1,43 @@
+"""What an agency is told of its items, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sharing.console.outcome_words import describe_followed, describe_group
+from sharing.model.recipient_terms import RuleReference
+from sharing.model.vocabulary import Effect, Outcome
+from sharing.outcomes.outcome import DecidedGroup, FollowedOutcome
+
+ASKING = RuleReference("ch.approval", "art. 5", Effect.APPROVAL)
+PERMITTING = RuleReference("ch.permit", "art. 1", Effect.PERMIT)
+
+
+def make_group(**changes: Any) -> DecidedGroup:
+    fields: dict[str, Any] = {
+        "states": ("FR",), "outcome": Outcome.HOLD, "is_sent": False, "is_asked": False, "basis": None,
+        "approver": "JUDGE", "rules": (ASKING, PERMITTING), "undecided": (), "conditions": (), "redacted": (),
+    }  # fmt: skip
+    return DecidedGroup(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("approvals", "words"),
+    [
+        ({}, "; JUDGE must approve"),  # the law is not known here, and a record has no number
+        ({ASKING.id: 1}, "; JUDGE must approve"),
+        ({ASKING.id: 2}, "; two officers with the role JUDGE must approve"),
+        ({PERMITTING.id: 2}, "; JUDGE must approve"),  # it does not ask
+    ],
+)
+def test_who_must_approve_and_how_many(approvals: dict[str, int], words: str) -> None:
+    assert describe_group(make_group(), approvals).endswith(words)
+
+
+def test_an_answer_is_said_in_words_with_its_code() -> None:
+    told = FollowedOutcome("ANSWERED", ("FR",), "ACCEPT", answer="ACCEPTED")
+    assert describe_followed(told) == (
+        "answered, conditions accepted (ACCEPTED): accept the conditions of an offer (FR)"
+    )
