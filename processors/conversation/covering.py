@@ -90,7 +90,7 @@ class CoverKeeper:
         if not isinstance(act, Answering) or act.covers_until is None:
             return None
         kept = _open_covers(verified.partition, batch).kept
-        if not _may_cover(act, verified, batch):
+        if not _may_cover(act.about, verified, batch):
             return CoverChange(
                 kept, is_changed=False, act=_refuse(verified, act.asks[0].item, act.asks[0].provider, batch)
             )
@@ -104,7 +104,7 @@ class CoverKeeper:
         described = Act(
             ActKind.COVER_BEGUN, first.item, first.provider, verified.ruling.state, batch.now_ms,
             ask_kind=act.about, states=act.recipients, answer=act.answer, covers_until=act.covers_until,
-            **describe_ruling(verified),
+            **describe_ruling(verified, batch.law),
         )  # fmt: skip
         return CoverChange(covers, is_changed=True, act=described)
 
@@ -158,17 +158,27 @@ class CoverKeeper:
         """Return the covers without one: for the officer who gave it, or one who might have given it."""
         kept = _open_covers(verified.partition, batch).kept
         cover = kept.find(act.cover)
-        given = None if cover is None else self._read_again(cover, verified.partition, batch)
-        # A ruling that is not valid any more covers nothing: anybody who may rule may clear it away.
-        is_allowed = given is None or given.officer.id == verified.officer.id or _could_give(given, verified, batch)
-        if not is_allowed:
+        if cover is not None and not self._may_end(cover, verified, batch):
             return CoverChange(kept, is_changed=False, act=_refuse(verified, act.item, act.provider, batch))
         described = Act(
             ActKind.COVER_ENDED, act.item, act.provider, verified.ruling.state, batch.now_ms,
-            cover=act.cover, **describe_ruling(verified),
+            cover=act.cover, **describe_ruling(verified, batch.law),
         )  # fmt: skip
         covers = kept.drop_old(batch.now_ms).end(act.cover, verified.at_ms)
         return CoverChange(covers, is_changed=True, act=described)
+
+    def _may_end(self, cover: Cover, verified: VerifiedRuling, batch: ConversationBatch) -> bool:
+        try:
+            given = self._open_again(cover, verified.partition, batch)
+        except (LookupError, SealError):
+            # It may be valid, and only its key is not here now: what the worker noted when it opened it decides.
+            officer, about = cover.terms.officer, cover.terms.kind
+        else:
+            if given is None:
+                return True  # not valid any more, so it covers nothing: anybody who may rule may clear it away
+            act = given.ruling.act
+            officer, about = given.officer.id, act.about if isinstance(act, Answering) else cover.terms.kind
+        return officer == verified.officer.id or _may_cover(about, verified, batch)
 
     def _list_covering(self, partition: int, batch: ConversationBatch) -> list[VerifiedRuling]:
         """Return the rulings that cover something now, each verified in the register as it is."""
@@ -182,17 +192,26 @@ class CoverKeeper:
 
     def _read_again(self, cover: Cover, partition: int, batch: ConversationBatch) -> VerifiedRuling | None:
         try:
-            return verify_again(
-                batch.rulings.open_kept(cover.record, cover.key),
-                batch.find_officer,
-                state=self._state,
-                partition=partition,
-                at_ms=cover.at,
-                now_ms=batch.now_ms,
-                key=cover.key,
-            )
+            return self._open_again(cover, partition, batch)
         except (LookupError, SealError):
             return None  # the register or the key is not here: then nobody has answered beforehand
+
+    def _open_again(self, cover: Cover, partition: int, batch: ConversationBatch) -> VerifiedRuling | None:
+        """Return a ruling that is kept, if the same officer could sign it now; None if not.
+
+        Raises:
+            LookupError: The register is not known.
+            SealError: It does not open: a key is not here, or it was altered.
+        """
+        return verify_again(
+            batch.rulings.open_kept(cover.record, cover.key),
+            batch.find_officer,
+            state=self._state,
+            partition=partition,
+            at_ms=cover.at,
+            now_ms=batch.now_ms,
+            key=cover.key,
+        )
 
 
 def _make_cover(verified: VerifiedRuling, act: Answering, record: bytes, until: int) -> Cover:
@@ -203,20 +222,15 @@ def _make_cover(verified: VerifiedRuling, act: Answering, record: bytes, until: 
     return Cover(verified.digest, record, verified.at_ms, until, terms, verified.key)
 
 
-def _may_cover(act: Answering, verified: VerifiedRuling, batch: ConversationBatch) -> bool:
+def _may_cover(about: AskKind, verified: VerifiedRuling, batch: ConversationBatch) -> bool:
     """Return whether an officer may cover such Asks at all: for approvals, with a role that the law names."""
-    return act.about is not AskKind.APPROVE or bool(verified.officer.roles & list_opening_roles(batch.law))
-
-
-def _could_give(given: VerifiedRuling, verified: VerifiedRuling, batch: ConversationBatch) -> bool:
-    act = given.ruling.act
-    return isinstance(act, Answering) and _may_cover(act, verified, batch)
+    return about is not AskKind.APPROVE or bool(verified.officer.roles & list_opening_roles(batch.law))
 
 
 def _refuse(verified: VerifiedRuling, item: str, provider: str, batch: ConversationBatch) -> Act:
     return Act(
         ActKind.RULING_REFUSED, item, provider, verified.ruling.state, batch.now_ms,
-        reason=Refusal.WRONG_ROLE, **describe_ruling(verified),
+        reason=Refusal.WRONG_ROLE, **describe_ruling(verified, batch.law),
     )  # fmt: skip
 
 

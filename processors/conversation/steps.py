@@ -168,7 +168,7 @@ class ActWriter:
             undelivered: Places of the effects of which the State that is to get something can get nothing.
         """
         context = ActContext(
-            step.item, step.provider, self._state, batch.now_ms, root=step.root, **describe_ruling(ruling)
+            step.item, step.provider, self._state, batch.now_ms, root=step.root, **describe_ruling(ruling, batch.law)
         )  # fmt: skip
         result = batch.result
         for place, effect in enumerate(step.effects):
@@ -198,14 +198,22 @@ class ActWriter:
         return opened.ask.state == self._state and opened.ask.urgency in {Urgency.URGENT, Urgency.EMERGENCY}
 
 
-def describe_ruling(ruling: VerifiedRuling | None) -> dict[str, Any]:
-    """Return what an act says of the ruling that has caused it; nothing if no ruling did."""
+def describe_ruling(ruling: VerifiedRuling | None, law: LawInForce | None) -> dict[str, Any]:
+    """Return what an act says of the ruling that has caused it; nothing if no ruling did.
+
+    Args:
+        ruling: The ruling.
+        law: The law in force. An officer types the rule of the State's own law, and the audit log is kept forever and
+            is not sealed: so the act names it only if the pack has such a rule. None: no rule is named.
+    """
     if ruling is None:
         return {}
     act = ruling.ruling.act
     named: dict[str, Any] = {}
     if isinstance(act, Answering):
-        named = {"grounds": act.grounds, "own_rule": act.own_rule}
+        known = () if law is None else law.context.disclosure_filter.pack.rules
+        own_rule = act.own_rule if any(rule.id == act.own_rule for rule in known) else None
+        named = {"grounds": act.grounds, "own_rule": own_rule}
     return {"officer": ruling.officer.id, "ruling": ruling.digest, "ruling_key": ruling.key, **named}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
 
 from sharing.errors import SharingError
 from sharing.seal.rulings import (
@@ -25,15 +26,16 @@ if TYPE_CHECKING:
     from sharing.trust.public_keys import KeyId
 
 
-class ArrivedRuling(NamedTuple):
-    """A ruling that has arrived.
+@dataclass(frozen=True, slots=True)
+class ArrivedRuling:
+    """A ruling that has arrived. Its `repr` shows no content.
 
     Attributes:
         record: What the officer has signed, in single-object encoding, in clear. It is not verified.
         key: The key of its sealed record, as the State keeps it; None if it came in clear.
     """
 
-    record: bytes | None
+    record: bytes | None = field(repr=False)
     key: KeptRulingKey | None
 
 

@@ -7,10 +7,22 @@ from types import MappingProxyType
 from typing import Final
 
 from sharing.conversation.vocabulary import Answer
-from sharing.law.fact_values import NONE
+from sharing.model.code_words import (
+    AUTHORITY_WORDS,
+    OUTCOME_WORDS,
+    TREATY_WORDS,
+    add_code,
+    describe_authority,
+    describe_outcome,
+    describe_treaty,
+)
 from sharing.model.times import format_time
-from sharing.model.vocabulary import Authority, Outcome
 from sharing.sentences import SaidInstant, Sentence, say
+
+__all__ = [
+    "ANSWER_WORDS", "AUTHORITY_WORDS", "OUTCOME_WORDS", "TREATY_WORDS", "describe_answer", "describe_authority",
+    "describe_outcome", "describe_treaty", "say_instant",
+]  # fmt: skip
 
 ANSWER_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
     {
@@ -30,82 +42,12 @@ ANSWER_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
 )
 """What was answered."""
 
-AUTHORITY_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
-    {
-        Authority.POLICE: say("police"),
-        Authority.PROSECUTOR: say("public prosecutor"),
-        Authority.COURT: say("court"),
-        Authority.CUSTOMS: say("customs"),
-        Authority.FIU: say("financial intelligence unit"),
-        Authority.TAX: say("tax authority"),
-        Authority.INTELLIGENCE: say("intelligence service"),
-        Authority.OTHER: say("another authority"),
-        Authority.UNKNOWN: say("not stated"),
-    }
-)
-"""Kinds of authorities."""
-
-OUTCOME_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
-    {
-        Outcome.DISCLOSE: say("it is sent"),
-        Outcome.OFFER: say("it is offered: conditions must be accepted first"),
-        Outcome.HOLD: say("it is held until it is approved"),
-        Outcome.WITHHOLD: say("it is withheld"),
-    }
-)
-"""What was decided for a State."""
-
-TREATY_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
-    {
-        "BUDAPEST": say("Budapest Convention on Cybercrime"),
-        "BUDAPEST_P2": say("Second Additional Protocol to the Budapest Convention"),
-        "UNCAC": say("UN Convention against Corruption"),
-        "UNTOC": say("UN Convention against Transnational Organized Crime"),
-        "UNCC": say("UN Convention against Cybercrime"),
-        "EU_2023_977": say("Directive (EU) 2023/977 on the exchange of information between police authorities"),
-        "NAPLES_II": say("Naples II Convention between customs administrations"),
-        "TCA_PART_3": say("Trade and Cooperation Agreement between the EU and the United Kingdom, Part Three"),
-        "EU_MLA_2000": say("EU Convention of 2000 on mutual assistance in criminal matters"),
-        "ETS_182": say("Second Additional Protocol to the European Convention on Mutual Assistance"),
-        "AMLD_FIU": say("Directive (EU) 2015/849, between financial intelligence units"),
-        NONE: say("no treaty"),
-    }
-)
-"""Short titles of the instruments of the shipped treaty table. A table of a State's own may name others."""
-
-_AGREEMENT: Final = "BILATERAL:"
-
 
 def describe_answer(answer: str) -> str:
     """Return an answer in words with its code; the code alone if it is not known."""
-    return _add_code(ANSWER_WORDS, answer)
-
-
-def describe_authority(authority: str) -> str:
-    """Return a kind of authority in words with its code; the code alone if it is not known."""
-    return _add_code(AUTHORITY_WORDS, authority)
-
-
-def describe_outcome(outcome: str) -> str:
-    """Return an outcome in words with its code; the code alone if it is not known."""
-    return _add_code(OUTCOME_WORDS, outcome)
-
-
-def describe_treaty(basis: str) -> str:
-    """Return the short title of an instrument with its code; the code alone if it is not known.
-
-    Of an agreement with one State, a pack gives no title but the name in its code.
-    """
-    if basis.startswith(_AGREEMENT):
-        return say("agreement with one State (%(code)s)", code=basis)
-    return _add_code(TREATY_WORDS, basis)
+    return add_code(ANSWER_WORDS, answer)
 
 
 def say_instant(at: int) -> SaidInstant:
     """Return an instant, in UTC milliseconds, for a sentence."""
     return SaidInstant(format_time(at), at)
-
-
-def _add_code(words: Mapping[str, Sentence], code: str) -> str:
-    known = words.get(code)
-    return str(code) if known is None else say("%(words)s (%(code)s)", words=known, code=str(code))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from sharing.console.code_words import describe_answer
+from sharing.console.code_words import describe_answer, describe_outcome
 from sharing.console.conversation_words import describe_kind, join_codes
 from sharing.conversation.vocabulary import AskKind
 from sharing.model.times import format_time
@@ -41,7 +41,8 @@ def describe_group(group: DecidedGroup, approvals: Mapping[str, int] = MappingPr
         approvals: How many officers must approve, by the ids of the rules that ask
             (`sharing.disclosure.terms.list_approvals`), as far as the law is known here: a record has no number.
     """
-    parts = [f"decided for {join_codes(group.states)}: {group.outcome}, {group.explanation or 'no rule applies'}"]
+    outcome, because = describe_outcome(group.outcome), group.explanation or "no rule applies"
+    parts = [f"decided for {join_codes(group.states)}: {outcome}, {because}"]
     if group.is_sent:
         parts.append("sent" if group.outcome is Outcome.DISCLOSE else "offered")
     if group.approver is not None:

@@ -21,10 +21,15 @@ _SHOWN_MAX: Final = 40
 
 
 def read_own_keys(console: ConsoleConnection, now: int) -> TrustedKeys | None:
-    """Return the keys of the State, with which the register is verified; None if no root of it is known here."""
+    """Return the keys of the State, with which the register is verified; None if no root of it is known here.
+
+    Raises:
+        InputError: The key folder is another State's or is damaged, or the directory does not have these keys.
+        TrustError: They do not verify.
+    """
     settings = console.settings
     if settings.key_folder is not None:
-        return OnlineKeys.open(settings.key_folder).get_trusted_keys(now)
+        return OnlineKeys.open(settings.key_folder, state=console.state).get_trusted_keys(now)
     pin = (read_directory_pins(settings) or {}).get(console.state)
     if pin is None:
         return None

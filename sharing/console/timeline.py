@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sharing.console.code_words import describe_outcome
 from sharing.console.conversation_words import describe_act, format_revision, join_codes, list_law
@@ -17,6 +17,9 @@ from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import Outcome
 from sharing.rulings.act import Act
 from sharing.sentences import say
+
+SHOWN_DIGITS: Final = 16
+"""How many digits of the digest of a ruling a line shows: `sharing audit ruling` finds it by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class TimelineEvent:
         text: The same in words.
         revision: The state of the item, if the record names one.
         ask: Id of the Ask that it is about.
+        ruling: Digest of the ruling that caused it; None if none did.
     """
 
     at: int
@@ -42,6 +46,12 @@ class TimelineEvent:
     text: str
     revision: str | None
     ask: str | None
+    ruling: str | None = None
+
+    def describe_cause(self) -> str:
+        """Return who caused it and by which ruling, as the end of a line; "" if nobody did."""
+        by = f", by {self.by}" if self.by is not None and self.by not in self.text else ""
+        return by if self.ruling is None else f"{by} [ruling {self.ruling[:SHOWN_DIGITS]}]"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as scripts rely on it."""
@@ -54,6 +64,7 @@ class TimelineEvent:
             "text": self.text,
             "revision": self.revision,
             "ask": self.ask,
+            "ruling": self.ruling,
         }
 
 
@@ -94,5 +105,5 @@ def read_act(record: HistoryRecord) -> TimelineEvent:
     answered_by = act.answers[-1].by if act.answers else None
     state = act.states[0] if len(act.states) == 1 else None
     return TimelineEvent(
-        act.at, act.kind.value, state, act.officer or answered_by, (), describe_act(act), revision, act.ask
+        act.at, act.kind.value, state, act.officer or answered_by, (), describe_act(act), revision, act.ask, act.ruling
     )

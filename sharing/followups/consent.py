@@ -15,10 +15,10 @@ from typing import Final
 
 from sharing.followups.context import FollowUpContext, describe_authorities, list_authorities
 from sharing.followups.document import Caution, FollowUpKind, Severity
+from sharing.followups.instants import describe_instant
 from sharing.followups.plain_text import make_plain
 from sharing.model.notice import Notice
 from sharing.model.recipient_terms import Condition
-from sharing.model.times import format_time
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Handling, Pap, Tlp
 
 _DUTIES: Final = frozenset({ConditionKind.RETENTION, ConditionKind.DELETE_OR_CORRECT, ConditionKind.REPORT_USE})
@@ -173,7 +173,8 @@ def _judge_content(notice: Notice) -> Iterator[Caution]:
     if content["special_category"] == "YES":
         yield Caution(Severity.CHECK, "It contains special categories of data: pass on what is strictly necessary.")
     if notice.retain_until is not None:
-        until = format_time(notice.retain_until)
-        yield Caution(Severity.DUTY, f"The information, and each draft with it, is deleted at {until} at the latest.")
+        until = describe_instant(notice.retain_until)
+        yield Caution(Severity.DUTY, f"The information, and each draft with it, is deleted by {until}.")
     if notice.review_at is not None:
-        yield Caution(Severity.DUTY, f"Whether it is still needed is reviewed at {format_time(notice.review_at)}.")
+        review = describe_instant(notice.review_at)
+        yield Caution(Severity.DUTY, f"Whether it is still needed is reviewed on {review}.")

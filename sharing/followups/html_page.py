@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from sharing.followups.document import DraftField, DraftSection, FollowUpDocument, Severity
-from sharing.model.times import format_time
+from sharing.followups.instants import describe_instant
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE: Final = """
@@ -46,8 +46,8 @@ def _list_lines(document: FollowUpDocument) -> Iterator[str]:
         yield f'<p class="marking">{escape(document.marking)}</p>'
     yield f"<h1>{escape(title)}</h1>"
     yield (
-        f"<p>Drafted {escape(format_time(document.made_at))} from notice {escape(document.notice)}. {document.blanks} "
-        "fields are left to the drafter, <mark>[marked so]</mark>.</p>"
+        f"<p>Drafted on {escape(describe_instant(document.made_at))}, from notice {escape(document.notice)}. "
+        f"{document.blanks} fields are left to the drafter, <mark>[marked so]</mark>.</p>"
     )
     yield from _list_cautions(document)
     for number, section in enumerate(document.sections, 1):

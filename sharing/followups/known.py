@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from sharing.followups.context import FollowUpContext, describe_authorities, list_authorities
 from sharing.followups.document import Blank, DraftField, DraftSection, fill, fill_or_blank, leave_blank
+from sharing.followups.instants import describe_instant
 from sharing.followups.offences import describe_offence
 from sharing.followups.plain_text import make_plain
+from sharing.model.code_words import describe_treaty
 from sharing.model.notice import Notice
-from sharing.model.times import format_time
 
 
 def format_marking(notice: Notice) -> str:
@@ -44,7 +45,7 @@ def make_references(notice: Notice, context: FollowUpContext) -> DraftSection:
     return DraftSection(
         "References",
         (
-            fill("Drafted", format_time(context.now)),
+            fill("Drafted", describe_instant(context.now)),
             leave_blank("Date of sending", Blank.UNKNOWN, "when it is signed"),
             leave_blank("Our reference", Blank.UNKNOWN, "reference of our own case file"),
             fill("Status", status),
@@ -53,7 +54,7 @@ def make_references(notice: Notice, context: FollowUpContext) -> DraftSection:
             ),
             fill(
                 "Rests on",
-                f"notice {notice.id} of {notice.from_state}, sent {format_time(notice.sent_at)} (item "
+                f"notice {notice.id} of {notice.from_state}, sent on {describe_instant(notice.sent_at)} (item "
                 f"{notice.item_id}, version {revision}, {notice.form}, {notice.kind})",
             ),
             fill_content(
@@ -68,7 +69,7 @@ def make_references(notice: Notice, context: FollowUpContext) -> DraftSection:
 
 def _describe_notice_law(notice: Notice) -> DraftField:
     rules = "; ".join(f"{rule.citation} [{rule.id}]" for rule in notice.rules)
-    basis = f"treaty: {notice.basis}" if notice.basis else "no treaty named"
+    basis = describe_treaty(notice.basis) if notice.basis else "no treaty named"
     return fill("Law under which we have it", f"{basis}; {rules or 'no rule named'}")
 
 
@@ -104,18 +105,21 @@ def make_period_field(notice: Notice, label: str, element: str) -> DraftField:
     observed = notice.content["observed_at"]
     hint = "first and last instant in UTC"
     if observed is not None:
-        hint += f"; the notice has one instant: {format_time(observed)}"
+        hint += f"; the notice has one instant: {describe_instant(observed)}"
     return leave_blank(label, Blank.JUDGEMENT, hint, element=element)
 
 
 def make_basis_field(context: FollowUpContext, needed: str, article: str) -> DraftField:
     """Return which treaty the request rests on. A drafter decides; the table of treaties is a help, and not checked."""
+    treaty = describe_treaty(needed)
     if context.instruments is None or context.addressee is None:
         help_text = "whether both States are Parties is not known here"
     elif needed in context.instruments:
-        help_text = f"the table of treaties has both States as Parties to {needed}; it was not checked"
+        help_text = f"the table of treaties has both States as Parties to the {treaty}; it was not checked"
     else:
-        help_text = f"the table of treaties does NOT have both States as Parties to {needed}; another basis is needed"
+        help_text = (
+            f"the table of treaties does NOT have both States as Parties to the {treaty}; another basis is needed"
+        )
     return leave_blank("Treaty basis", Blank.JUDGEMENT, f"{article}, or another; {help_text}")
 
 
@@ -140,8 +144,8 @@ def list_fact_fields(notice: Notice, element: str) -> Iterator[DraftField]:
     yield fill_content(notice, "modus_operandi", "Way of committing it", "if it matters", element=element)
     observed = notice.content["observed_at"]
     yield fill_or_blank(
-        "Observed at (UTC)",
-        None if observed is None else format_time(observed),
+        "Observed at",
+        None if observed is None else describe_instant(observed),
         "time of the event, with its time zone",
         element=element,
         blank=Blank.NOT_DISCLOSED if "observed_at" in notice.redacted else Blank.UNKNOWN,
@@ -236,7 +240,7 @@ def _describe_handling_text(notice: Notice) -> DraftField:
 
 
 def _describe_instant(label: str, instant: int | None) -> DraftField:
-    known = None if instant is None else format_time(instant)
+    known = None if instant is None else describe_instant(instant)
     return fill_or_blank(label, known, "the notice sets no date; our own law does", blank=Blank.JUDGEMENT)
 
 

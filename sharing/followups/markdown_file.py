@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sharing.followups.document import DraftField, FollowUpDocument, Severity
-from sharing.model.times import format_time
+from sharing.followups.instants import describe_instant
 
 _MARKUP: Final = re.compile(
     r"[\\`*_{}\[\]<>#!|~&$^@]|\.(?=\w)|:(?=/)|^[-+=]|(?<=-)-|-(?=-)|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d\d\d)[.)]"
@@ -43,7 +43,8 @@ def _list_lines(document: FollowUpDocument) -> Iterator[str]:
     if document.marking:
         yield f"**{escape_markdown(document.marking)}**"
         yield ""
-    yield f"Drafted {escape_markdown(format_time(document.made_at))} from notice {escape_markdown(document.notice)}."
+    at = describe_instant(document.made_at)
+    yield f"Drafted on {escape_markdown(at)}, from notice {escape_markdown(document.notice)}."
     yield f"{document.blanks} fields are left to the drafter, **\\[marked so\\]**."
     if document.cautions:
         yield ""

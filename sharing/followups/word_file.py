@@ -10,7 +10,8 @@ from docx.enum.text import WD_COLOR_INDEX
 from docx.shared import Mm, Pt
 
 from sharing.followups.document import DraftField, FollowUpDocument, Severity
-from sharing.model.times import format_time, from_milliseconds
+from sharing.followups.instants import describe_instant
+from sharing.model.times import from_milliseconds
 
 _SEVERITY_WORDS: Final = {
     Severity.CONSENT: "CONSENT FIRST",
@@ -34,8 +35,8 @@ def write_word_file(document: FollowUpDocument) -> bytes:
             part.footer.paragraphs[0].add_run(document.marking).bold = True
     file.add_heading(f"DRAFT: {document.title}", level=0)
     opening = file.add_paragraph(
-        f"Drafted {format_time(document.made_at)} from notice {document.notice}. {document.blanks} fields are left to "
-        "the drafter, "
+        f"Drafted on {describe_instant(document.made_at)}, from notice {document.notice}. {document.blanks} fields are "
+        "left to the drafter, "
     )
     _highlight(opening.add_run("[marked so]"))
     opening.add_run(".")

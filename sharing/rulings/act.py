@@ -100,7 +100,8 @@ class Act:
         ruling: Digest of that ruling.
         ruling_key: The key of its sealed record, as the State keeps it; None if it was not sealed.
         grounds: The grounds that it names for a refusal.
-        own_rule: Id of the rule of the State's own law, for the ground OWN_LAW.
+        own_rule: Id of the rule of the State's own law, for the ground OWN_LAW; None if the State's pack has none with
+            this id.
         ask: Id of the Ask.
         ask_kind: Its kind.
         ask_status: Its status now.

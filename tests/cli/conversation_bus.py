@@ -35,6 +35,7 @@ from sharing.model.vocabulary import Effect as RuleEffect
 from sharing.passkeys.passkey import Passkey
 from sharing.rulings.effect_acts import ActContext, to_act
 from sharing.rulings.mapping import to_events
+from sharing.rulings.ruling import Answering
 from sharing.rulings.signing import VerifiedRuling, verify_ruling
 from sharing.rulings.vocabulary import RulingError
 from sharing.serialization.codec import get_codec
@@ -184,7 +185,10 @@ class ConversationBus:
         effects: Sequence[Effect] | Sequence[ReceivedEffect],
         by: VerifiedRuling | None = None,
     ) -> None:
-        context = ActContext(item, provider, self.state, now_ms(), **describe_ruling(by))
+        described = describe_ruling(by, None)
+        if by is not None and isinstance(by.ruling.act, Answering):
+            described |= {"own_rule": by.ruling.act.own_rule}  # this worker has no law, and takes every rule for known
+        context = ActContext(item, provider, self.state, now_ms(), **described)
         values = [to_act(effect, context).encode() for effect in effects]
         if not values:
             return

@@ -51,6 +51,18 @@ def test_the_words_are_shown_and_that_the_signature_was_not_verified_here(ch: Co
     assert (as_json["ruling"], as_json["verified"], as_json["signed"]["text"]) == (digest, False, WORDS)
 
 
+def test_the_timeline_of_an_item_names_the_ruling_by_which_it_is_found(ch: ConversationBus) -> None:
+    item, story = ch.publish(1, held("DE"))
+    with ch.working():
+        answered = ch.rule("asks", "answer", story.find_ask(AskKind.APPROVE).id, "APPROVED", "--json", wait="30")
+    digest = answered.json_document["ruling"]
+    timeline = ch.run("items", "show", item, "--json").json_document["timeline"]
+    assert {event["ruling"] for event in timeline if event["what"] in {"DECIDED", "ASK_OPENED"}} == {None}
+    assert {event["ruling"] for event in timeline if event["what"] in {"ASK_ENDED", "NOTICE_SENT"}} == {digest}
+    text = ch.run("items", "show", item).out
+    assert f"[ruling {digest[:16]}]" in " ".join(text.split())
+
+
 def test_an_unknown_or_short_digest_is_one_sentence(ch: ConversationBus) -> None:
     digest = approve(ch)
     for name in ("", digest[:7], "0" * 12, "not a digest", f"{digest}0"):

@@ -241,7 +241,7 @@ def test_an_agency_sees_its_item_in_time(call: Call, gate: FakeGate, monkeypatch
     text = show(call, ID)
     assert text.code == 0
     assert f"indicator {ID} of fedpol, CH" in text.out
-    assert "decided for DE, NL: DISCLOSE, art. 1 [ch.permit]; sent [version 1]" in text.out
+    assert "decided for DE, NL: it is sent (DISCLOSE), art. 1 [ch.permit]; sent [version 1]" in text.out
     assert "delivery   DE: RECALLED" in text.out
     asked = "supply the facts without which the law withholds an item (FR)"
     assert f"answered, facts supplied (SUPPLIED): {asked}" in text.out

@@ -36,6 +36,20 @@ def test_who_must_approve_and_how_many(approvals: dict[str, int], words: str) ->
     assert describe_group(make_group(), approvals).endswith(words)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Outcome.DISCLOSE, "it is sent (DISCLOSE), no rule applies"),
+        (Outcome.OFFER, "it is offered: conditions must be accepted first (OFFER), no rule applies"),
+        (Outcome.HOLD, "it is held until it is approved (HOLD), no rule applies"),
+        (Outcome.WITHHOLD, "it is withheld (WITHHOLD), no rule permits it"),
+    ],
+)
+def test_an_outcome_is_said_in_words_with_its_code(outcome: Outcome, words: str) -> None:
+    group = make_group(states=("DE", "FR"), outcome=outcome, approver=None, rules=())
+    assert describe_group(group) == f"decided for DE, FR: {words}"
+
+
 def test_an_answer_is_said_in_words_with_its_code() -> None:
     told = FollowedOutcome("ANSWERED", ("FR",), "ACCEPT", answer="ACCEPTED")
     assert describe_followed(told) == (

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import pytest
+from docx import Document
 
 from sharing.errors import InputError
 from sharing.followups.document import Blank, FollowUpDocument, FollowUpKind, fill
 from sharing.followups.drafting import list_fitting, make_draft
+from sharing.followups.html_page import write_html
+from sharing.followups.instants import describe_instant
 from sharing.followups.known import find_host
+from sharing.followups.markdown_file import write_markdown
 from sharing.followups.offences import OFFENCES, describe_offence
+from sharing.followups.word_file import write_word_file
 from sharing.model.vocabulary import ConditionKind, OffenceCode, OffenceModifier
 from tests.followups.drafts import DRAFTS, FOLDER, KINDS, list_golden
 from tests.followups.real_notices import list_real_notices
@@ -137,16 +144,66 @@ def test_a_person_is_named_where_the_notice_is_about_one() -> None:
     ("instruments", "expected"),
     [
         (None, "not known here"),
-        (frozenset({"BUDAPEST", "UNCAC"}), "has both States as Parties"),
+        (frozenset({"BUDAPEST", "UNCAC"}), "has both States as Parties to the "),
         (frozenset({"UNTOC"}), "does NOT have both States as Parties"),
     ],
 )
 def test_the_table_of_treaties_helps_and_decides_nothing(instruments: frozenset[str] | None, expected: str) -> None:
     context = make_context(addressee="NL", instruments=instruments)
-    for kind in (FollowUpKind.PRESERVATION, FollowUpKind.ASSISTANCE):
+    treaties = {
+        FollowUpKind.PRESERVATION: "Budapest Convention on Cybercrime (BUDAPEST)",
+        FollowUpKind.ASSISTANCE: "UN Convention against Corruption (UNCAC)",
+    }
+    for kind, treaty in treaties.items():
         text = read_fields(make_draft(kind, make_domain_notice(), context))["Treaty basis"]
         assert text.startswith("[LEGAL JUDGEMENT")
         assert expected in text
+        assert (treaty in text) is (instruments is not None)
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (0, "1 January 1970, 00:00:00 UTC"),
+        (NOW, "21 September 2026, 14:13:20 UTC"),
+        (NOW + 7, "21 September 2026, 14:13:20.007 UTC"),
+        (1_798_761_599_999, "31 December 2026, 23:59:59.999 UTC"),
+        (-1, "31 December 1969, 23:59:59.999 UTC"),
+    ],
+)
+def test_an_instant_is_written_for_people_and_loses_nothing(at: int, words: str) -> None:
+    assert describe_instant(at) == words
+
+
+def test_no_draft_has_an_instant_as_machines_write_it() -> None:
+    notice = make_notice(
+        {"assertion": "FACT", "observed_at": NOW + 7}, retain_until=NOW + 1, review_at=NOW + 2, sent_at=NOW
+    )
+    for kind in (FollowUpKind.PRESERVATION, FollowUpKind.ASSISTANCE):
+        document = make_draft(kind, notice, make_full_context())
+        word = Document(io.BytesIO(write_word_file(document)))
+        for text in (
+            write_markdown(document), write_html(document), "\n".join(each.text for each in word.paragraphs),
+        ):  # fmt: skip
+            assert re.search(r"\d{4}-\d\d-\d\dT", text) is None
+            assert "Drafted on 21 September 2026, 14:13:20 UTC, from notice" in text
+            assert "deleted by 21 September 2026, 14:13:20" in text
+            assert "reviewed on 21 September 2026, 14:13:20" in text
+
+
+@pytest.mark.parametrize(
+    ("basis", "words"),
+    [
+        ("BUDAPEST", "Budapest Convention on Cybercrime (BUDAPEST)"),
+        ("NONE", "no treaty (NONE)"),
+        ("BILATERAL:CH-DE-2020", "agreement with one State (BILATERAL:CH-DE-2020)"),
+        ("OF_A_STATES_OWN", "OF_A_STATES_OWN"),
+        (None, "no treaty named"),
+    ],
+)
+def test_the_treaty_is_named_with_its_code(basis: str | None, words: str) -> None:
+    draft = make_draft(FollowUpKind.PRESERVATION, make_notice(basis=basis, rules=[]), make_context())
+    assert read_fields(draft)["Law under which we have it"] == f"{words}; no rule named"
 
 
 def test_a_recall_gives_no_draft() -> None:

@@ -15,13 +15,18 @@ from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_act
 from sharing.console.printable import to_printable
 from sharing.console.register_lookup import read_own_keys
-from sharing.console.signed_rulings import SignedRuling, find_signed_ruling
+from sharing.console.signed_rulings import (
+    CheckSignature,
+    SignatureCheck,
+    SignedRuling,
+    check_signature,
+    find_signed_ruling,
+)
 from sharing.kafka.officer_topic import read_register
 from sharing.kafka.use_log import UseContext, UseLog
 from sharing.model.times import format_time
 from sharing.rulings.ruling import Ruling
-from sharing.rulings.signing import read_ruling, verify_ruling
-from sharing.rulings.vocabulary import RulingError
+from sharing.rulings.signing import read_ruling
 
 
 def show_ruling(
@@ -36,35 +41,29 @@ def show_ruling(
     signature is verified with the register of officers. Exit code 1: it does not verify.
     """
     console = connect_console(bootstrap, state)
-    found = find_signed_ruling(console, digest, read_clock())
-    ruling = read_ruling(found.record)
-    fault = _find_fault(console, found)
+    found = find_signed_ruling(console, digest, read_clock(), _make_check(console))
+    ruling = read_ruling(found.copy.record)
     _record_use(console, found)
     if as_json:
-        print_json(_describe(found, ruling, fault))
+        print_json(_describe(found, ruling))
     else:
-        _print(found, ruling, fault)
-    if fault is not None:
+        _print(found, ruling)
+    if found.signature.fault is not None:
         raise typer.Exit(1)
 
 
-def _find_fault(console: ConsoleConnection, found: SignedRuling) -> str | None:
-    """Return why the signature is not verified; None if it is."""
+def _make_check(console: ConsoleConnection) -> CheckSignature:
+    """Return what verifies copies of a ruling with the register of officers, which is read once."""
     now = read_clock()
     keys = read_own_keys(console, now)
     if keys is None:
-        return (
+        unknown = SignatureCheck(
             f"the register of officers cannot be verified here: set SHARING_TRUST_FILE with the pinned root of "
             f"{console.state}, or SHARING_KEY_FOLDER"
         )
+        return lambda _: unknown
     register = read_register(console.servers, keys, console.properties, console.framing, clock=read_clock)
-    try:
-        verify_ruling(
-            found.record, register.find_officer, state=console.state, partition=found.partition, at_ms=found.at
-        )
-    except RulingError as error:
-        return str(error)
-    return None
+    return lambda copy: check_signature(copy, register, now)
 
 
 def _record_use(console: ConsoleConnection, found: SignedRuling) -> None:
@@ -83,23 +82,36 @@ def _record_use(console: ConsoleConnection, found: SignedRuling) -> None:
     log.flush()
 
 
-def _describe(found: SignedRuling, ruling: Ruling, fault: str | None) -> dict[str, Any]:
+def _describe(found: SignedRuling, ruling: Ruling) -> dict[str, Any]:
+    fault, entry_from = found.signature
     return {
         "ruling": found.digest,
         "verified": fault is None,
         "fault": fault,
-        "written_at": format_time(found.at),
+        "officer_entry_from": None if entry_from is None else format_time(entry_from),
+        "written_at": format_time(found.copy.at),
         "signed": ruling.model_dump(mode="json", exclude_none=True),
         "acts": [describe_for_scripts(act) for act in found.acts],
     }
 
 
-def _print(found: SignedRuling, ruling: Ruling, fault: str | None) -> None:
+def _describe_signature(signature: SignatureCheck) -> str:
+    if signature.fault is not None:
+        return f"NOT VERIFIED: {signature.fault}"
+    if signature.entry_from is None:
+        return "verified with the register of officers"
+    return (
+        f"verified with the officer's entry of {format_time(signature.entry_from)}: the register does not have that of "
+        "the time of the ruling any more"
+    )
+
+
+def _print(found: SignedRuling, ruling: Ruling) -> None:
     print_line(f"ruling {found.digest}", style="bold")
     print_labelled("officer", ruling.officer)
     print_labelled("signed", format_time(ruling.signed_at))
-    print_labelled("written", f"{format_time(found.at)} by the broker's clock")
-    print_labelled("signature", "verified with the register of officers" if fault is None else f"NOT VERIFIED: {fault}")
+    print_labelled("written", f"{format_time(found.copy.at)} by the broker's clock")
+    print_labelled("signature", _describe_signature(found.signature))
     for name, value in ruling.act.model_dump(mode="json", exclude_none=True).items():
         if value not in ([], ""):
             print_labelled(name, to_printable(_show(value)))

@@ -192,8 +192,7 @@ def _print(
     for message_id, kind in item.copies:
         print_labelled("copy", f"{kind} {message_id}")
     for event in events:
-        by = f", by {event.by}" if event.by is not None and event.by not in event.text else ""
-        print_line(f"{format_time(event.at)}  {event.text}{by}", indent=2)
+        print_line(f"{format_time(event.at)}  {event.text}{event.describe_cause()}", indent=2)
     for use in uses:
         purpose = use.context.purpose or "no purpose stated"
         print_line(

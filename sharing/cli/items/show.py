@@ -136,8 +136,8 @@ def _print_events(place: ItemPlace, events: list[TimelineEvent], *, as_json: boo
             print_json({"id": place.item, **event.to_json()})
             continue
         revision = f" [version {event.revision}]" if event.revision is not None else ""
-        by = f", by {event.by}" if event.by is not None and event.by not in event.text else ""
-        print_line(f"{format_time(event.at)}  {f'{label}  ' if label else ''}{event.text}{by}{revision}")
+        name = f"{label}  " if label else ""
+        print_line(f"{format_time(event.at)}  {name}{event.text}{event.describe_cause()}{revision}")
 
 
 def _print_open(kept: Conversation | None) -> None:

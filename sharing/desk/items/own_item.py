@@ -15,8 +15,8 @@ from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.vocabulary import DeliveryStatus
 from sharing.desk.board.ask_words import describe_asked, describe_silence
-from sharing.desk.items.condition_words import ShownCondition, describe_conditions
 from sharing.desk.items.law_words import ShownRule, describe_rules
+from sharing.desk.web.condition_words import ShownCondition, describe_conditions
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
 from sharing.law.fact_questions import QUESTIONS

@@ -15,9 +15,9 @@ from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import NO_REVISION
 from sharing.desk.board.ask_words import describe_asked, describe_silence
 from sharing.desk.contents.received_terms import ReceivedTerms
-from sharing.desk.items.condition_words import ShownCondition, describe_conditions
 from sharing.desk.items.law_words import ShownRule, describe_rules
 from sharing.desk.items.own_item import ShownAsk
+from sharing.desk.web.condition_words import ShownCondition, describe_conditions
 from sharing.officers.entry import OfficerEntry
 
 

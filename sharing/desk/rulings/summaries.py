@@ -1,24 +1,36 @@
-"""What a ruling will do, in sentences: they are said before it is signed. No value of any item."""
+"""What a ruling will do, in sentences: they are said before it is signed. No content of any item.
+
+What is signed has codes. They are said in words here, each with its code in parentheses, as the pages do that the
+officer comes from. The binding text of a condition is on those.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from sharing.console.alike import LeftOut
-from sharing.console.conversation_words import CONSEQUENCE_WORDS, KIND_WORDS, join_codes
+from sharing.console.code_words import describe_answer, describe_authority
+from sharing.console.conversation_words import CONSEQUENCE_WORDS, KIND_WORDS
 from sharing.console.found_asks import FoundAsk
 from sharing.console.found_covers import FoundCover
 from sharing.conversation.vocabulary import Answer, Consequence
+from sharing.desk.board.answer_words import GROUND_LABELS
 from sharing.desk.web.catalogue import _, mark_message, ngettext
+from sharing.desk.web.code_words import FIELD_WORDS, show_state, show_states
+from sharing.desk.web.condition_words import describe_conditions
 from sharing.desk.web.instants import show_instant
 from sharing.desk.web.plain_text import to_plain
+from sharing.desk.web.value_words import name_value
+from sharing.law.fact_questions import QUESTIONS
+from sharing.model.recipient_terms import Condition
 from sharing.model.vocabulary import Authority
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.ruling import Answering
+from sharing.rulings.vocabulary import RefusalGround
 
 ANSWER_WORDS: Final[Mapping[Answer, str]] = MappingProxyType(
     {
@@ -62,21 +74,23 @@ def summarise_answer(
             "%(what)s: %(count)s Asks about items of %(provider)s, for %(states)s.",
             len(asks),
             what=what,
-            provider=asks[0].provider,
-            states=join_codes(act.recipients),
+            provider=show_state(asks[0].provider),
+            states=show_states(act.recipients),
         ),
         _("What it does: %(consequence)s.", consequence=_(CONSEQUENCE_WORDS[consequence])),
     ]
     if consequence is Consequence.RELEASE and (ask.needed > 1 or (ask.row.four_eyes and ask.publisher.officer is None)):
         lines.append(_("A second officer may have to answer, too, before anything leaves."))
-    if act.conditions_hash is not None and terms.conditions:
-        lines.append(_("Under these conditions: %(codes)s.", codes=join_codes(terms.codes)))
-    if act.grounds:
-        lines.append(_("Grounds: %(grounds)s.", grounds=join_codes(act.grounds)))
+    is_received = asks[0].provider != ask.state
+    if act.conditions_hash is not None:
+        said = _say_conditions(terms.conditions, is_received=is_received)
+        lines += [_("Condition: %(words)s.", words=words) for words in said]
+    lines += [_("Ground: %(words)s.", words=_say_ground(ground)) for ground in sorted(act.grounds)]
+    if act.own_rule is not None:
+        lines.append(_("The rule of your own law: %(rule)s.", rule=act.own_rule))
     if act.relaxed is not None:
-        lines.append(_("Conditions that stay: %(codes)s.", codes=join_codes(act.relaxed) or _("none")))
-    if act.facts:
-        lines.append(_("Facts: %(names)s.", names=join_codes(fact.name for fact in act.facts)))
+        lines += _summarise_relaxed(act.relaxed, terms, is_received=is_received)
+    lines += [_("Fact: %(words)s.", words=_say_fact(fact)) for fact in act.facts]
     lines += _summarise_bulk(act, left_out, rest)
     return (*lines, _(NO_UNDO))
 
@@ -109,7 +123,7 @@ def summarise_passing_on(asks: Sequence[FoundAsk], authority: Authority) -> tupl
     """Return what passing on does."""
     return (
         ngettext("You pass this Ask on to %(authority)s.", "You pass %(count)s Asks on to %(authority)s.", len(asks),
-                 authority=str(authority)),
+                 authority=_(describe_authority(authority.value))),
         _("The deadline stays, and a claim ends."),
     )  # fmt: skip
 
@@ -117,7 +131,7 @@ def summarise_passing_on(asks: Sequence[FoundAsk], authority: Authority) -> tupl
 def summarise_recall(states: Collection[str]) -> tuple[str, ...]:
     """Return what a recall does."""
     return (
-        _("You recall the item from %(states)s.", states=join_codes(states)),
+        _("You recall the item from %(states)s.", states=show_states(states)),
         _("They are told to use it no longer, and must acknowledge that; offers of it end."),
         _(NO_UNDO),
     )
@@ -126,7 +140,8 @@ def summarise_recall(states: Collection[str]) -> tuple[str, ...]:
 def summarise_correction(facts: Sequence[RuledFact]) -> tuple[str, ...]:
     """Return what a correction does."""
     return (
-        _("You correct facts of the item: %(names)s.", names=join_codes(fact.name for fact in facts)),
+        _("You correct what the item says."),
+        *(_("Fact: %(words)s.", words=_say_fact(fact)) for fact in facts),
         _("The gate decides again; each State that has the item gets a correction, or a recall."),
         _(NO_UNDO),
     )
@@ -135,7 +150,7 @@ def summarise_correction(facts: Sequence[RuledFact]) -> tuple[str, ...]:
 def summarise_withdrawal(states: Collection[str]) -> tuple[str, ...]:
     """Return what a withdrawal does."""
     return (
-        _("You withdraw the item from everybody: %(states)s.", states=join_codes(states) or _("no State has it")),
+        _("You withdraw the item from everybody: %(states)s.", states=show_states(states) or _("no State has it")),
         _("Each State that has it is told to use it no longer, and nothing of it is sent any more."),
         _(NO_UNDO),
     )
@@ -143,7 +158,7 @@ def summarise_withdrawal(states: Collection[str]) -> tuple[str, ...]:
 
 def summarise_resending(states: Collection[str] | None) -> tuple[str, ...]:
     """Return what sending again does."""
-    to = join_codes(states) if states else _("all States that it was sent to")
+    to = show_states(states) if states else _("all States that it was sent to")
     return (
         _("What was sent about the item is sent again to %(states)s, with the same ids: it counts once.", states=to),
         _("The law is asked again before content leaves."),
@@ -154,11 +169,53 @@ def summarise_end_of_cover(cover: FoundCover) -> tuple[str, ...]:
     """Return what ending an answer to later Asks does."""
     return (
         _(
-            "Asks that are put later are not answered %(answer)s by themselves any more.",
-            answer=cover.terms.answer.value,
+            "Asks that are put later are not answered by themselves any more; the answer was: %(answer)s.",
+            answer=_(describe_answer(cover.terms.answer.value)),
         ),
         _("What was answered so stays answered."),
     )
+
+
+def _say_conditions(conditions: Iterable[Condition], *, is_received: bool) -> Iterator[str]:
+    """Yield what conditions permit and forbid, each with its code; the text of those of which no words are known.
+
+    Args:
+        conditions: The conditions.
+        is_received: Whether they bind the officer's own State.
+    """
+    for condition, words in describe_conditions(conditions):
+        if words is None:
+            said = _("“%(text)s”", text=condition.text)
+        else:
+            may, may_not = _(words.may), _(words.may_not)
+            said = (
+                _("you may %(may)s; you may not %(may_not)s", may=may, may_not=may_not)
+                if is_received
+                else _("the receiving State may %(may)s; it may not %(may_not)s", may=may, may_not=may_not)
+            )
+        yield f"{said} ({condition.code})"
+
+
+def _summarise_relaxed(kept: Collection[str], terms: AskedTerms, *, is_received: bool) -> list[str]:
+    """Return which conditions stay; those of which no text is known by their codes alone."""
+    if not kept:
+        return [_("No condition stays.")]
+    known = [condition for condition in terms.conditions if condition.code in kept]
+    said = [*_say_conditions(known, is_received=is_received), *sorted(set(kept) - {each.code for each in known})]
+    return [_("This condition stays: %(words)s.", words=each) for each in said]
+
+
+def _say_ground(ground: RefusalGround) -> str:
+    return f"{_(GROUND_LABELS[ground])} ({ground.value})"
+
+
+def _say_fact(fact: RuledFact) -> str:
+    """Return what is stated of a fact: the question, the answer, and both as they are signed."""
+    name, question = fact.name, QUESTIONS.get(fact.name)
+    asked = f"{_(FIELD_WORDS.get(name, name))}:" if question is None else _(question)
+    answer = ", ".join(name_value(value, name) for value in fact.values) or _("None of these")
+    signed = f"{name} = {', '.join(fact.values)}" if fact.values else name
+    return f"{asked} {answer} ({signed})"
 
 
 def _summarise_rest(rest: int) -> list[str]:

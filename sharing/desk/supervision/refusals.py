@@ -33,7 +33,7 @@ class GivenGrounds:
 
     Attributes:
         grounds: The grounds, as codes.
-        own_rule: Id of the rule of one's own law; None if none is named.
+        own_rule: Id of the rule of one's own law; None if none is named, or the pack has no such rule.
     """
 
     grounds: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class GivenGrounds:
 
     def format(self) -> str:
         """Return the grounds as text: codes, and the rule for that of one's own law."""
-        named = [f"{code}: {self.own_rule}" if code == "OWN_LAW" else code for code in self.grounds]
+        named = [f"{code}: {self.own_rule}" if code == "OWN_LAW" and self.own_rule else code for code in self.grounds]
         return ", ".join(named) or NO_GROUND
 
 

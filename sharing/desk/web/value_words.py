@@ -8,6 +8,7 @@ from typing import Final
 from sharing.desk.web.catalogue import _
 from sharing.desk.web.code_words import name_country
 from sharing.law.fact_values import NONE
+from sharing.law.facts import FACTS, FactKind
 from sharing.model.countries import STATES
 
 _SPECIAL: Final = MappingProxyType(
@@ -39,6 +40,10 @@ _SPECIAL: Final = MappingProxyType(
 )
 
 
+_GRADES: Final = frozenset({"grading.information"})
+"""Numbers that have a meaning each. Any other is an amount."""
+
+
 def name_value(value: str, fact: str = "") -> str:
     """Return what a value is called on a page.
 
@@ -52,6 +57,8 @@ def name_value(value: str, fact: str = "") -> str:
         return _("It belongs to no other State")
     if fact == "subject_class" and value == NONE:
         return _("Nobody")
+    if fact in FACTS and FACTS[fact].kind is FactKind.NUMBER and fact not in _GRADES:
+        return value
     plain = _SPECIAL.get(value) or value.replace("_", " ").capitalize()
     return _(plain)
 

@@ -74,7 +74,8 @@ def test_the_chosen_state_and_its_contact_points_are_in_the_draft(opened: Follow
     text = opened.draft(form="md", addressee="NL", extends="NL-1").text
     assert r"desk\@nl\.example" in text
     assert "NL-1" in text
-    assert "both States as Parties to BUDAPEST" in text  # the shipped table has DE and NL
+    # The shipped table has DE and NL.
+    assert "both States as Parties to the Budapest Convention on Cybercrime (BUDAPEST)" in text
 
 
 def test_without_a_directory_contact_points_are_marked(opened: FollowUpDesk) -> None:

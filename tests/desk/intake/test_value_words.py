@@ -28,6 +28,8 @@ def test_no_two_answers_to_a_question_have_the_same_name_and_no_is_no_state() ->
     assert name_values("offence.codes", "LAUNDERING, CORRUPTION") == "Laundering, Corruption"
     assert name_value("ICT_FORGERY", "offence.codes") == "ICT forgery"
     assert name_value("NONE", "subject_class") == "Nobody"
+    assert name_value("3", "offence.max_penalty_years") == "3"
+    assert name_value("3", "grading.information").startswith("3: not known personally")
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])

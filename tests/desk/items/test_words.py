@@ -11,13 +11,13 @@ import pytest
 
 from sharing.desk.contents.access import HiddenReason
 from sharing.desk.contents.item_content import ItemContent
-from sharing.desk.items.condition_words import CONDITION_WORDS, describe_conditions, find_condition_words
 from sharing.desk.items.content_rows import ContentLine, list_content_rows
 from sharing.desk.items.content_words import CODE_WORDS, describe_code, split_admiralty
 from sharing.desk.items.correctable_facts import list_fact_fields
 from sharing.desk.items.hidden_words import HIDDEN_WORDS
 from sharing.desk.items.law_words import describe_rules
 from sharing.desk.web.catalogue import load_translations, set_language
+from sharing.desk.web.condition_words import CONDITION_WORDS, describe_conditions, find_condition_words
 from sharing.desk.web.rendering import make_environment
 from sharing.desk.web.static_files import StaticFiles
 from sharing.disclosure.amendments import CORRECTABLE
@@ -63,7 +63,7 @@ def list_shipped_conditions() -> list[Condition]:
 @pytest.mark.parametrize("condition", list_shipped_conditions(), ids=lambda condition: condition.code)
 def test_every_condition_of_a_shipped_pack_has_two_sentences(condition: Condition) -> None:
     words = find_condition_words(condition)
-    assert words is not None, "add it to sharing/desk/items/condition_words.py"
+    assert words is not None, "add it to sharing/desk/web/condition_words.py"
     assert words.may != words.may_not
     for sentence in words:
         assert sentence[0].islower()

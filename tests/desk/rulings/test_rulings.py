@@ -41,8 +41,7 @@ def test_an_approval_is_signed_written_and_told(desk: RulingWorld) -> None:
     ask = ask_to_approve(desk)
     prepared = desk.prepare(act="answer", answer="APPROVED", text="weighed", **name(ask)).json()
     said = " ".join(prepared["summary"])
-    assert "You approve the disclosure" in said
-    assert "CH" in said
+    assert "You approve the disclosure: one item of Germany (DE), for Switzerland (CH)." in said
     assert "it may leave, once nothing else stands in its way" in said
     assert "cannot be undone" in said
     assert desk.written == [], "nothing is written before it is signed"
@@ -371,7 +370,7 @@ def test_alike_asks_are_answered_by_one_signature_and_the_others_named(desk: Rul
     unlike = desk.world.publish(10, held("FR")).find_ask(AskKind.APPROVE)
     prepared = desk.prepare(act="answer", answer="APPROVED", alike="1", **name(asks[0])).json()
     said = " ".join(prepared["summary"])
-    assert "5 Asks about items of DE" in said
+    assert "5 Asks about items of Germany (DE)" in said
     assert "another rule asks for it" in said
     assert "four eyes" in said
     desk.submit(prepared)

@@ -8,17 +8,22 @@ import pytest
 from pydantic import SecretBytes
 
 from processors.conversation.conversation_result import ConversationOutcome
-from processors.sealing.ruling_opening import RulingOpening
-from sharing.conversation.vocabulary import Answer
+from processors.sealing.ruling_opening import ArrivedRuling, RulingOpening
+from sharing.conversation.vocabulary import Answer, Refusal
 from sharing.conversation_state.covers import decode_covers, make_covers_key
 from sharing.errors import InputError
 from sharing.model.times import DAY_MS, HOUR_MS
+from sharing.rulings.act import ActKind
+from sharing.rulings.cover_ending import EndingCover
 from sharing.rulings.ruling import Answering
 from sharing.rulings.signing import read_digest
 from sharing.rulings.vocabulary import RefusalGround
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.rulings import open_ruling_with_key, unwrap_ruling_key
 from tests.processors.conversation.conversation_driver import (
+    AUTHOR,
+    CLERK,
+    JUDGE,
     STATE,
     Driver,
     answer,
@@ -81,6 +86,17 @@ def test_an_act_says_on_which_grounds_was_refused() -> None:
         assert (each.grounds, each.own_rule) == ((RefusalGround.LIVE_CASE,), None)
 
 
+@pytest.mark.parametrize(("typed", "recorded"), [("ch.permit", "ch.permit"), ("Meier-Hans-1974", None)])
+def test_an_act_names_a_rule_of_the_pack_and_nothing_else_that_was_typed(typed: str, recorded: str | None) -> None:
+    """The log is kept forever, and is not sealed."""
+    driver, act = begin()
+    refusing = {"answer": Answer.REFUSED, "grounds": (RefusalGround.OWN_LAW,), "own_rule": typed}
+    result = driver.process(make_ruling(act.model_copy(update=refusing)))
+    for each in read_acts(result):
+        assert (each.grounds, each.own_rule) == ((RefusalGround.OWN_LAW,), recorded)
+    assert all(b"Meier" not in (output.value or b"") for output in result.outputs)
+
+
 def test_a_cover_is_kept_sealed_and_answers_after_the_seal_key_has_ended() -> None:
     driver, act = begin()
     covering = act.model_copy(update={"covers_until": NOW_MS + 7 * DAY_MS})
@@ -106,13 +122,29 @@ def test_without_the_wrapping_key_a_cover_answers_nothing_and_people_are_asked()
         assert [each.officer for each in acts] == [None]
 
 
+def test_while_a_cover_does_not_open_who_could_not_give_it_cannot_end_it() -> None:
+    driver, act = begin()
+    driver.process(make_ruling(act.model_copy(update={"covers_until": NOW_MS + 7 * DAY_MS}), partition=1))
+    (cover,) = decode_covers(driver.list_entries()[1][make_covers_key(1)]).covers
+    ending = EndingCover(cover=cover.digest, provider=STATE, item=get_item(1))
+    for keys in (_Keys(is_here=False), _Keys(is_broken=True)):
+        driver.rulings = RulingOpening(STATE, keys).begin_batch({WORKER_KEY.public_key.key_id: WORKER_KEY}, NOW_MS)
+        (refused,) = read_acts(driver.process(make_ruling(ending, CLERK, partition=1)))
+        assert (refused.kind, refused.reason) == (ActKind.RULING_REFUSED, Refusal.WRONG_ROLE)
+        assert decode_covers(driver.list_entries()[1][make_covers_key(1)]).find(cover.digest) is not None
+        for officer in (JUDGE, AUTHOR):  # who gave it, and another approver
+            ended = driver.process(make_ruling(ending, officer, partition=1), is_committed=False)
+            assert [each.kind for each in read_acts(ended)] == [ActKind.COVER_ENDED]
+
+
 def test_a_state_that_runs_its_own_cluster_takes_both() -> None:
     both = RulingOpening(STATE, _Keys(), accepts_unsealed=True).begin_batch(
         {WORKER_KEY.public_key.key_id: WORKER_KEY}, NOW_MS
     )
-    assert both.open_arrived(RECORD) == (RECORD, None)
+    assert both.open_arrived(RECORD) == ArrivedRuling(RECORD, None)
     opened = both.open_arrived(seal_record(RECORD, STATE, NOW_MS))
     assert (opened.record, opened.key is None) == (RECORD, False)
+    assert RECORD.decode() not in repr(opened)
     assert both.open_kept(RECORD, None) == RECORD
     strict = RulingOpening(STATE, _Keys()).begin_batch({}, NOW_MS)
     for value in (RECORD, b"", None):
