@@ -30,7 +30,7 @@ pytestmark = pytest.mark.kafka
 
 STATE = "CH"
 ITEM: dict[str, Any] = {**OPEN_ITEM, "nexus": [{"state": "DE", "reason": "r"}]}
-UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "sharing-gate@.service"
+UNIT = Path(__file__).parents[3] / "deploy" / "systemd" / "sharing-gate@.service"
 
 
 @pytest.fixture
