@@ -138,7 +138,8 @@ def test_later_asks_are_answered_too_until_an_officer_ends_that(worker: Worker) 
     with worker.working():
         answered = worker.bus.rule("asks", "answer", ask, "APPROVED", "--later-until", UNTIL, wait="30")
     assert answered.code == 0, answered
-    assert answered.out.count("alike questions that are put later are answered so too: disclosure approved (APPROVED) (US)") == 1
+    said = "alike questions that are put later are answered so too: disclosure approved (APPROVED) (US)"
+    assert answered.out.count(said) == 1
     assert UNTIL in answered.out
     rulings = worker.bus.read_rulings()
     assert [verified.partition for verified in rulings] == [0, 1]
