@@ -12,7 +12,7 @@ names the item and has no content, and what is withdrawn has none either.
 States (`LoopSealing`): it withholds items from them, so an officer decides again. Where what is already with that State
 cannot be recalled, or a reply cannot be sent, the act says so (`UNDELIVERED`): the recall is put again when its Ask
 expires. An officer's own answer to such a State is refused, so that it can be given again. Only a recall of a State
-that has left, whose root is pinned no longer, can be acknowledged without telling it: the copies are deleted.
+that has left, whose root is no longer pinned, can be acknowledged without telling it: the copies are deleted.
 """
 
 from __future__ import annotations

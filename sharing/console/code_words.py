@@ -1,4 +1,4 @@
-"""Codes that officers quote, in words: answers, authorities, outcomes and treaties, each with its code."""
+"""Answers in words, each with its code, and instants in sentences. Codes of the model: `sharing.model.code_words`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from sharing.conversation.vocabulary import Answer
-from sharing.model.code_words import (
-    AUTHORITY_WORDS,
-    OUTCOME_WORDS,
-    TREATY_WORDS,
-    add_code,
-    describe_authority,
-    describe_outcome,
-    describe_treaty,
-)
+from sharing.model.code_words import add_code
 from sharing.model.times import format_time
 from sharing.sentences import SaidInstant, Sentence, say
-
-__all__ = [
-    "ANSWER_WORDS", "AUTHORITY_WORDS", "OUTCOME_WORDS", "TREATY_WORDS", "describe_answer", "describe_authority",
-    "describe_outcome", "describe_treaty", "say_instant",
-]  # fmt: skip
 
 ANSWER_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
     {

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from sharing.console.code_words import describe_answer, describe_authority, say_instant
+from sharing.console.code_words import describe_answer, say_instant
 from sharing.conversation.kinds import KINDS, KindRow
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal, ReplyResult
+from sharing.model.code_words import describe_authority
 from sharing.model.recipient_terms import RuleReference
 from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from sharing.model.vocabulary import NoticeKind

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from sharing.console.code_words import describe_answer, describe_outcome
+from sharing.console.code_words import describe_answer
 from sharing.console.conversation_words import describe_kind, join_codes
 from sharing.conversation.vocabulary import AskKind
+from sharing.model.code_words import describe_outcome
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.outcomes.outcome import DecidedGroup, FollowedKind, FollowedOutcome, QuarantinedOutcome

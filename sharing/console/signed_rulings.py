@@ -73,7 +73,6 @@ class SignedRuling:
     Attributes:
         digest: What identifies it in the acts, in hexadecimal digits.
         acts: What the worker has done because of it.
-        record: What the officer has signed, in single-object encoding.
         copy: The copy of it that was found: one that verifies, if there is one.
         signature: What its signature proves.
     """

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sharing.console.code_words import describe_outcome
 from sharing.console.conversation_words import describe_act, format_revision, join_codes, list_law
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
+from sharing.model.code_words import describe_outcome
 from sharing.model.decision import RecipientDecision
 from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.recipient_terms import EVALUATION_FAILED, RuleReference

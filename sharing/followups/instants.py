@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from babel.dates import format_datetime
+
 from sharing.model.times import from_milliseconds
 
 _SECOND_MS: Final = 1_000
-_MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
-"""Of drafts, which are in English wherever they are made."""
+_LANGUAGE: Final = "en"
+"""Of drafts, wherever they are made."""
 
 
 def describe_instant(milliseconds: int) -> str:
@@ -19,7 +18,5 @@ def describe_instant(milliseconds: int) -> str:
 
     Milliseconds are written only where there are any: a provider of services may need them to find a connection.
     """
-    at = from_milliseconds(milliseconds)
-    precision = "milliseconds" if milliseconds % _SECOND_MS else "seconds"
-    time = at.time().isoformat(timespec=precision)
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {time} UTC"
+    time = "HH:mm:ss.SSS" if milliseconds % _SECOND_MS else "HH:mm:ss"
+    return format_datetime(from_milliseconds(milliseconds), f"d MMMM y, {time} 'UTC'", locale=_LANGUAGE)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from sharing.console.code_words import (
-    ANSWER_WORDS,
+from sharing.console.code_words import ANSWER_WORDS, describe_answer, say_instant
+from sharing.conversation.vocabulary import Answer
+from sharing.model.code_words import (
     AUTHORITY_WORDS,
     OUTCOME_WORDS,
     TREATY_WORDS,
-    describe_answer,
     describe_authority,
     describe_outcome,
     describe_treaty,
-    say_instant,
 )
-from sharing.conversation.vocabulary import Answer
 from sharing.model.vocabulary import Authority, Outcome
 from sharing.packs.library import load_shipped_treaties
 

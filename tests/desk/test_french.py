@@ -14,11 +14,13 @@ import pytest
 from markupsafe import Markup
 
 from sharing.audit.findings import AuditFault
-from sharing.console import code_words, conversation_words
+from sharing.console import conversation_words
+from sharing.console.code_words import ANSWER_WORDS
 from sharing.desk.intake import list_routes as list_intake_routes
 from sharing.desk.supervision.words import list_fault_words
 from sharing.desk.web.catalogue import load_translations, set_language, translate
 from sharing.errors import InfrastructureError
+from sharing.model.code_words import AUTHORITY_WORDS, OUTCOME_WORDS, TREATY_WORDS
 from sharing.model.values import VALUE_TYPES
 from sharing.packs.library import find_law
 from sharing.passkeys.faults import PASSKEY_SENTENCES
@@ -257,8 +259,8 @@ def test_what_other_packages_say_is_in_the_catalogue() -> None:
     for name in ("KIND", "CONSEQUENCE", "RESULT", "ACT"):
         said += getattr(conversation_words, f"{name}_WORDS").values()
     said += conversation_words.REFUSAL_SENTENCES.values()
-    for name in ("ANSWER", "AUTHORITY", "OUTCOME", "TREATY"):
-        said += getattr(code_words, f"{name}_WORDS").values()
+    for words in (ANSWER_WORDS, AUTHORITY_WORDS, OUTCOME_WORDS, TREATY_WORDS):
+        said += words.values()
     assert [text for text in said if french.gettext(text) == text and text not in SAME] == []
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sharing.cli.audit.use_recording import open_use_log
 from sharing.cli.shared.given_files import read_given_file
 from sharing.cli.shared.instants import read_clock
 from sharing.console.audit_logs import make_audit_source
@@ -17,7 +18,6 @@ from sharing.errors import InputError, SettingsError
 from sharing.interop.content_opening import Opening, encode_content
 from sharing.interop.entry_search import FoundEntry
 from sharing.interop.opening_search import OpeningSearch
-from sharing.kafka.use_log import UseContext, UseLog
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.model.indicator import Indicator
 
@@ -113,8 +113,7 @@ def find_opening(console: ConsoleConnection, found: FoundEntry, item: str, shown
     )
     opening, draft = search.find(found, item, shown.content)
     if draft and settings.record_uses:
-        context = UseContext(settings.reader_name or "supervisor", "", "audit prove", settings.reader_purpose or "")
-        uses = UseLog(console.servers, console.state, context, console.properties, console.framing)
+        uses = open_use_log(console, "audit prove")
         own = draft.partition("/")[0]
         uses.note(own, own, console.state, "DRAFT")
         uses.flush()

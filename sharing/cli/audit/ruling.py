@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sharing.cli.audit.use_recording import open_use_log
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
@@ -23,7 +24,6 @@ from sharing.console.signed_rulings import (
     find_signed_ruling,
 )
 from sharing.kafka.officer_topic import read_register
-from sharing.kafka.use_log import UseContext, UseLog
 from sharing.model.times import format_time
 from sharing.rulings.ruling import Ruling
 from sharing.rulings.signing import read_ruling
@@ -72,11 +72,9 @@ def _record_use(console: ConsoleConnection, found: SignedRuling) -> None:
     Raises:
         InfrastructureError: It cannot be recorded, so nothing may be shown.
     """
-    settings = console.settings
-    if not settings.record_uses:
+    if not console.settings.record_uses:
         return
-    context = UseContext(settings.reader_name or "supervisor", "", "audit ruling", settings.reader_purpose or "")
-    log = UseLog(console.servers, console.state, context, console.properties, console.framing)
+    log = open_use_log(console, "audit ruling")
     for item, provider in dict.fromkeys((act.item_id, act.provider) for act in found.acts):
         log.note(item, item, provider, "RULING")
     log.flush()

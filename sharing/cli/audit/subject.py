@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sharing.cli.audit.subject_search import UNKNOWN_PARTITION, SearchResult, Subject, SubjectItem, search
+from sharing.cli.audit.use_recording import open_use_log
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
@@ -24,7 +25,7 @@ from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.item_history import match_ids, read_history
 from sharing.kafka.key_partition import find_partition
-from sharing.kafka.use_log import RecordedUse, UseContext, UseLog, read_uses
+from sharing.kafka.use_log import RecordedUse, read_uses
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.model.times import format_time
 from sharing.text_file import read_text_file
@@ -118,11 +119,7 @@ def _record_uses(console: ConsoleConnection, reader: InboxReader | None, items: 
     """
     log = None if reader is None else reader.uses
     if log is None:
-        settings = console.settings
-        context = UseContext(
-            settings.reader_name or "supervisor", "", "audit subject", settings.reader_purpose or ""
-        )  # fmt: skip
-        log = UseLog(console.servers, console.state, context, console.properties, console.framing)
+        log = open_use_log(console, "audit subject")
     for item in items:
         for message_id, kind in item.copies:
             log.note(message_id, item.item, item.provider, kind)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from sharing.console.code_words import AUTHORITY_WORDS
 from sharing.desk.web.code_words import MESSAGE_WORDS
+from sharing.model.code_words import AUTHORITY_WORDS
 
 CODE_WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sharing.console.alike import LeftOut
-from sharing.console.code_words import describe_answer, describe_authority
+from sharing.console.code_words import describe_answer
 from sharing.console.conversation_words import CONSEQUENCE_WORDS, KIND_WORDS
 from sharing.console.found_asks import FoundAsk
 from sharing.console.found_covers import FoundCover
@@ -25,6 +25,7 @@ from sharing.desk.web.instants import show_instant
 from sharing.desk.web.plain_text import to_plain
 from sharing.desk.web.value_words import name_value
 from sharing.law.fact_questions import QUESTIONS
+from sharing.model.code_words import describe_authority
 from sharing.model.recipient_terms import Condition
 from sharing.model.vocabulary import Authority
 from sharing.rulings.asked_terms import AskedTerms

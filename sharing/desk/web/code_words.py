@@ -8,8 +8,9 @@ from typing import Final
 
 from babel import Locale
 
-from sharing.console.code_words import AUTHORITY_WORDS, describe_answer, describe_treaty
+from sharing.console.code_words import describe_answer
 from sharing.desk.web.catalogue import _, get_language, mark_message
+from sharing.model.code_words import AUTHORITY_WORDS, describe_treaty
 from sharing.model.countries import TEST_STATES
 
 CATEGORY_WORDS: Final[Mapping[str, str]] = MappingProxyType(

@@ -102,7 +102,7 @@ def test_a_statement_that_does_not_come_is_overdue(ch: FakeState, inbox: FakeInb
 
 
 def test_none_is_expected_of_a_state_that_has_left(ch: FakeState, inbox: FakeInbox) -> None:
-    """Its root is pinned no longer, or its last statement has expired; if it comes back, statements are expected."""
+    """Its root is no longer pinned, or its last statement has expired; if it comes back, statements are expected."""
     inbox.receive(*ch.seal([ch.make_message("DE")], [DE]), ch.count("DE"))
     later = NOW + 2 * COUNT_OVERDUE_MS
     trusted, inbox.trusted = inbox.trusted, {"DE": DE.trusted}
