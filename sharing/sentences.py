@@ -43,6 +43,22 @@ class SaidInstant(str):  # noqa: SLOT000 a copy of it, such as by pickle, keeps 
         return made
 
 
+class SaidStates(str):  # noqa: SLOT000 a copy of it, such as by pickle, keeps its codes by `__dict__`
+    """States in a sentence: their codes for logs and the command line, which a page shows with their names.
+
+    Attributes:
+        codes: The codes.
+    """
+
+    codes: tuple[str, ...]
+
+    def __new__(cls, *codes: str) -> Self:
+        """Return the States with these codes, in this order."""
+        made = super().__new__(cls, ", ".join(codes))
+        made.codes = codes
+        return made
+
+
 say = Sentence
 """Makes a sentence. By this name `sharing.tools.desk_messages` finds what is to be translated."""
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sharing.kafka import clients
 from sharing.keystore import encryption
 from sharing.model.countries import COUNTRIES
-from sharing.testing.broker import KafkaUnavailableError, jvm
+from sharing.testing.broker import KafkaUnavailableError, admin, jvm, process
+from sharing.testing.broker import kafka as kafka_node
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.secure_kafka import SecureKafka
@@ -42,6 +44,13 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", java_cache.QUICK)
 SHIPPED_SCRYPT_LOG_N = encryption.SCRYPT_LOG_N
 encryption.SCRYPT_LOG_N = 10
 
+# A machine that other work keeps busy may stall for seconds: a broker that is there answers much later than people wait
+# for. `short_connect_timeout` is for tests in which there is none.
+clients.CONNECT_SECONDS_MAX = 30.0
+kafka_node._READY_S = 240.0
+kafka_node._STATUS_S = 10.0
+admin._TIMEOUT_S = 60.0
+
 # Hypothesis' limits of time, for an example and for making examples, fail on a machine that other work keeps busy.
 settings.register_profile("suite", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
@@ -53,9 +62,11 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let no crash of a worker process go unexplained."""
+    """Let no crash of a worker process go unexplained, and give each ports of its own."""
     if worker := getattr(session.config, "workerinput", None):
         record_crashes(worker["workerid"])
+        # Two processes of a run must not choose the same port for servers that both are about to start.
+        process._PORTS = process._PORTS[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]
 
 
 @pytest.hookimpl(wrapper=True)

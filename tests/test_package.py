@@ -20,7 +20,7 @@ from tests.audit.audited_bus import STATES, prepare_audited_bus
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 120
+SECONDS = 300
 RESOURCES = {".avsc", ".yaml", ".json", ".jars", ".html", ".css", ".js", ".svg", ".po", ".txt"}
 
 # The checkout is installed in the same environment as an editable package: remove it from the import path.

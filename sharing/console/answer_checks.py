@@ -245,7 +245,7 @@ def _require_parts(parts: AnswerParts) -> None:
         )
     if (RefusalGround.OWN_LAW in parts.grounds) != (parts.own_rule is not None):
         raise InputError(
-            say("the ground OWN_LAW needs the id of the rule of your own law, and no other ground does"),
+            say("a rule of your own law as a ground (OWN_LAW) needs the id of that rule, and no other ground does"),
             field="own_rule",
         )
 

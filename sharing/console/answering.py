@@ -123,7 +123,10 @@ def make_passing_on(found: Sequence[FoundAsk], authority: Authority) -> PassingO
         InputError: No kind is named, or there are too many Asks.
     """
     if authority is Authority.UNKNOWN:
-        raise InputError(say("name the kind of authority that is to answer, such as PROSECUTOR"), field="authority")
+        raise InputError(
+            say("name the kind of authority that is to answer, such as the public prosecutor (PROSECUTOR)"),
+            field="authority",
+        )
     return PassingOn(asks=make_references(found), authority=authority)
 
 

@@ -10,11 +10,12 @@ from sharing.console.code_words import describe_answer, say_instant
 from sharing.conversation.kinds import KINDS, KindRow
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal, ReplyResult
 from sharing.model.code_words import describe_authority
+from sharing.model.countries import STATES
 from sharing.model.recipient_terms import RuleReference
 from sharing.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
-from sharing.sentences import Sentence, say
+from sharing.sentences import SaidStates, Sentence, say
 
 KIND_WORDS: Final[Mapping[AskKind, str]] = MappingProxyType(
     {
@@ -30,7 +31,7 @@ KIND_WORDS: Final[Mapping[AskKind, str]] = MappingProxyType(
 
 CONSEQUENCE_WORDS: Final[Mapping[Consequence, str]] = MappingProxyType(
     {
-        Consequence.RELEASE: "it may leave, once nothing else stands in its way and the law still permits it",
+        Consequence.RELEASE: "the item may be sent, once nothing else stands in its way and the law still permits it",
         Consequence.CLOSE: "it ends without disclosure",
         Consequence.REDECIDE: "the providing State decides again",
         Consequence.OFFER_AGAIN: "it is offered again under the conditions that are named",
@@ -146,7 +147,7 @@ def describe_time_left(deadline: int, now: int) -> str:
 
 def describe_act(act: Act) -> Sentence:
     """Return what was done, in one sentence: codes, States and ids of officers."""
-    where = f" ({', '.join(act.states)})" if act.states else ""
+    where = say(" (%(states)s)", states=SaidStates(*act.states)) if act.states else ""
     if act.kind in {ActKind.UNDELIVERED, ActKind.ASK_REPEATED, ActKind.ASK_GIVEN_UP}:
         return _describe_sending(act, where)
     if act.ask_status is not None:
@@ -203,6 +204,11 @@ def join_codes(codes: Iterable[str]) -> str:
     return ", ".join(sorted(codes))
 
 
+def say_who(by: str) -> str:
+    """Return who has done something, for a sentence: a State, or an officer by the id, which has no capitals."""
+    return SaidStates(by) if by in STATES else by
+
+
 def _name_asked(act: Act) -> Sentence:
     return say(describe_kind(act.ask_kind)) if act.ask_kind is not None else say("an Ask")
 
@@ -213,7 +219,7 @@ def _describe_ask_act(act: Act, where: str) -> Sentence:
         case ActKind.ASK_OPENED, _:
             return say(
                 "asked %(state)s%(authority)s: %(what)s%(where)s",
-                state=act.asked,
+                state=SaidStates(act.asked or act.state),
                 authority=_name_authority(act),
                 what=what,
                 where=where,
@@ -222,7 +228,7 @@ def _describe_ask_act(act: Act, where: str) -> Sentence:
             change = _describe_change(act)
         case _, AskStatus.ANSWERED if act.answers:
             last = act.answers[-1]
-            change = say("answered by %(by)s, %(answer)s", answer=describe_answer(last.answer), by=last.by)
+            change = say("answered by %(by)s, %(answer)s", answer=describe_answer(last.answer), by=say_who(last.by))
         case _, AskStatus.EXPIRED:
             change = say("expired without an answer")
         case _:
@@ -236,7 +242,7 @@ def _describe_change(act: Act) -> Sentence:
     if act.answers:
         last = act.answers[-1]
         answer = describe_answer(last.answer)
-        return say("answered by %(by)s, %(answer)s; a further officer must answer", answer=answer, by=last.by)
+        return say("answered by %(by)s, %(answer)s; a further officer must answer", answer=answer, by=say_who(last.by))
     if act.claimed_by is not None:
         return say("claimed by %(by)s", by=act.claimed_by)
     authority = describe_authority(act.authority) if act.authority else say("the contact point")

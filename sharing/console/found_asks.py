@@ -17,7 +17,7 @@ from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation_state.entries import decode_entry
 from sharing.conversation_state.item_keys import pack_uuid
 from sharing.conversation_state.open_asks import decode_asks
-from sharing.errors import InputError
+from sharing.errors import DecodeError, InputError
 from sharing.kafka.conversation_reader import EntryTable, KeptEntry, keep_open_entry
 from sharing.model.validation_errors import suggest_nearest, to_input_error
 from sharing.model.vocabulary import Urgency
@@ -86,14 +86,26 @@ def find_asks(console: ConsoleConnection, ids: Sequence[str]) -> list[FoundAsk]:
     return chosen
 
 
-def list_found(entries: Mapping[bytes, KeptEntry[bytes]]) -> Iterator[FoundAsk]:
+def list_found(
+    entries: Mapping[bytes, KeptEntry[bytes]], refused: dict[bytes, DecodeError] | None = None
+) -> Iterator[FoundAsk]:
     """Yield all Asks of entries.
+
+    Args:
+        entries: The entries.
+        refused: Is given why an entry cannot be decoded, by its key; None if that is an error.
 
     Raises:
         DecodeError: An entry is malformed, or has a kind or a value that this release does not know.
     """
     for key, kept in entries.items():
-        decoded = decode_asks(key, kept.value)
+        try:
+            decoded = decode_asks(key, kept.value)
+        except DecodeError as error:
+            if refused is None:
+                raise
+            refused[key] = error
+            continue
         for ask in decoded.asks:
             conditions = decoded.conditions.get(ask.id, frozenset())
             yield FoundAsk(ask, decoded.item, decoded.provider, kept.partition, key, kept.value, conditions)

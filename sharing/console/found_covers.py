@@ -12,6 +12,7 @@ from sharing.console.found_asks import FoundAsk
 from sharing.conversation_state.covers import Covers, CoverTerms
 from sharing.errors import InputError
 from sharing.kafka.conversation_reader import EntryTable
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.times import format_time
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.sentences import say
@@ -91,14 +92,23 @@ def list_covers(covers: Mapping[int, Covers], now: int) -> list[FoundCover]:
     return sorted(found, key=lambda each: (each.until, each.digest))
 
 
-def read_covers(console: ConsoleConnection, now: int) -> list[FoundCover]:
+def read_covers(console: ConsoleConnection, now: int, unreadable: Unreadable | None = None) -> list[FoundCover]:
     """Read the answers that cover something now.
+
+    Args:
+        console: The connection.
+        now: The time in UTC milliseconds.
+        unreadable: Is given what cannot be read: an answer may be in it. None if that is an error.
 
     Raises:
         InfrastructureError: No broker answers, or the entries cannot be read.
     """
-    table: EntryTable[None] = EntryTable(console.servers, console.state, _keep_nothing, console.properties)
+    table: EntryTable[None] = EntryTable(
+        console.servers, console.state, _keep_nothing, console.properties, skip_unreadable=unreadable is not None
+    )
     table.read()
+    if unreadable is not None:
+        unreadable += table.list_unreadable()
     return list_covers(table.covers, now)
 
 

@@ -14,6 +14,7 @@ from sharing.console.connection import ConsoleConnection
 from sharing.errors import DecodeError
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches
 from sharing.model.notice import Notice
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import MessageKind
@@ -64,7 +65,7 @@ class UnreadableItem:
     """An item that is not opened.
 
     Attributes:
-        id: Its id, which is the record's key.
+        id: Its id, which is the record's key; "" of a batch that cannot be read.
         place: Topic, partition and offset.
         reason: Why. Contains nothing of its content.
     """
@@ -79,31 +80,48 @@ def read_inbox(
 ) -> dict[str, Kept | UnreadableItem]:
     """Return what is kept of each item of the inbox, by its id. Deleted items are left out.
 
+    A batch that cannot be read is an unreadable item, by its place.
+
     Raises:
         InfrastructureError: No broker answers, a topic cannot be read, or no item can be judged.
     """
     kept: dict[str, Kept | UnreadableItem] = {}
-    for key, message in _read_messages(console):
+    bad: Unreadable = []
+    for key, message in _read_messages(console, bad):
         kept.pop(key, None)
         if message.value():
             opened = open_message(console, reader, key, message)
-            kept[key] = opened if isinstance(opened, UnreadableItem) else keep(opened)
-    return kept
+            kept[key] = opened if isinstance(opened, UnreadableItem) else _keep(opened, keep)
+    return kept | _list_unread(bad)
+
+
+def _keep(item: InboxItem, keep: Callable[[InboxItem], Kept]) -> Kept | UnreadableItem:
+    try:
+        return keep(item)
+    except DecodeError as error:
+        return UnreadableItem(item.id, item.place, str(error))
+
+
+def _list_unread(bad: Unreadable) -> dict[str, UnreadableItem]:
+    return {each.place: UnreadableItem("", each.place, each.reason) for each in bad}
 
 
 def find_inbox_items(
     console: ConsoleConnection, reader: InboxReader, ids: Collection[str]
 ) -> dict[str, InboxItem | UnreadableItem]:
-    """Return the items with these ids that are in the inbox.
+    """Return the items with these ids that are in the inbox, and what may be one of them, as `read_inbox`.
 
     Raises:
         InfrastructureError: As `read_inbox`.
     """
-    found = {key: message for key, message in _read_messages(console) if key in ids}
-    return {key: open_message(console, reader, key, message) for key, message in found.items() if message.value()}
+    bad: Unreadable = []
+    found = {key: message for key, message in _read_messages(console, bad) if key in ids}
+    items = {key: open_message(console, reader, key, message) for key, message in found.items() if message.value()}
+    return items | _list_unread(bad)
 
 
-def _read_messages(console: ConsoleConnection) -> Iterator[tuple[str, Any]]:
+def _read_messages(console: ConsoleConnection, bad: Unreadable) -> Iterator[tuple[str, Any]]:
+    """Yield keys and records of the inbox. Batches that cannot be read are added to a list."""
     for kind in (INBOX, INBOX_URGENT):
         topic = kind.topic(console.state)
         group = name_console_group(console.state, "inbox")
@@ -111,6 +129,7 @@ def _read_messages(console: ConsoleConnection) -> Iterator[tuple[str, Any]]:
             for batch in opened.read_batches():
                 for message in batch:
                     yield (message.key() or b"").decode(errors="replace"), message
+            add_bad_batches(bad, opened.bad_batches)
 
 
 def open_message(

@@ -12,10 +12,11 @@ from sharing.console.own_items import find_own_item, shorten_name
 from sharing.console.timeline import TimelineEvent, list_decided, read_act
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.revision import Revision
-from sharing.errors import InputError
+from sharing.errors import DecodeError, InputError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.item_history import HistoryRecord, list_records, match_ids, read_history
 from sharing.kafka.key_partition import find_partition
+from sharing.kafka.unreadable_records import Unreadable, add_unreadable
 from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import ACTS, DECISIONS
 
@@ -39,11 +40,16 @@ class ItemPlace:
     drafts: Mapping[Revision, bytes] = field(default_factory=dict, repr=False)
 
 
-def locate_item(console: ConsoleConnection, name: str) -> ItemPlace:
+def locate_item(console: ConsoleConnection, name: str, unreadable: Unreadable | None = None) -> ItemPlace:
     """Return where the records of an item of the State's own are.
 
     The entry of its conversation is on the item's partition. Where there is none, an id of 36 characters may be that of
     an indicator, whose records are on the partition of this key: the gate refuses any that are not.
+
+    Args:
+        console: The connection.
+        name: Id of the item, or of its indicator.
+        unreadable: Is given entries that cannot be read: the conversation may be in one. None if one is an error.
 
     Raises:
         InputError: It is the id of an indicator of several agencies.
@@ -52,7 +58,7 @@ def locate_item(console: ConsoleConnection, name: str) -> ItemPlace:
     topics = [DECISIONS.topic(console.state), ACTS.topic(console.state)]
     present = look_up_topics(console.servers, console.properties)
     require_topics(present, topics, console.state)
-    found = find_own_item(console, name)
+    found = find_own_item(console, name, unreadable)
     if found is not None:
         conversation = found.conversation
         return ItemPlace(conversation.item, conversation.indicator, found.partition, conversation, found.drafts)
@@ -77,16 +83,26 @@ def require_decided(console: ConsoleConnection, place: ItemPlace, *, is_recorded
         )
 
 
-def list_decisions(console: ConsoleConnection, place: ItemPlace, message: Message) -> list[HistoryRecord]:
+def list_decisions(
+    console: ConsoleConnection, place: ItemPlace, message: Message, unreadable: Unreadable | None = None
+) -> list[HistoryRecord]:
     """Return the decisions on an item in a consumed block of decisions.
 
+    Args:
+        console: The connection.
+        place: The item.
+        message: The block.
+        unreadable: Is given a block that cannot be read; None if it is an error.
+
     Raises:
-        DecodeError: It cannot be decoded.
+        DecodeError: It cannot be decoded, and there is no list for it.
     """
-    return list_records(message, console.open_history(DECISIONS), match_ids({place.indicator: place.item}))
+    return list_records(message, console.open_history(DECISIONS), match_ids({place.indicator: place.item}), unreadable)
 
 
-def list_acts(console: ConsoleConnection, place: ItemPlace, provider: str, message: Message) -> list[TimelineEvent]:
+def list_acts(
+    console: ConsoleConnection, place: ItemPlace, provider: str, message: Message, unreadable: Unreadable | None = None
+) -> list[TimelineEvent]:  # fmt: skip
     """Return what a consumed block of acts tells of an item.
 
     Args:
@@ -94,26 +110,49 @@ def list_acts(console: ConsoleConnection, place: ItemPlace, provider: str, messa
         place: The item.
         provider: The State that provides it: another State may have given an item of its own the same id.
         message: The block.
+        unreadable: Is given a block that cannot be read, or that says what this release does not know; None if that is
+            an error.
 
     Raises:
-        DecodeError: It cannot be decoded.
+        DecodeError: It cannot be decoded, and there is no list for it.
     """
-    records = list_records(message, console.open_history(ACTS), match_ids({place.item: place.item}))
-    return [read_act(done) for done in records if done.fields["provider"] == provider]
+    records = list_records(message, console.open_history(ACTS), match_ids({place.item: place.item}), unreadable)
+    events = []
+    for done in records:
+        if done.fields["provider"] != provider:
+            continue
+        try:
+            events.append(read_act(done))
+        except DecodeError as error:
+            add_unreadable(unreadable, message, error)
+    return events
 
 
-def list_events(console: ConsoleConnection, place: ItemPlace, messages: Iterable[Message]) -> Iterator[TimelineEvent]:
+def list_events(
+    console: ConsoleConnection, place: ItemPlace, messages: Iterable[Message], unreadable: Unreadable | None = None
+) -> Iterator[TimelineEvent]:
     """Yield what consumed blocks of decisions and acts tell of an item of the State's own.
 
+    Args:
+        console: The connection.
+        place: The item.
+        messages: The blocks.
+        unreadable: Is given the blocks that cannot be read; None if one is an error.
+
     Raises:
-        DecodeError: One cannot be decoded.
+        DecodeError: One cannot be decoded, and there is no list for it.
     """
     for message in messages:
         if message.topic() == DECISIONS.topic(console.state):
-            for decided in list_decisions(console, place, message):
-                yield from list_decided(decided)
+            for decided in list_decisions(console, place, message, unreadable):
+                try:
+                    events = list(list_decided(decided))
+                except DecodeError as error:
+                    add_unreadable(unreadable, message, error)
+                else:
+                    yield from events
         else:
-            yield from list_acts(console, place, console.state, message)
+            yield from list_acts(console, place, console.state, message, unreadable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from sharing.console.code_words import describe_answer
 from sharing.console.conversation_words import describe_kind, join_codes
 from sharing.conversation.vocabulary import AskKind
-from sharing.model.code_words import describe_outcome
+from sharing.model.code_words import describe_outcome, describe_role
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.outcomes.outcome import DecidedGroup, FollowedKind, FollowedOutcome, QuarantinedOutcome
@@ -56,8 +56,8 @@ def describe_group(group: DecidedGroup, approvals: Mapping[str, int] = MappingPr
 def _describe_approval(group: DecidedGroup, approver: str, approvals: Mapping[str, int]) -> str:
     asking = [rule.id for rule in group.rules if rule.effect is Effect.APPROVAL]
     if any(approvals.get(rule, 1) > 1 for rule in asking):
-        return f"two officers with the role {approver} must approve"
-    return f"{approver} must approve"
+        return f"two officers must approve, with the role {describe_role(approver)}"
+    return f"an officer must approve, with the role {describe_role(approver)}"
 
 
 def describe_quarantined(told: QuarantinedOutcome) -> str:
@@ -74,7 +74,7 @@ def describe_followed(told: FollowedOutcome) -> str:
     if told.ask is not None:
         text += f": {describe_kind(AskKind(told.ask)) if told.ask in AskKind.__members__ else told.ask}"
     details = [join_codes(told.states)] if told.states else []
-    details += [f"role {told.role}"] if told.role is not None else []
+    details += [f"role {describe_role(told.role)}"] if told.role is not None else []
     details += [f"facts: {join_codes(told.facts)}"] if told.facts else []
     details += [f"until {format_time(told.until)}"] if told.until is not None else []
     return f"{text} ({'; '.join(details)})" if details else text

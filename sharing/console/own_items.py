@@ -11,9 +11,11 @@ from sharing.console.printable import to_printable
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.revision import Revision
 from sharing.conversation_state.entries import KeptConversation, decode_conversation
+from sharing.conversation_state.entry_head import count_open_asks
 from sharing.conversation_state.item_keys import OUT_PREFIX, make_own_key, pack_uuid
 from sharing.errors import InputError
 from sharing.kafka.conversation_reader import EntryTable
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.sentences import say
 
 _SHOWN_MAX: Final = 40
@@ -34,8 +36,13 @@ class OwnItem:
     drafts: Mapping[Revision, bytes] = field(default_factory=dict, repr=False)
 
 
-def find_own_item(console: ConsoleConnection, name: str) -> OwnItem | None:
+def find_own_item(console: ConsoleConnection, name: str, unreadable: Unreadable | None = None) -> OwnItem | None:
     """Return the item with an id, or that of the indicator with an id; None if there is no conversation about it.
+
+    Args:
+        console: The connection.
+        name: Id of the item, or of its indicator.
+        unreadable: Is given entries that cannot be read: the conversation may be in one. None if one is an error.
 
     Raises:
         InputError: It is the id of an indicator of several agencies.
@@ -46,12 +53,19 @@ def find_own_item(console: ConsoleConnection, name: str) -> OwnItem | None:
 
     def keep(key: bytes, entry: bytes) -> KeptConversation | None:
         if key != own_key and not (key.startswith(OUT_PREFIX) and named in entry):
+            if unreadable is not None and key.startswith(OUT_PREFIX):
+                count_open_asks(entry)  # raises for an entry that may be about the indicator, and cannot be read
             return None
         kept = decode_conversation(key, entry)
         return kept if key == own_key or kept.conversation.indicator == name else None
 
-    table: EntryTable[KeptConversation] = EntryTable(console.servers, console.state, keep, console.properties)
+    table: EntryTable[KeptConversation] = EntryTable(
+        console.servers, console.state, keep, console.properties, skip_unreadable=unreadable is not None
+    )
     table.read()
+    if unreadable is not None:
+        is_found = own_key is not None and own_key in table.entries
+        unreadable += table.list_bad_batches() if is_found else table.list_unreadable()
     if own_key is not None and own_key in table.entries:
         return _make_item(table, own_key)
     if len(table.entries) > 1:

@@ -11,17 +11,21 @@ from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation_state.entries import decode_received
 from sharing.conversation_state.item_keys import IN_PREFIX
 from sharing.kafka.conversation_reader import EntryTable
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.vocabulary import MessageKind, NoticeKind
 
 Recalled = dict[tuple[str, str], Revision]
 """The last revision that is recalled, by the providing State and the item."""
 
 
-def read_recalled(console: ConsoleConnection) -> Recalled:
+def read_recalled(console: ConsoleConnection, unreadable: Unreadable) -> Recalled:
     """Return what is recalled, as the worker keeps it.
 
+    Args:
+        console: The connection.
+        unreadable: Is given what cannot be read: a recall may be in it.
+
     Raises:
-        DecodeError: An entry is malformed, or of a schema that this release does not know.
         InfrastructureError: No broker answers, or the topic may not be read, as with the certificate of a case system:
             recalls in the inbox are all that is known then.
     """
@@ -34,9 +38,10 @@ def read_recalled(console: ConsoleConnection) -> Recalled:
         return ((received.from_state, received.item), received.recalled) if is_any else None
 
     table: EntryTable[tuple[tuple[str, str], Revision]] = EntryTable(
-        console.servers, console.state, keep, console.properties
+        console.servers, console.state, keep, console.properties, skip_unreadable=True
     )
     table.read()
+    unreadable += table.list_unreadable()
     return dict(entry.value for entry in table.entries.values())
 
 

@@ -22,6 +22,7 @@ from sharing.console.transfers import read_log
 from sharing.errors import InfrastructureError, InputError, SettingsError
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.officers.register import Register
 from sharing.rulings.act import Act
@@ -86,7 +87,9 @@ class SignedRuling:
         return f"SignedRuling({self.digest[:16]}…, {len(self.acts)} acts)"
 
 
-def find_signed_ruling(console: ConsoleConnection, name: str, now: int, check: CheckSignature) -> SignedRuling:
+def find_signed_ruling(
+    console: ConsoleConnection, name: str, now: int, check: CheckSignature, unreadable: Unreadable
+) -> SignedRuling:
     """Return the ruling that the audit log names by a digest.
 
     Args:
@@ -94,15 +97,15 @@ def find_signed_ruling(console: ConsoleConnection, name: str, now: int, check: C
         name: The digest, or the first eight or more digits of it.
         now: The time, in UTC milliseconds.
         check: Verifies a copy.
+        unreadable: Is given the acts that cannot be read: one may be because of the ruling.
 
     Raises:
         InputError: No act names such a ruling, or several do; or its record is not in the topic any more.
         SettingsError: It is sealed, and the State's wrapping keys are not here.
         SealError: No copy opens, and a wrapping key of the ruling is not in the key folder.
-        DecodeError: The log cannot be read.
         InfrastructureError: No broker answers, or a topic, or a part of it in which the ruling may be, cannot be read.
     """
-    acts = _find_acts(console, name)
+    acts = _find_acts(console, name, unreadable)
     digest = acts[0].ruling or ""
     keys, missing = _unwrap_keys(console, {act.ruling_key for act in acts if act.ruling_key is not None}, now)
     topic = RULINGS.topic(console.state)
@@ -165,7 +168,7 @@ def _find_fault(copy: RulingCopy, state: str, find_officer: FindOfficer) -> Ruli
     return None
 
 
-def _find_acts(console: ConsoleConnection, name: str) -> list[Act]:
+def _find_acts(console: ConsoleConnection, name: str, unreadable: Unreadable) -> list[Act]:
     """Return the acts of the one ruling whose digest begins so.
 
     Raises:
@@ -174,7 +177,7 @@ def _find_acts(console: ConsoleConnection, name: str) -> list[Act]:
     wanted = name.lower()
     found: dict[str, list[Act]] = {}
     if len(wanted) >= DIGITS_MIN:
-        for fields in read_log(console, ACTS, None, None):
+        for fields in read_log(console, ACTS, None, None, unreadable):
             digest = fields["ruling"]
             if digest is not None and digest.startswith(wanted):
                 found.setdefault(digest, []).append(Act.from_record(fields))

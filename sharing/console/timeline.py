@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sharing.console.conversation_words import describe_act, format_revision, join_codes, list_law
 from sharing.disclosure.decided import read_recipient
+from sharing.errors import DecodeError
 from sharing.kafka.item_history import HistoryRecord
 from sharing.model.code_words import describe_outcome
 from sharing.model.decision import RecipientDecision
@@ -16,7 +17,7 @@ from sharing.model.recipient_terms import EVALUATION_FAILED, RuleReference
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import Outcome
 from sharing.rulings.act import Act
-from sharing.sentences import say
+from sharing.sentences import SaidStates, say
 
 SHOWN_DIGITS: Final = 16
 """How many digits of the digest of a ruling a line shows: `sharing audit ruling` finds it by them."""
@@ -68,15 +69,34 @@ class TimelineEvent:
         }
 
 
+def read_recipients(record: HistoryRecord) -> tuple[RecipientDecision, ...]:
+    """Return what a decision says for each State that was considered.
+
+    Raises:
+        DecodeError: It says what this release does not know, such as an effect of another kind.
+    """
+    try:
+        return tuple(map(read_recipient, record.fields["recipients"]))
+    except ValueError as error:
+        raise _make_unknown_error("a decision", error) from None
+
+
 def list_decided(record: HistoryRecord) -> Iterator[TimelineEvent]:
-    """Yield what a decision says: one event for each State that was considered, or one if there was none."""
+    """Yield what a decision says: one event for each State that was considered, or one if there was none.
+
+    Raises:
+        DecodeError: It says what this release does not know.
+    """
     fields = record.fields
     at, revision = to_milliseconds(fields["decided_at"]), format_revision(fields["version"], fields["amendment"])
-    recipients = [read_recipient(each) for each in fields["recipients"]]
+    recipients = read_recipients(record)
     for each in recipients:
         outcome, because = describe_outcome(each.outcome), describe_reason(each)
         text = say(
-            "decided for %(state)s: %(outcome)s, %(because)s", state=each.state, outcome=outcome, because=because
+            "decided for %(state)s: %(outcome)s, %(because)s",
+            state=SaidStates(each.state),
+            outcome=outcome,
+            because=because,
         )
         yield TimelineEvent(at, "DECIDED", each.state, None, each.rules, text, revision, None)
     if not recipients:
@@ -99,11 +119,27 @@ def describe_reason(decided: RecipientDecision) -> str:
 
 
 def read_act(record: HistoryRecord) -> TimelineEvent:
-    """Return what an act says."""
-    act = Act.from_record(record.fields)
+    """Return what an act says.
+
+    Raises:
+        DecodeError: It says what this release does not know, such as an act of another kind.
+    """
+    try:
+        act = Act.from_record(record.fields)
+    except ValueError as error:
+        raise _make_unknown_error("an act", error) from None
     revision = None if act.revision is None else format_revision(*act.revision)
     answered_by = act.answers[-1].by if act.answers else None
     state = act.states[0] if len(act.states) == 1 else None
     return TimelineEvent(
         act.at, act.kind.value, state, act.officer or answered_by, (), describe_act(act), revision, act.ask, act.ruling
+    )
+
+
+def _make_unknown_error(what: str, error: ValueError) -> DecodeError:
+    """Return an error that does not repeat the value."""
+    return DecodeError(
+        f"{what} says what this release does not know ({type(error).__name__}); update this program to the release of "
+        "the worker",
+        cause="UNKNOWN_VALUE",
     )

@@ -15,6 +15,7 @@ from sharing.conversation_state.item_keys import OUT_PREFIX
 from sharing.errors import DecodeError
 from sharing.kafka.conversation_reader import EntryTable, name_console_group
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches, add_unreadable
 from sharing.serialization.codec import get_codec
 from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import ACTS, DECISIONS
@@ -56,7 +57,11 @@ def _read_indicators(console: ConsoleConnection) -> dict[str, str]:
 
 
 def read_log(
-    console: ConsoleConnection, kind: TopicKind, since_ms: int | None, until_ms: int | None
+    console: ConsoleConnection,
+    kind: TopicKind,
+    since_ms: int | None,
+    until_ms: int | None,
+    unreadable: Unreadable | None = None,
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the decoded entries of a log of the State, in order within each partition.
 
@@ -65,9 +70,11 @@ def read_log(
         kind: The topic of the log.
         since_ms: Only blocks that were written since then, in UTC milliseconds.
         until_ms: Only blocks that were written before then.
+        unreadable: Is given what cannot be read; None if that is an error.
 
     Raises:
-        DecodeError: A record cannot be read: what is made of the entries would not be complete.
+        DecodeError: A record cannot be read, and there is no list for it: what is made of the entries would not be
+            complete.
         InfrastructureError: No broker answers, or the topic cannot be read.
     """
     topic = kind.topic(console.state)
@@ -78,12 +85,13 @@ def read_log(
             for message in batch:
                 try:
                     block = read_block(console.framing.to_single_object(message.value()))
-                    codec = get_codec(block.log.entry_schema)
-                    yield from map(codec.decode, block.entries)
+                    entries = list(map(get_codec(block.log.entry_schema).decode, block.entries))
                 except DecodeError as error:
-                    place = f"{topic}[{message.partition()}] at offset {message.offset()}"
-                    raise DecodeError(f"{place}: {error}", cause=error.cause) from None
-    if opened.bad_batches:
+                    add_unreadable(unreadable, message, error)
+                else:
+                    yield from entries
+    add_bad_batches(unreadable, opened.bad_batches)
+    if opened.bad_batches and unreadable is None:
         raise DecodeError(
             f"{topic}: {len(opened.bad_batches)} batches cannot be read, so the result would not be complete; "
             "`sharing audit verify` says where",

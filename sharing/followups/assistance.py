@@ -29,16 +29,12 @@ from sharing.followups.known import (
     make_requesting_fields,
     make_signature,
 )
+from sharing.followups.names import describe_state
+from sharing.followups.notice_words import find_words
+from sharing.model.item_code_words import PURPOSE_WORDS, SUBJECT_WORDS
 from sharing.model.notice import Notice
 
 _PERSON_TYPES = frozenset({"person", "passport-number", "identity-card-number"})
-_SUBJECT_WORDS = {
-    "SUSPECT": "a suspect",
-    "CONVICTED": "a convicted person",
-    "VICTIM": "a victim",
-    "OTHER": "another person, such as a witness",
-    "NONE": "no person",
-}
 
 
 def draft_assistance(notice: Notice, context: FollowUpContext) -> FollowUpDocument:
@@ -113,7 +109,7 @@ def _list_assistance(notice: Notice) -> Iterator[DraftField]:
 
 def _list_person(notice: Notice) -> Iterator[DraftField]:
     element, content = "46(15)(e)", notice.content
-    subject = _SUBJECT_WORDS.get(content["subject_class"] or "")
+    subject = find_words(SUBJECT_WORDS, content["subject_class"])
     yield fill_or_blank("Class of person that the notice is about", subject, "the notice does not say", element=element)
     names_person = content["type"] in _PERSON_TYPES and content["value"]
     yield fill_or_blank(
@@ -128,16 +124,18 @@ def _list_person(notice: Notice) -> Iterator[DraftField]:
 
 
 def _list_purpose(notice: Notice) -> Iterator[DraftField]:
-    element, purpose = "46(15)(f)", notice.content["purpose"]
+    element = "46(15)(f)"
     yield leave_blank(
         "Purpose for which it is asked",
         Blank.JUDGEMENT,
         "for what the evidence or information is used",
         element=element,
     )
-    known = purpose.lower().replace("_", " ") if purpose and purpose != "UNKNOWN" else None
     yield fill_or_blank(
-        f"Purpose for which {notice.from_state} sent the notice", known, "the notice does not say", element=element
+        f"Purpose for which {describe_state(notice.from_state)} sent the notice",
+        find_words(PURPOSE_WORDS, notice.content["purpose"]),
+        "the notice does not say",
+        element=element,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from sharing.followups.context import FollowUpContext, describe_authorities, list_authorities
 from sharing.followups.document import Caution, FollowUpKind, Severity
 from sharing.followups.instants import describe_instant
+from sharing.followups.names import describe_state, name_authority
 from sharing.followups.plain_text import make_plain
 from sharing.model.notice import Notice
 from sharing.model.recipient_terms import Condition
@@ -69,15 +70,16 @@ def describe_whom_to_ask(notice: Notice, context: FollowUpContext) -> str:
     agency = make_plain(content["source_agency"] or "")
     kind = content["source_authority"]
     known_kind = kind if kind and kind != "UNKNOWN" else None
-    role = f" ({make_plain(known_kind)})" if known_kind else ""
+    role = f" ({name_authority(known_kind)})" if known_kind else ""
+    provider = describe_state(notice.from_state)
     authority = f"{agency}{role}" if agency else f"the authority{role} that sent it"
-    text = f"Ask {authority} of {notice.from_state}, and name notice {notice.id}."
+    text = f"Ask {authority} of {provider}, and name notice {notice.id}."
     points = list(describe_authorities(list_authorities(context.provider, known_kind)))
     if points:
-        text += f" {notice.from_state} announces: {make_plain(' | '.join(points))}."
+        text += f" {provider} announces: {make_plain(' | '.join(points))}."
     origin = content["origin_state"]
     if origin and origin != notice.from_state:
-        text += f" The information belongs to {make_plain(origin)}: {notice.from_state} asks for its consent too."
+        text += f" The information belongs to {describe_state(origin)}: {provider} asks for its consent too."
     return text
 
 
@@ -157,7 +159,7 @@ def _describe_code(code: str) -> str:
 def _judge_origin(kind: FollowUpKind, notice: Notice, context: FollowUpContext) -> Iterator[Caution]:
     origin = notice.content["origin_state"]
     if origin and origin != notice.from_state and not _is_back_to_provider(kind, notice, context):
-        text = f"The information belongs to {make_plain(origin)}, whose consent is needed before it is passed on."
+        text = f"The information belongs to {describe_state(origin)}, whose consent is needed before it is passed on."
         yield Caution(Severity.CONSENT, text)
 
 

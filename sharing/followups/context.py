@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sharing.followups.names import describe_language, name_authority
 from sharing.model.directory import CompetentAuthority, ContactPoint, DirectoryEntry
 from sharing.model.vocabulary import Authority
 
@@ -61,7 +62,7 @@ def list_authorities(entry: DirectoryEntry | None, kind: str | None = None) -> t
 def describe_authorities(authorities: tuple[CompetentAuthority, ...]) -> Iterator[str]:
     """Yield authorities with their contact points, one line each."""
     for authority in authorities:
-        kind = "" if authority.kind is Authority.UNKNOWN else f" ({authority.kind})"
+        kind = "" if authority.kind is Authority.UNKNOWN else f" ({name_authority(authority.kind)})"
         points = "; ".join(_describe_point(point) for point in authority.contact_points)
         yield f"{authority.name}{kind}{': ' if points else ''}{points}"
 
@@ -69,5 +70,5 @@ def describe_authorities(authorities: tuple[CompetentAuthority, ...]) -> Iterato
 def _describe_point(point: ContactPoint) -> str:
     parts = [point.name, point.hours, point.email, point.phone]
     if point.languages:
-        parts.append(f"languages: {', '.join(point.languages)}")
+        parts.append(f"languages: {', '.join(map(describe_language, point.languages))}")
     return ", ".join(part for part in parts if part)

@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 
 from sharing.followups.context import FollowUpContext, describe_authorities, list_authorities
 from sharing.followups.document import Blank, DraftField, DraftSection, fill, fill_or_blank, leave_blank
-from sharing.followups.instants import describe_instant
+from sharing.followups.instants import describe_instant, describe_observed
+from sharing.followups.names import describe_state, name_authority
+from sharing.followups.notice_words import describe_markings, describe_reliability, name_urgency
 from sharing.followups.offences import describe_offence
 from sharing.followups.plain_text import make_plain
-from sharing.model.code_words import describe_treaty
+from sharing.model.code_words import describe_message, describe_treaty
+from sharing.model.item_code_words import describe_form, describe_type
 from sharing.model.notice import Notice
 
 
@@ -27,12 +30,18 @@ def fill_content(
 ) -> DraftField:
     """Return a field of the content of the notice; marked as not disclosed where the provider's law redacted it."""
     value: Any = notice.content[name]
+    if name == "type" and value:
+        value = describe_type(value)
     if isinstance(value, list | tuple):
         value = "; ".join(map(str, value)) or None
     if value == "UNKNOWN":
         value = None
     is_redacted = name in notice.redacted
-    reason = f"the law of {notice.from_state} withheld it; ask whether it can be had" if is_redacted else hint
+    reason = (
+        f"the law of {describe_state(notice.from_state)} withheld it; ask whether it can be had"
+        if is_redacted
+        else hint
+    )
     blank = Blank.NOT_DISCLOSED if is_redacted else Blank.UNKNOWN
     return fill_or_blank(label, value, reason, element=element, exact=exact, blank=blank)
 
@@ -41,6 +50,7 @@ def make_references(notice: Notice, context: FollowUpContext) -> DraftSection:
     """Return dates and references, and what follows on what (templates T-CY(2018)10 and 11)."""
     revision = f"{notice.version}.{notice.amendment}" if notice.amendment else str(notice.version)
     is_further = bool(context.extends)
+    provider = describe_state(notice.from_state)
     status = "further to an earlier preservation or request" if is_further else "first request"
     return DraftSection(
         "References",
@@ -54,14 +64,14 @@ def make_references(notice: Notice, context: FollowUpContext) -> DraftSection:
             ),
             fill(
                 "Rests on",
-                f"notice {notice.id} of {notice.from_state}, sent on {describe_instant(notice.sent_at)} (item "
-                f"{notice.item_id}, version {revision}, {notice.form}, {notice.kind})",
+                f"notice {notice.id} of {provider}, sent on {describe_instant(notice.sent_at)} (item "
+                f"{notice.item_id}, version {revision})",
             ),
-            fill_content(
-                notice, "source_case", f"Reference of the case in {notice.from_state}", "ask, if it is needed"
-            ),
+            fill("Kind of notice", describe_message(notice.kind)),
+            fill("What it may be used as", describe_form(notice.form)),
+            fill_content(notice, "source_case", f"Reference of the case in {provider}", "ask, if it is needed"),
             _describe_notice_law(notice),
-            fill("Urgency of the notice", notice.urgency),
+            fill("Urgency of the notice", name_urgency(notice)),
         ),
         "Council of Europe template, sections 1 to 4",
     )
@@ -78,7 +88,7 @@ def make_requesting_fields(context: FollowUpContext, element: str) -> tuple[Draf
     drafter = context.drafter
     points = list(describe_authorities(list_authorities(context.own, drafter.authority.value)))
     return (
-        fill("Requesting authority", f"{drafter.agency} ({drafter.authority})", element=element),
+        fill("Requesting authority", f"{drafter.agency} ({name_authority(drafter.authority)})", element=element),
         fill("Officer who deals with it", drafter.name, element=element),
         fill("Contact points that our State announces", *points, element=element)
         if points
@@ -90,7 +100,8 @@ def make_requesting_fields(context: FollowUpContext, element: str) -> tuple[Draf
 
 def make_addressee_fields(context: FollowUpContext) -> tuple[DraftField, ...]:
     """Return who is asked, as far as the drafter has chosen a State and it announces its authorities."""
-    state, points = context.addressee, list(describe_authorities(list_authorities(context.requested)))
+    state = None if context.addressee is None else describe_state(context.addressee)
+    points = list(describe_authorities(list_authorities(context.requested)))
     return (
         fill_or_blank("Requested State", state, "the State where the data or the person are", blank=Blank.JUDGEMENT),
         fill("Authorities that it announces; choose one", *points)
@@ -105,7 +116,7 @@ def make_period_field(notice: Notice, label: str, element: str) -> DraftField:
     observed = notice.content["observed_at"]
     hint = "first and last instant in UTC"
     if observed is not None:
-        hint += f"; the notice has one instant: {describe_instant(observed)}"
+        hint += f"; the notice has one instant: {describe_observed(observed)}"
     return leave_blank(label, Blank.JUDGEMENT, hint, element=element)
 
 
@@ -133,9 +144,10 @@ def list_offence_fields(notice: Notice, element: str) -> Iterator[DraftField]:
         yield fill_content(notice, "offence_codes", "Offences", "which offence is investigated", element=element)
     yield leave_blank("Offence under our law, with its text", Blank.JUDGEMENT, "provision and wording", element=element)
     yield leave_blank("Maximum penalty under our law", Blank.JUDGEMENT, "in years", element=element)
+    provider = describe_state(notice.from_state)
     penalty = content["max_penalty_years"]
     stated = None if penalty is None else f"{penalty:g} years"
-    yield fill_or_blank(f"Maximum penalty in {notice.from_state}", stated, "the notice does not say", element=element)
+    yield fill_or_blank(f"Maximum penalty in {provider}", stated, "the notice does not say", element=element)
 
 
 def list_fact_fields(notice: Notice, element: str) -> Iterator[DraftField]:
@@ -145,31 +157,22 @@ def list_fact_fields(notice: Notice, element: str) -> Iterator[DraftField]:
     observed = notice.content["observed_at"]
     yield fill_or_blank(
         "Observed at",
-        None if observed is None else describe_instant(observed),
+        None if observed is None else describe_observed(observed),
         "time of the event, with its time zone",
         element=element,
         blank=Blank.NOT_DISCLOSED if "observed_at" in notice.redacted else Blank.UNKNOWN,
     )
-    yield _describe_reliability(notice, element)
+    reliability = describe_reliability(notice)
+    if reliability:
+        yield fill("Reliability", *reliability, element=element)
+    else:
+        yield leave_blank("Reliability", Blank.UNKNOWN, "the notice does not grade it", element=element)
     yield leave_blank(
         "Facts from our own inquiries",
         Blank.UNKNOWN,
         "what we have found; keep it apart from the notice",
         element=element,
     )
-
-
-def _describe_reliability(notice: Notice, element: str) -> DraftField:
-    content = notice.content
-    europol = (
-        f"Europol {content['grading_source']}{content['grading_information']}" if content["grading_source"] else ""
-    )
-    admiralty = f"Admiralty {content['grading_admiralty']}" if content["grading_admiralty"] else ""
-    assertion = {"FACT": "stated as a fact", "ASSESSMENT": "stated as an assessment"}.get(
-        content["assertion"] or "", ""
-    )
-    text = ", ".join(filter(None, (assertion, europol, admiralty)))
-    return fill_or_blank("Reliability", text, "the notice does not grade it", element=element)
 
 
 def list_identifier_fields(notice: Notice, element: str) -> Iterator[DraftField]:
@@ -210,15 +213,16 @@ def find_host(value_type: str | None, value: str | None) -> str | None:
 
 def make_handling(notice: Notice) -> DraftSection:
     """Return what binds the information wherever it goes: conditions, handling, markings, times."""
+    provider = describe_state(notice.from_state)
     conditions = [f"{each.text} [{each.code}]" for each in notice.conditions]
     retain, review = notice.retain_until, notice.review_at
     return DraftSection(
         "What binds the information",
         (
-            fill(f"Conditions of {notice.from_state}", *conditions)
+            fill(f"Conditions of {provider}", *conditions)
             if conditions
-            else fill(f"Conditions of {notice.from_state}", "none were set"),
-            fill("Marking to keep", format_marking(notice) or "none was stated"),
+            else fill(f"Conditions of {provider}", "none were set"),
+            fill("Marking to keep", *(describe_markings(notice) or ["none was stated"])),
             _describe_handling_text(notice),
             _describe_instant("Delete at the latest", retain),
             _describe_instant("Review at", review),

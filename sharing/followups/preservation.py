@@ -28,6 +28,7 @@ from sharing.followups.known import (
     make_requesting_fields,
     make_signature,
 )
+from sharing.followups.notice_words import name_urgency
 from sharing.model.notice import Notice
 
 
@@ -98,7 +99,7 @@ def _list_necessity(notice: Notice) -> Iterator[DraftField]:
     yield leave_blank(
         "Why the preservation is necessary", Blank.JUDGEMENT, "why the data may be lost or changed", element=element
     )
-    yield fill("Urgency that the notice states", notice.urgency, element=element)
+    yield fill("Urgency that the notice states", name_urgency(notice), element=element)
 
 
 def _list_intent() -> tuple[DraftField, ...]:

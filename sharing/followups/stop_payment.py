@@ -30,6 +30,7 @@ from sharing.followups.known import (
     make_requesting_fields,
     make_signature,
 )
+from sharing.followups.names import describe_state
 from sharing.model.notice import Notice
 
 PAYMENT_TYPES: Final = frozenset(
@@ -106,7 +107,9 @@ def _list_bank(value_type: str | None, value: str | None) -> Iterator[DraftField
         yield leave_blank("Bank, or provider of services for crypto-assets", Blank.UNKNOWN, "who can stop it")
     if iban is not None and iban.bank_code:
         yield fill("Bank code, read from the IBAN", iban.bank_code, exact=True)
-    yield fill_or_blank("Country of the account", _find_country(value_type, value), "where the account is kept")
+    country = _find_country(value_type, value)
+    name = None if country is None else describe_state(country)
+    yield fill_or_blank("Country of the account", name, "where the account is kept")
     yield leave_blank("Contact of the bank", Blank.UNKNOWN, "its desk for fraud, at any hour")
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sharing.audit.block import read_block, read_entry_id
 from sharing.errors import DecodeError
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches, add_unreadable, require_state
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import Framing
 from sharing.topology.topic_kinds import TopicKind
@@ -70,6 +71,7 @@ def read_history(
     properties: Mapping[str, Any] | None = None,
     *,
     since_ms: int | None = None,
+    unreadable: Unreadable | None = None,
 ) -> Iterator[HistoryRecord]:
     """Yield the records about some items on one partition, oldest first.
 
@@ -80,33 +82,44 @@ def read_history(
         find_item: Says which records are wanted.
         properties: Further librdkafka properties, such as those of TLS.
         since_ms: Only what was written since then, in UTC milliseconds.
+        unreadable: Is given what cannot be read; None if a malformed record is an error.
 
     Raises:
-        DecodeError: A record cannot be decoded.
+        DecodeError: A record cannot be decoded, and there is no list for it.
         InfrastructureError: No broker answers, or the topic cannot be read.
     """
     opened = TopicRange(bootstrap, topic.name, topic.group, since_ms, properties=properties, partitions=[partition])
     with closing(opened):
         for batch in opened.read_batches():
             for message in batch:
-                yield from list_records(message, topic, find_item)
+                yield from list_records(message, topic, find_item, unreadable)
+        add_bad_batches(unreadable, opened.bad_batches)
 
 
-def list_records(message: Any, topic: HistoryTopic, find_item: FindItem) -> list[HistoryRecord]:
+def list_records(
+    message: Any, topic: HistoryTopic, find_item: FindItem, unreadable: Unreadable | None = None
+) -> list[HistoryRecord]:
     """Return what a consumed block records about the items that are wanted, decoded, in order.
 
+    Args:
+        message: The block.
+        topic: Its topic.
+        find_item: Says which records are wanted.
+        unreadable: Is given a block that cannot be read, of which nothing is returned; None if it is an error.
+
     Raises:
-        DecodeError: It cannot be decoded.
+        DecodeError: It cannot be decoded, and there is no list for it.
     """
     try:
         block = read_block(topic.framing.to_single_object(message.value()))
+        if unreadable is not None:
+            require_state(block.state, topic.state)
         wanted = [(find_item(read_entry_id(entry, block.log)), entry) for entry in block.entries]
         codec = get_codec(block.log.entry_schema)
         found = [(item, codec.decode(entry)) for item, entry in wanted if item is not None]
     except DecodeError as error:
-        raise DecodeError(
-            f"{topic.name}[{message.partition()}] at offset {message.offset()}: {error}", cause=error.cause
-        ) from None
+        add_unreadable(unreadable, message, error)
+        return []
     partition, offset, at_ms = message.partition(), message.offset(), message.timestamp()[1]
     return [HistoryRecord(item, partition, offset, at_ms, fields) for item, fields in found]
 

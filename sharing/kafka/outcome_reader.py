@@ -21,6 +21,7 @@ from sharing.kafka.temporary_errors import retry_temporary
 from sharing.kafka.time_offsets import query_offsets_at
 from sharing.kafka.topic_follower import TopicFollower, find_ends
 from sharing.kafka.topic_ids import is_other_topic, query_topic_ids
+from sharing.kafka.unreadable_records import Unreadable, add_unreadable, require_state
 from sharing.outcomes.block_reading import read_block
 from sharing.outcomes.outcome import ItemOutcome
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -132,6 +133,7 @@ class OutcomeReader:
         positions: The offset at which reading begins, by partition; only these partitions are read.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
+        unreadable: Is given what cannot be read, and reading goes on after it; None if it is an error.
 
     Raises:
         InfrastructureError: No broker answers.
@@ -145,14 +147,17 @@ class OutcomeReader:
         positions: Mapping[int, int],
         properties: Mapping[str, Any] | None = None,
         framing: Framing = SINGLE_OBJECT_FRAMING,
+        *,
+        unreadable: Unreadable | None = None,
     ) -> None:
         self._topic = topic
         self._framing = framing
+        self._unreadable = unreadable
         self._admin = make_admin(bootstrap, properties)
         self._id = self._query_id()
         self._check_at = time.monotonic() + CHECK_SECONDS
         places = {(topic.name, partition): offset for partition, offset in positions.items()}
-        self._follower = TopicFollower(bootstrap, topic.group, places, properties)
+        self._follower = TopicFollower(bootstrap, topic.group, places, properties, unreadable=unreadable)
 
     def poll(self, seconds: float) -> list[ItemOutcome]:
         """Return the next outcomes; none if none comes within this time.
@@ -183,9 +188,11 @@ class OutcomeReader:
     def _decode(self, message: Message) -> Sequence[ItemOutcome]:
         try:
             block = read_block(message.value(), self._framing)
+            if self._unreadable is not None:
+                require_state(block.state, self._topic.state)
         except DecodeError as error:
-            place = f"{message.topic()}[{message.partition()}] at offset {message.offset()}"
-            raise DecodeError(f"{place}: {error}", cause=error.cause) from None
+            add_unreadable(self._unreadable, message, error)
+            return ()
         return block.items if block.state == self._topic.state else ()
 
     def _require_same_topic(self) -> None:

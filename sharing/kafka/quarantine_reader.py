@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from sharing.errors import DecodeError, InfrastructureError
+from sharing.errors import DecodeError
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches, add_unreadable, require_state
 from sharing.model.times import to_milliseconds
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import Framing
@@ -48,7 +49,7 @@ class QuarantinedRecord(NamedTuple):
 
 
 def read_quarantine(
-    bootstrap: str, state: str, group: str, framing: Framing, since_ms: int | None = None,
+    bootstrap: str, state: str, group: str, framing: Framing, unreadable: Unreadable, since_ms: int | None = None,
     properties: Mapping[str, Any] | None = None,
 ) -> Iterator[QuarantinedRecord]:  # fmt: skip
     """Yield the quarantined records that there are when the call begins, in the order of each partition.
@@ -58,31 +59,29 @@ def read_quarantine(
         state: ISO 3166-1 alpha-2 code of the State.
         group: Consumer group that the broker uses for permissions.
         framing: How records are framed.
+        unreadable: Is given what is on the topic and is not a quarantine record of the State.
         since_ms: The first instant, in UTC milliseconds; None for everything that is kept.
         properties: Further librdkafka properties, such as those of TLS.
 
     Raises:
-        DecodeError: A record is not a quarantine record.
-        InfrastructureError: No broker answers, there is no such topic, or a part of it cannot be read.
+        InfrastructureError: No broker answers, or there is no such topic.
     """
     topic = QUARANTINE.topic(state)
     with closing(TopicRange(bootstrap, topic, group, since_ms, properties=properties)) as records:
         for batch in records.read_batches():
             for message in batch:
-                yield _decode(message, framing)
-        if records.bad_batches:
-            raise InfrastructureError(
-                f"{topic}: {len(records.bad_batches)} batches cannot be read, so records are missing"
-            )
+                try:
+                    record = _decode(message, framing, state)
+                except DecodeError as error:
+                    add_unreadable(unreadable, message, error)
+                else:
+                    yield record
+        add_bad_batches(unreadable, records.bad_batches)
 
 
-def _decode(message: Any, framing: Framing) -> QuarantinedRecord:
-    try:
-        fields = get_codec("quarantine").decode(framing.to_single_object(message.value()))
-    except DecodeError as error:
-        raise DecodeError(
-            f"{message.topic()}[{message.partition()}]@{message.offset()}: {error}", cause=error.cause
-        ) from None
+def _decode(message: Any, framing: Framing, state: str) -> QuarantinedRecord:
+    fields = get_codec("quarantine").decode(framing.to_single_object(message.value()))
+    require_state(fields["state"], state)
     record = fields["record"]
     return QuarantinedRecord(
         fields["id"], to_milliseconds(fields["quarantined_at"]), fields["stage"], fields["cause"], fields["message"],

@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sharing.errors import InfrastructureError
-from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH
+from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatchFinder
 from sharing.kafka.clients import (
     client_properties,
     consume_available,
@@ -19,6 +19,7 @@ from sharing.kafka.clients import (
     require_topics,
 )
 from sharing.kafka.errors import describe_kafka_error, is_permanent_read_error
+from sharing.kafka.unreadable_records import Unreadable, describe_bad_batch
 from sharing.kafka.watermarks import query_watermarks
 
 log = logging.getLogger(__name__)
@@ -45,16 +46,26 @@ class TopicFollower:
         group: Consumer group that the broker uses for permissions and logs. The consumer does not join it.
         positions: The offset at which reading begins, by partition.
         properties: Further librdkafka properties, such as those of TLS.
+        unreadable: Is given batches that cannot be read, and reading goes on after them; None if one is an error.
 
     Raises:
         SettingsError: A property is unknown or wrong.
     """
 
     def __init__(
-        self, bootstrap: str, group: str, positions: Mapping[Place, int], properties: Mapping[str, Any] | None = None
+        self,
+        bootstrap: str,
+        group: str,
+        positions: Mapping[Place, int],
+        properties: Mapping[str, Any] | None = None,
+        *,
+        unreadable: Unreadable | None = None,
     ) -> None:
         more = {**_FETCH, **(properties or {}), "group.id": group, "enable.partition.eof": True}
-        self._consumer = make_consumer(client_properties(bootstrap, more))
+        all_properties = client_properties(bootstrap, more)
+        self._unreadable = unreadable
+        self._bad_batch_finder = BadBatchFinder(all_properties)
+        self._consumer = make_consumer(all_properties)
         self._behind = set(positions)
         self._positions = dict(positions)
         self._consumer.assign([TopicPartition(topic, number, offset) for (topic, number), offset in positions.items()])
@@ -85,6 +96,8 @@ class TopicFollower:
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
                 self._behind.discard(place)
                 self._positions[place] = message.offset() or 0
+            elif error.code() in BAD_BATCH_ERRORS and self._unreadable is not None:
+                self._skip_bad_batch(message, place, self._unreadable)
             elif error.code() in BAD_BATCH_ERRORS or is_permanent_read_error(error):
                 raise InfrastructureError(f"{place[0]}: cannot be read ({describe_kafka_error(error)})")
             else:  # librdkafka recovers from it
@@ -111,6 +124,19 @@ class TopicFollower:
     def close(self) -> None:
         """Disconnect from the broker."""
         self._consumer.close()
+
+    def _skip_bad_batch(self, message: Message, place: Place, unreadable: Unreadable) -> None:
+        """Seek past a batch that cannot be read. Until its end is known, its error comes again."""
+        if (message.offset() or 0) < self._positions[place]:
+            return  # reported before the seek took effect
+        batch = self._bad_batch_finder.find_batch(message)
+        if batch is None:
+            return
+        self._behind.add(place)
+        self._positions[place] = batch.next_offset
+        unreadable.append(describe_bad_batch(batch))
+        log.warning("%s: skipped, cannot be read: %s", batch, batch.cause)
+        self._consumer.seek(TopicPartition(*place, batch.next_offset))
 
 
 def find_ends(

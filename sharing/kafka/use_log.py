@@ -22,6 +22,7 @@ from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.clients import client_properties, fetch_topics, make_producer, require_topics
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches, add_unreadable, require_state
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -271,6 +272,8 @@ def read_uses(
     until_ms: int | None = None,
     properties: Mapping[str, Any] | None = None,
     framing: Framing = SINGLE_OBJECT_FRAMING,
+    *,
+    unreadable: Unreadable | None = None,
 ) -> Iterator[RecordedUse]:
     """Yield the recorded uses of a State's content, in order within each partition.
 
@@ -282,18 +285,39 @@ def read_uses(
         until_ms: Only what was recorded before then, in UTC milliseconds.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
+        unreadable: Is given what cannot be read; None if a malformed record is an error.
 
     Raises:
-        DecodeError: A record is malformed.
+        DecodeError: A record is malformed, and there is no list for it.
         InfrastructureError: No broker answers, or the topic cannot be read.
     """
     with closing(TopicRange(bootstrap, USES.topic(state), group, since_ms, until_ms, properties=properties)) as opened:
         for batch in opened.read_batches():
             for message in batch:
-                fields = get_codec(SCHEMA).decode(framing.to_single_object(message.value()))
-                context = UseContext(fields["reader"], fields["reader_key"], fields["command"], fields["purpose"])
-                for each in fields["opened"]:
-                    use = Use(
-                        each["id"], each["item_id"], each["from_state"], each["kind"], to_milliseconds(each["at"])
-                    )
-                    yield RecordedUse(use, context, int(message.timestamp()[1]))
+                try:
+                    found = _decode_block(message, state, framing)
+                except InputError as error:
+                    add_unreadable(unreadable, message, error)
+                else:
+                    yield from found
+        add_bad_batches(unreadable, opened.bad_batches)
+
+
+def _decode_block(message: Message, state: str, framing: Framing) -> list[RecordedUse]:
+    """Return the uses of a block.
+
+    Raises:
+        InputError: It is no block of the State, or names what no reader has.
+    """
+    fields = get_codec(SCHEMA).decode(framing.to_single_object(message.value()))
+    require_state(fields["state"], state)
+    context = UseContext(fields["reader"], fields["reader_key"], fields["command"], fields["purpose"])
+    recorded_at = int(message.timestamp()[1])
+    return [
+        RecordedUse(
+            Use(each["id"], each["item_id"], each["from_state"], each["kind"], to_milliseconds(each["at"])),
+            context,
+            recorded_at,
+        )
+        for each in fields["opened"]
+    ]

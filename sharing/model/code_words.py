@@ -1,4 +1,7 @@
-"""Codes of the model in words, each with its code: kinds of authorities, outcomes and treaties."""
+"""Codes of the model in words, each with its code: kinds of authorities, outcomes, treaties, messages and roles.
+
+Codes of items, such as types and markings: `item_code_words`.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +55,50 @@ TREATY_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
 )
 """Short titles of the instruments of the shipped treaty table. A table of a State's own may name others."""
 
+MESSAGE_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
+    {
+        "ITEM": say("item"),
+        "CORRECTION": say("correction"),
+        "RECALL": say("recall"),
+        "OFFER": say("offer"),
+        "DRAFT": say("own item"),
+    }
+)
+"""Kinds of messages between States, and what a State keeps of an item of its own."""
+
+ROLE_WORDS: Final[Mapping[str, Sentence]] = MappingProxyType(
+    {
+        "AGENCY_HEAD": say("head of the agency"),
+        "ATTORNEY_FOR_THE_GOVERNMENT": say("attorney for the government"),
+        "ATTORNEY_GENERAL": say("Attorney-General"),
+        "COMMISSIONERS": say("commissioners of revenue and customs"),
+        "COMPETENT_MINISTER": say("competent minister"),
+        "DEPUTY_HEAD": say("deputy head"),
+        "DISTRICT_COURT": say("district court"),
+        "FEDERAL_OFFICE_OF_JUSTICE": say("Federal Office of Justice"),
+        "FEDERAL_OFFICE_OF_POLICE": say("Federal Office of Police"),
+        "HEAD_OF_AGENCY": say("head of the police agency"),
+        "HEAD_OF_AUTHORITY": say("head of the authority"),
+        "HEAD_OF_INSTITUTION": say("head of the institution"),
+        "INVESTIGATING_COURT_OR_PROSECUTOR": say("investigating court or prosecutor"),
+        "JUDICIAL_AUTHORITY": say("judicial authority"),
+        "LEGAL_ADVISER": say("legal adviser"),
+        "MAGISTRATE": say("magistrate"),
+        "MAYOR": say("mayor"),
+        "MINISTER": say("minister"),
+        "NATIONAL_PUBLIC_SAFETY_COMMISSION": say("National Public Safety Commission"),
+        "OFFICE_OF_INTERNATIONAL_AFFAIRS": say("Office of International Affairs"),
+        "PROVIDING_OFFICER": say("officer responsible for the item"),
+        "PUBLIC_PROSECUTOR": say("public prosecutor"),
+        "SECRETARY_OF_STATE": say("Secretary of State"),
+        "SENIOR_OFFICER": say("senior officer"),
+        "SENIOR_POLICE_OFFICER": say("senior police officer"),
+        "SENIOR_RESPONSIBLE_OFFICER": say("senior responsible officer"),
+        "SUPERVISOR": say("supervisor"),
+    }
+)
+"""The roles of the shipped law packs. A pack of a State's own may name others."""
+
 _AGREEMENT: Final = "BILATERAL:"
 
 
@@ -73,6 +120,16 @@ def describe_treaty(basis: str) -> str:
     if basis.startswith(_AGREEMENT):
         return say("agreement with one State (%(code)s)", code=basis)
     return add_code(TREATY_WORDS, basis)
+
+
+def describe_message(kind: str) -> str:
+    """Return a kind of message in words with its code; the code alone if it is not known."""
+    return add_code(MESSAGE_WORDS, kind)
+
+
+def describe_role(role: str) -> str:
+    """Return a role in words with its code; the code alone if no shipped law pack has it."""
+    return add_code(ROLE_WORDS, role)
 
 
 def add_code(words: Mapping[str, Sentence], code: str) -> str:

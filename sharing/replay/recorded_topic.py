@@ -11,6 +11,7 @@ from sharing.columnar.decoding import BulkDecoder
 from sharing.columnar.indicators import IndicatorReader
 from sharing.errors import DecodeError, InputError
 from sharing.kafka.topic_range import TopicRange
+from sharing.model.bad_batch import BadBatch
 from sharing.replay.recorded_batch import LocatedRecord, ProgressCallback, RecordedBatch
 from sharing.replay.sealed_records import SealedRecords
 from sharing.serialization.codec import get_codec, read_schema_text
@@ -19,7 +20,7 @@ from sharing.serialization.codec import get_codec, read_schema_text
 def read_topic_range(
     topic: TopicRange, name: str, report_progress: ProgressCallback, sealed: SealedRecords
 ) -> Iterator[RecordedBatch]:
-    """Yield the indicators in a range of a topic.
+    """Yield the indicators in a range of a topic. What no client can read is rejected, as one record for each batch.
 
     Args:
         topic: The range.
@@ -36,6 +37,19 @@ def read_topic_range(
         yield _make_message_batch(messages, name, decoder, sealed)
         done += len(messages)
         report_progress(done)
+    if topic.bad_batches:
+        yield _make_unread_batch(topic.bad_batches, name)
+
+
+def _make_unread_batch(batches: Sequence[BadBatch], name: str) -> RecordedBatch:
+    def iter_records() -> Iterator[LocatedRecord]:
+        for batch in batches:
+            yield (
+                f"{batch.partition}@{batch.first_offset}-{batch.last_offset}",
+                InputError("the records of this batch cannot be decompressed, or become larger than is accepted"),
+            )
+
+    return RecordedBatch(name, 0, lambda reader, now_ms: (), iter_records)  # noqa: ARG005 nothing can be read
 
 
 def _make_message_batch(

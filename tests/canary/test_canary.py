@@ -51,6 +51,7 @@ from tests.faults.gate_process import GateProcess
 from tests.kafka.topic_io import read_records
 from tests.processors.gate.gate_fixtures import PACK
 from tests.processors.worker_fixtures import prepare_state
+from tests.support.waiting import TIMEOUT_S
 from tests.telemetry.collector import Collector, run_collector
 
 STATE, TO = "CA", "NL"
@@ -117,13 +118,13 @@ def write_records(broker: Broker, topic: str, records: list[tuple[bytes, bytes |
     producer = make_producer(client_properties(broker.bootstrap))
     for key, value in records:
         producer.produce(topic, value, key, headers=headers)
-    assert producer.flush(30) == 0
+    assert producer.flush(TIMEOUT_S) == 0
 
 
 def fetch_page(port: int, name: str) -> str:
     """Return the body of a response, whatever its status; "" while the endpoint is not served."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{name}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{name}", timeout=60) as response:
             return str(response.read().decode())
     except urllib.error.HTTPError as error:
         return str(error.read().decode())
@@ -190,6 +191,7 @@ def test_valid_records_and_every_kind_of_quarantine(broker: Broker, tmp_path: Pa
             [("canary", b"x"), ("traceparent", b"canary-value")],
         )
         gate.wait_until(has_count(port, "sharing_indicators_read_total", INVALID_COUNT + 3))
+        gate.wait_until(has_count(port, "sharing_indicators_quarantined_total", INVALID_COUNT))
         pages = "".join(fetch_page(port, name) for name in ("metrics", "health", "ready"))
         assert gate.stop() == 0, gate.read_log_tail()
     check_log(gate.log)
@@ -277,7 +279,7 @@ def start_faulty_gate(broker: Broker, state: str, folder: Path, port: int, fault
 def test_a_gate_that_crashes(embedded: Broker, tmp_path: Path) -> None:
     with start_faulty_gate(embedded, "GB", tmp_path, find_free_port(), "crash") as gate:
         assert gate.process is not None
-        assert gate.process.wait(60) == 1
+        assert gate.process.wait(TIMEOUT_S) == 1
     assert "ValueError" in check_log(gate.log)
     assert read_records(embedded, DECISIONS.topic("GB"), PARTITIONS) == []
 
@@ -288,7 +290,7 @@ def test_a_gate_that_loses_a_record_reports_it_before_it_ends(embedded: Broker, 
         gate.wait_until(lambda: "a batch is not conserved" in fetch_page(port, "ready"))
         text = fetch_metrics(port)
         assert gate.process is not None
-        assert gate.process.wait(60) == 1
+        assert gate.process.wait(TIMEOUT_S) == 1
     assert "sharing_conservation_broken_total 1.0" in text
     assert "sharing_indicators_read_total 0.0" in text
     assert find_leaks(text) == []
@@ -315,9 +317,9 @@ def test_a_broker_that_goes_away(fresh_kafka: KafkaBroker, tmp_path: Path) -> No
     port = find_free_port()
     with make_gate(fresh_kafka, tmp_path, port) as gate:
         gate.wait_until(lambda: '"ready":true' in fetch_page(port, "ready").replace(" ", ""))
+        with Publisher(fresh_kafka.bootstrap, STATE, "canary-agency") as confirmed:
+            confirmed.publish(make_item())
         publisher = Publisher(fresh_kafka.bootstrap, STATE, "canary-agency", timeout_s=2)
-        publisher.publish(make_item())
-        publisher.flush()
         fresh_kafka.stop()
         publisher.publish(make_item())
         with pytest.raises(SharingError) as undelivered:
@@ -329,7 +331,7 @@ def test_a_broker_that_goes_away(fresh_kafka: KafkaBroker, tmp_path: Path) -> No
             )
             == []
         )
-        gate.wait_until(lambda: "last response" in fetch_page(port, "ready"), 60)
+        gate.wait_until(lambda: "last response" in fetch_page(port, "ready"))
         text = fetch_metrics(port)
         gate.stop()
     assert find_leaks(text) == []
@@ -360,7 +362,7 @@ def test_errors_of_the_command_line(line: str, command: str, tmp_path: Path) -> 
         cwd=tmp_path,
         env=make_child_environment(SHARING_LOG_LEVEL="debug"),
         capture_output=True,
-        timeout=60,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert result.returncode in {0, 1, 2}  # rejected items are listed, and the others are processed
@@ -374,7 +376,7 @@ def test_an_unexpected_error_of_the_command_line(tmp_path: Path) -> None:
         [sys.executable, "-c", program],
         env=make_child_environment(SHARING_LOG_LEVEL="debug"),
         capture_output=True,
-        timeout=60,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert result.returncode == 3

@@ -105,9 +105,9 @@ class ConversationBus:
             producer.produce(topic, value, key, partition)
         assert producer.flush(SECONDS) == 0
 
-    def create_topics(self) -> None:
+    def create_topics(self, partitions: int = PARTITIONS) -> None:
         for kind in (CONVERSATIONS, DECISIONS, ACTS, RULINGS, QUARANTINE):
-            self.broker.create_topics([kind.topic(self.state)], PARTITIONS)
+            self.broker.create_topics([kind.topic(self.state)], partitions)
         self.broker.create_topics([OFFICERS.topic(self.state)], 1)
 
     def run(self, *arguments: str | Path) -> CommandResult:

@@ -108,7 +108,7 @@ def test_an_answer_is_written_signed_and_its_result_told(ch: ConversationBus) ->
     _, story = ch.publish(1, replace(held("DE"), conditions=frozenset({"c.one"})))
     ask = story.find_ask(AskKind.APPROVE)
     with ch.working():
-        answered = ch.rule("asks", "answer", ask.id, "APPROVED", "--text", "seen", wait="30")
+        answered = ch.rule("asks", "answer", ask.id, "APPROVED", "--text", "seen", wait="150")
     assert answered.code == 0, answered
     assert f"answered by {JUDGE.id}, disclosure approved (APPROVED)" in answered.out
     assert "item sent (DE)" in answered.out
@@ -138,12 +138,12 @@ def test_a_refusal_of_the_worker_is_told_in_words(ch: ConversationBus) -> None:
     _, story = ch.publish(1, held("DE"))
     ask = story.find_ask(AskKind.APPROVE)
     with ch.working():
-        refused = ch.rule("asks", "answer", ask.id, "APPROVED", officer=CLERK.id, wait="30")
+        refused = ch.rule("asks", "answer", ask.id, "APPROVED", officer=CLERK.id, wait="150")
         assert refused.code == 1
         assert "refused: the officer does not have the role that is asked" in refused.out
         assert "set SHARING_TRUST_FILE" in refused.err
         del ch.officers[CLERK.id]
-        unknown = ch.rule("asks", "answer", ask.id, "APPROVED", "--json", officer=CLERK.id, wait="30")
+        unknown = ch.rule("asks", "answer", ask.id, "APPROVED", "--json", officer=CLERK.id, wait="150")
     assert unknown.code == 1
     assert "the register has no such officer" in unknown.json_document["refused"][0]
     assert ask.id in story.conversation.asks
@@ -152,7 +152,7 @@ def test_a_refusal_of_the_worker_is_told_in_words(ch: ConversationBus) -> None:
 def test_one_ruling_answers_alike_asks_on_several_partitions(ch: ConversationBus) -> None:
     asks = [ch.publish(number, held("DE"), partition=number % 2)[1].find_ask(AskKind.APPROVE) for number in (1, 2, 3)]
     with ch.working():
-        answered = ch.rule("asks", "answer", *(ask.id for ask in asks), "APPROVED", "--json", wait="30")
+        answered = ch.rule("asks", "answer", *(ask.id for ask in asks), "APPROVED", "--json", wait="150")
     outcome = answered.json_document
     assert [copy["partition"] for copy in outcome["written"]] == [0, 1]
     assert outcome["waiting_for"] == []
@@ -179,7 +179,10 @@ WRONG_ANSWERS = (
     (["APPROVED", "--fact", f"{SERIOUS}S=YES"], f"did you mean '{SERIOUS}'?"),
     (["APPROVED", "--fact", f"{SERIOUS}=PERHAPS"], "has a value that is not in its list"),
     (["APPROVED", "--fact", SERIOUS], "--fact: must be NAME=VALUE"),
-    (["REFUSED", "--ground", "OWN_LAW"], "--rule: the ground OWN_LAW needs the id of the rule"),
+    (
+        ["REFUSED", "--ground", "OWN_LAW"],
+        "--rule: a rule of your own law as a ground (OWN_LAW) needs the id of that rule",
+    ),
     (["REFUSED", "--ground", "UNCC_40"], "is not in force"),
     (["APPROVED", "--text", "x" * 2001], "--text: must not have more than 2,000 characters"),
     (["APPROVED", "--relax", "c", "--relax-none"], "contradict each other"),
@@ -201,7 +204,7 @@ def test_facts_that_were_not_asked_for_are_refused_and_those_that_were_supplied(
     other = ch.rule("asks", "answer", ask.id, "SUPPLIED", "--fact", "minor=NO")
     assert (other.code, f"does not ask for minor; it asks for {SERIOUS}" in other.error) == (2, True)
     with ch.working():
-        supplied = ch.rule("asks", "answer", ask.id, "SUPPLIED", "--fact", f"{SERIOUS}=YES", wait="30")
+        supplied = ch.rule("asks", "answer", ask.id, "SUPPLIED", "--fact", f"{SERIOUS}=YES", wait="150")
     assert supplied.code == 0, supplied
     assert f"handed to the gate, which decides again: {SERIOUS}" in supplied.out
     (verified,) = ch.read_rulings()
@@ -224,7 +227,7 @@ def test_relaxing_keeps_what_the_law_requires(ch: ConversationBus) -> None:
         refused = ch.rule("asks", "answer", ask.id, "RELAX", *options)
         assert (refused.code, message in refused.error) == (2, True), refused
     with ch.working():
-        relaxed = ch.rule("asks", "answer", ask.id, "RELAX", "--relax", "c.one", wait="30")
+        relaxed = ch.rule("asks", "answer", ask.id, "RELAX", "--relax", "c.one", wait="150")
     assert relaxed.code == 0, relaxed
     assert "asked DE: accept the conditions of an offer (DE)" in relaxed.out
 
@@ -242,7 +245,7 @@ def test_an_offer_of_another_state_is_not_accepted_unread(ch: ConversationBus) -
     other = ch.rule("asks", "answer", ask_id, "ACCEPTED", "--conditions-hash", "0" * 64)
     assert (other.code, "has other conditions; read them again" in other.error) == (2, True)
     with ch.working():
-        accepted = ch.rule("asks", "answer", ask_id, "ACCEPTED", "--conditions-hash", digest, wait="30")
+        accepted = ch.rule("asks", "answer", ask_id, "ACCEPTED", "--conditions-hash", digest, wait="150")
     assert accepted.code == 0, accepted
     assert "answer sent: conditions accepted (ACCEPTED) (DE)" in accepted.out
     (verified,) = ch.read_rulings()
@@ -254,10 +257,10 @@ def test_an_offer_of_another_state_is_not_accepted_unread(ch: ConversationBus) -
 def test_claiming_and_passing_on_are_seen_in_the_list(ch: ConversationBus) -> None:
     ask = ch.publish(1, held("DE"))[1].find_ask(AskKind.APPROVE)
     with ch.working():
-        claimed = ch.rule("asks", "claim", ask.id, wait="30")
+        claimed = ch.rule("asks", "claim", ask.id, wait="150")
         assert (claimed.code, f"claimed by {JUDGE.id}" in claimed.out) == (0, True), claimed
         assert ch.run("asks", "list", "--json").json_document["claimed_by"] == JUDGE.id
-        passed = ch.rule("asks", "pass-on", ask.id, "--authority", "PROSECUTOR", wait="30")
+        passed = ch.rule("asks", "pass-on", ask.id, "--authority", "PROSECUTOR", wait="150")
         assert (passed.code, "with public prosecutor (PROSECUTOR) now" in passed.out) == (0, True), passed
     (listed,) = ch.run("asks", "list", "--json").json_lines
     assert (listed["authority"], listed["claimed_by"]) == ("PROSECUTOR", None)

@@ -67,7 +67,7 @@ def test_all_alike_asks_are_answered_and_the_others_named_with_the_reason(
     monkeypatch.setattr(conversation_bus, "HELD_BY", OTHER_RULE)
     (other_rule,) = publish_held(ch, 8)
     with ch.working():
-        answered = ch.rule("asks", "answer", asks[0][:8], "APPROVED", "--alike", "--json", wait="30")
+        answered = ch.rule("asks", "answer", asks[0][:8], "APPROVED", "--alike", "--json", wait="150")
     outcome = answered.json_document
     assert (set(outcome["answered"]), outcome["waiting_for"], len(outcome["rulings"])) == (set(asks), [], 3)
     reasons = {each["ask"]: each["reason"] for each in outcome["not_answered"]}
@@ -94,7 +94,7 @@ def test_a_fact_that_a_feed_lacks_is_listed_once_and_supplied_for_all_its_items(
     assert (shown.count("supply the facts"), "(4 alike)" in shown) == (2, True), shown
     with ch.working():
         supplied = ch.rule(
-            "asks", "answer", asks[0], "SUPPLIED", "--fact", f"{fact}=YES", "--alike", "--json", wait="30"
+            "asks", "answer", asks[0], "SUPPLIED", "--fact", f"{fact}=YES", "--alike", "--json", wait="150"
         )
     outcome = supplied.json_document
     assert (supplied.code, set(outcome["answered"]), outcome["not_answered"]) == (0, set(asks), []), supplied
@@ -114,7 +114,7 @@ def test_a_refusal_of_the_worker_is_told_for_each_ask(ch: ConversationBus) -> No
     asks = publish_held(ch, 1, 3)
     ch.officers.clear()
     with ch.working():
-        refused = ch.rule("asks", "answer", asks[0], "APPROVED", "--alike", wait="30")
+        refused = ch.rule("asks", "answer", asks[0], "APPROVED", "--alike", wait="150")
     assert (refused.code, "answered 0 of 2 alike Asks" in refused.out) == (1, True), refused
     assert all(f"not answered: {ask}: the register has no such officer" in refused.out for ask in asks)
 

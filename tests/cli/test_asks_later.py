@@ -136,7 +136,7 @@ def test_later_asks_are_answered_too_until_an_officer_ends_that(worker: Worker) 
     worker.put(2, 1, **HELD)
     ask = worker.find_ask(1)
     with worker.working():
-        answered = worker.bus.rule("asks", "answer", ask, "APPROVED", "--later-until", UNTIL, wait="30")
+        answered = worker.bus.rule("asks", "answer", ask, "APPROVED", "--later-until", UNTIL, wait="150")
     assert answered.code == 0, answered
     said = "alike questions that are put later are answered so too: disclosure approved (APPROVED) (US)"
     assert answered.out.count(said) == 1
@@ -163,7 +163,7 @@ def test_later_asks_are_answered_too_until_an_officer_ends_that(worker: Worker) 
     assert worker.bus.run("asks", "show", left, "--json").json_document["covers"] == [cover]
 
     with worker.working():
-        ended = worker.bus.rule("asks", "end-cover", digest[:12], wait="30")
+        ended = worker.bus.rule("asks", "end-cover", digest[:12], wait="150")
     assert ended.code == 0, ended
     assert "questions that are put later are not answered so any more" in ended.out
     assert worker.bus.run("asks", "covers", "--json").out == ""
@@ -180,7 +180,7 @@ def test_alike_asks_and_later_ones_are_answered_by_one_command(worker: Worker, m
         worker.put(number, number % 2, **HELD)
     arguments = ("asks", "answer", worker.find_ask(1, 1), "APPROVED", "--alike", "--later-until", UNTIL, "--json")
     with worker.working():
-        answered = worker.bus.rule(*arguments, wait="30")
+        answered = worker.bus.rule(*arguments, wait="150")
     outcome = answered.json_document
     assert (answered.code, len(outcome["answered"]), outcome["covers_later"]) == (0, 3, True), answered
     covering = {
@@ -250,7 +250,7 @@ def test_another_officer_of_the_role_can_end_it(worker: Worker) -> None:
     worker.take()
     digest = worker.bus.read_rulings()[0].digest
     with worker.working():
-        ended = worker.bus.rule("asks", "end-cover", digest, "--json", officer=COLLEAGUE.id, wait="30")
+        ended = worker.bus.rule("asks", "end-cover", digest, "--json", officer=COLLEAGUE.id, wait="150")
     outcome = ended.json_document
     assert (ended.code, outcome["waiting_for"], {act["kind"] for act in outcome["acts"]}) == (
         0, [], {"COVER_ENDED"},
@@ -265,9 +265,9 @@ def test_what_others_refused_is_sent_again_by_an_officer(worker: Worker) -> None
     worker.take()
     since = format_time(LATER_MS - HOUR_MS)
     with worker.working():
-        again = worker.bus.rule("items", "send-again", "--since", since, wait="30")
-        named = worker.bus.rule("items", "send-again", get_item(1), "--to", "US", "--json", wait="30")
-        elsewhere = worker.bus.rule("items", "send-again", get_item(1), "--to", "DE", wait="30")
+        again = worker.bus.rule("items", "send-again", "--since", since, wait="150")
+        named = worker.bus.rule("items", "send-again", get_item(1), "--to", "US", "--json", wait="150")
+        elsewhere = worker.bus.rule("items", "send-again", get_item(1), "--to", "DE", wait="150")
     assert (again.code, "1 messages about 1 items sent again" in again.out) == (0, True), again
     assert named.json_document == {"items": 1, "messages": 1, "waiting": 0, "refused": []}
     assert (elsewhere.code, f"not sent again: {get_item(1)}" in elsewhere.out) == (1, True), elsewhere

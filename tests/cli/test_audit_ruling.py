@@ -30,7 +30,7 @@ def approve(ch: ConversationBus, number: int = 1, text: str = WORDS) -> str:
     _, story = ch.publish(number, held("DE"))
     ask = story.find_ask(AskKind.APPROVE)
     with ch.working():
-        answered = ch.rule("asks", "answer", ask.id, "APPROVED", "--text", text, "--json", wait="30")
+        answered = ch.rule("asks", "answer", ask.id, "APPROVED", "--text", text, "--json", wait="150")
     return str(answered.json_document["ruling"])
 
 
@@ -54,7 +54,7 @@ def test_the_words_are_shown_and_that_the_signature_was_not_verified_here(ch: Co
 def test_the_timeline_of_an_item_names_the_ruling_by_which_it_is_found(ch: ConversationBus) -> None:
     item, story = ch.publish(1, held("DE"))
     with ch.working():
-        answered = ch.rule("asks", "answer", story.find_ask(AskKind.APPROVE).id, "APPROVED", "--json", wait="30")
+        answered = ch.rule("asks", "answer", story.find_ask(AskKind.APPROVE).id, "APPROVED", "--json", wait="150")
     digest = answered.json_document["ruling"]
     timeline = ch.run("items", "show", item, "--json").json_document["timeline"]
     assert {event["ruling"] for event in timeline if event["what"] in {"DECIDED", "ASK_OPENED"}} == {None}

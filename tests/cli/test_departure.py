@@ -35,7 +35,7 @@ from tests.cli.conftest import Call
 from tests.kafka.keyed_states import KeyedState, make_signed_entry, read_now
 from tests.kafka.topic_io import notice_bytes
 
-SECONDS = 20.0
+SECONDS = 120.0
 CANARY = "canary-5b7e.example.org"
 ROLES = (KeyRole.GATE, KeyRole.DIRECTORY, KeyRole.SEAL)
 

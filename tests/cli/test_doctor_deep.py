@@ -45,7 +45,7 @@ from tests.support.audit_entries import make_block
 from tests.support.gate_traces import clear_gate_traces
 from tests.support.waiting import wait_until
 
-SHORT_S, LONG_S = 0.5, 60.0
+SHORT_S, LONG_S = 0.5, 150.0
 
 
 @pytest.fixture

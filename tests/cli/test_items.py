@@ -146,7 +146,7 @@ def test_items_are_listed_by_where_their_deliveries_stand(ch: ConversationBus) -
 def test_a_recall_is_written_and_what_it_does_is_told(ch: ConversationBus) -> None:
     item, _ = ch.publish(1, disclosed("DE"), disclosed("FR"), partition=1)
     with ch.working():
-        recalled = ch.rule("items", "recall", item, "--to", "DE", "--text", SECRET, wait="30")
+        recalled = ch.rule("items", "recall", item, "--to", "DE", "--text", SECRET, wait="150")
     assert recalled.code == 0, recalled
     assert "recall sent (DE)" in recalled.out
     assert SECRET not in recalled.out + recalled.err

@@ -130,7 +130,7 @@ def test_keys_generated_by_openssl_work(call: Call, packs: Path, empty_folder: P
         "openssl genpkey -algorithm ed25519 -out private.pem",
         "openssl pkey -in private.pem -pubout -out public.pem",
     ):
-        subprocess.run(line.split(), check=True, capture_output=True, timeout=30, cwd=empty_folder)
+        subprocess.run(line.split(), check=True, capture_output=True, timeout=240, cwd=empty_folder)
     assert "is not signed" in call(*EXPLAIN).error
     assert call("law", "sign", packs / "eu.yaml", "--key", "private.pem").code == 0
     assert call(*EXPLAIN).code == 0

@@ -19,6 +19,7 @@ from sharing.kafka.topic_admin import apply_topics
 from sharing.outcomes.outcome import DecidedOutcome, QuarantinedOutcome, digest_agency
 from sharing.topology.topics import OUTCOMES, list_topics
 from tests.cli.conftest import Call, CommandResult
+from tests.cli.outcome_clock import stop_clock
 from tests.cli.test_publish import ITEM, make_items, write_lines
 from tests.faults.gate_process import GateProcess
 from tests.kafka.directory_fixtures import make_entry
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.kafka
 
 AGENCIES = ("fedpol", "customs")
 PARTITIONS = 2
-WAIT = ("--wait", "--timeout", "60")
+WAIT = ("--wait", "--timeout", "240")
 ID = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 
 
@@ -91,7 +92,7 @@ def test_each_agency_waits_for_its_own_items_and_reads_no_others(
 
 
 def test_a_load_whose_gate_is_killed_is_resumed_and_waited_for(
-    call: Call, exchange: KafkaBroker, tmp_path: Path, empty_folder: Path
+    call: Call, exchange: KafkaBroker, tmp_path: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first items were decided while nobody waited: they are found all the same."""
     settings = {"agencies": ",".join(AGENCIES)}
@@ -103,7 +104,9 @@ def test_a_load_whose_gate_is_killed_is_resumed_and_waited_for(
         assert (first.code, "7 decided by the gate" in first.out) == (1, True), first
         gate.kill()
     write_lines("i.jsonl", *items)
-    late = publish(call, exchange, file, "--resume", receipt, "--wait", "--timeout", "1", "--json")
+    with monkeypatch.context() as patch:
+        stop_clock(patch, 7)
+        late = publish(call, exchange, file, "--resume", receipt, "--wait", "--timeout", "1", "--json")
     assert (late.code, late.json_document["published_earlier"]) == (3, 7)
     assert (late.json_document["outcomes"]["decided"], len(late.json_document["outcomes"]["missing"])) == (7, 1)
     assert "says nothing yet of 1 of 8 published items after 1 s" in late.error
@@ -163,7 +166,7 @@ def test_a_topic_that_was_deleted_and_created_again_is_noticed(
     with closing(OutcomeReader(exchange.bootstrap, topic, choose_partitions(topic))) as reader:
         assert reader.poll(0.1) == []
         admin = make_admin(exchange.bootstrap)
-        admin.delete_topics([topic.name], operation_timeout=30)[topic.name].result(30)
+        admin.delete_topics([topic.name], operation_timeout=120)[topic.name].result(120)
         wait_until(lambda: topic.name not in look_up_topics(exchange.bootstrap), "the topic is gone")
         exchange.create_topics([topic.name], PARTITIONS)
         with pytest.raises(InfrastructureError, match="was deleted and created again"):
@@ -171,5 +174,5 @@ def test_a_topic_that_was_deleted_and_created_again_is_noticed(
 
 
 def poll_often(reader: OutcomeReader) -> None:
-    for _ in range(20):
+    for _ in range(300):
         reader.poll(0.1)

@@ -21,6 +21,7 @@ from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import INDICATORS, OUTCOMES
 from tests.cli.conftest import Call
+from tests.cli.outcome_clock import stop_clock
 from tests.cli.test_publish import CH, ITEM, make_items, write_lines
 from tests.kafka.topic_io import read_records, write_records
 from tests.outcomes.outcome_fixtures import NOW_MS, TOLD, make_block, make_group, make_tag
@@ -82,10 +83,12 @@ def test_it_says_how_each_item_was_decided_for_whom_and_by_which_rule(call: Call
     result = publish(call, 3)
     assert result.code == 0, result
     assert "3 decided by the gate, 0 quarantined, 0 not known yet" in result.out
-    rows = [line.split(None, 3) for line in result.out.splitlines()]
-    assert ["DE", "DISCLOSE", "2", "art. 1 [ch.permit]"] in rows
-    assert ["FR", "WITHHOLD", "2", "missing: form; people are asked"] in rows
-    assert any(row[:3] == ["none", "WITHHOLD", "1"] and "no State was considered" in row[3] for row in rows)
+    rows = [line.split("\t") for line in result.out.splitlines()]
+    assert ["DE", "it is sent (DISCLOSE)", "2", "art. 1 [ch.permit]"] in rows
+    assert ["FR", "it is withheld (WITHHOLD)", "2", "missing: form; people are asked"] in rows
+    assert any(
+        row[:3] == ["none", "it is withheld (WITHHOLD)", "1"] and "no State was considered" in row[3] for row in rows
+    )
 
 
 def test_scripts_get_the_same(call: Call, gate: FakeGate) -> None:
@@ -117,7 +120,10 @@ def test_a_quarantined_record_whose_version_is_unknown_is_that_of_its_key(call: 
     assert [each["id"] for each in result.json_document["outcomes"]["quarantined"]] == [ID]
 
 
-def test_what_is_missing_when_the_time_is_over_is_named(call: Call, gate: FakeGate) -> None:
+def test_what_is_missing_when_the_time_is_over_is_named(
+    call: Call, gate: FakeGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_clock(monkeypatch, 1)
     gate.told = [DECIDED]
     result = publish(call, 8, "--timeout", "0.8", "--json")
     assert result.code == 3
@@ -145,13 +151,15 @@ def test_amendments_and_what_follows_are_not_waited_for(call: Call, gate: FakeGa
     assert call("publish", file, *CH, "--no-seal", "--wait", "--timeout", "0.5").code == 3
 
 
-def test_two_versions_are_two_outcomes(call: Call, gate: FakeGate) -> None:
+def test_two_versions_are_two_outcomes(call: Call, gate: FakeGate, monkeypatch: pytest.MonkeyPatch) -> None:
     def write_versions(identity: str) -> Path:
         later = {**ITEM, "id": identity, "version": 2, "action": "SUPERSEDE"}
         return write_lines("i.jsonl", {**ITEM, "id": identity}, later)
 
     gate.blocks = [make_block((ID, make_tag(DECIDED, 2)))]
-    first = call("publish", write_versions(ID), *CH, "--no-seal", "--wait", "--timeout", "0.5", "--json")
+    with monkeypatch.context() as patch:
+        stop_clock(patch, 1)
+        first = call("publish", write_versions(ID), *CH, "--no-seal", "--wait", "--timeout", "0.5", "--json")
     assert (first.code, first.json_document["outcomes"]["missing"]) == (3, [ID])
     gate.blocks = [make_block((OTHER_ID, make_tag(DECIDED, 2)), (OTHER_ID, make_tag(NOBODY, 1)))]
     second = call("publish", write_versions(OTHER_ID), *CH, "--no-seal", "--wait", "--json")
@@ -258,7 +266,11 @@ def test_two_officers_who_must_approve_are_said_where_the_law_is_known_here(
         (tmp_path / name).mkdir()
         (tmp_path / name / "ch.yaml").write_text(pack, encoding="utf-8")
     (tmp_path / "none").mkdir()
-    said = {"two": "two officers with the role JUDGE must approve", "one": "; JUDGE must", "none": "; JUDGE must"}
+    said = {
+        "two": "; two officers must approve, with the role JUDGE",
+        "one": "; an officer must approve, with the role JUDGE",
+        "none": "; an officer must approve, with the role JUDGE",
+    }
     for name, words in said.items():
         monkeypatch.setenv("SHARING_PACKS", str(tmp_path / name))
         shown = show(call, ID, "--agency", "fedpol")

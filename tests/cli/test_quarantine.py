@@ -130,7 +130,11 @@ def test_only_the_console_may_read_it(secure_kafka: SecureKafka, call: Call, mon
         assert result.code == code, (name, result)
 
 
-def test_a_record_of_another_schema_is_an_error(call: Call, quarantine: EmbeddedBroker) -> None:
+def test_what_is_no_quarantine_record_is_named_and_ends_no_list(call: Call, quarantine: EmbeddedBroker) -> None:
+    """Also where nothing else is selected. Batches that cannot be read, and other lists: test_unreadable_records.py."""
     write_records(quarantine, QUARANTINE.topic("CH"), [b"no record"])
-    result = call("quarantine", "list", "--state", "CH")
-    assert (result.code, "national.ch.quarantine[0]@3: the record is not in Avro" in result.error) == (2, True)
+    named = "unreadable: national.ch.quarantine[0]@3: the record is not in Avro"
+    for options, shown in (((), 4), (("--cause", "FIELD_VALUE"), 2), (("--cause", "NONE"), 0)):
+        result = call("quarantine", "list", "--state", "CH", "--json", *options)
+        assert (result.code, len(result.json_lines), named in result.err) == (1, shown, True)
+        assert "the list is not complete" in result.err

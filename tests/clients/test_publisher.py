@@ -149,9 +149,9 @@ def test_the_number_of_remembered_versions_is_limited(
 def test_unconfirmed_indicators_are_reported_and_can_be_published_again(
     interruptible: EmbeddedBroker, state: str
 ) -> None:
-    publisher = Publisher(interruptible.bootstrap, state, "fedpol", timeout_s=4)
-    confirmed = [publisher.publish(ITEM) for _ in range(3)]
-    publisher.flush()
+    with Publisher(interruptible.bootstrap, state, "fedpol") as first:
+        confirmed = [first.publish(ITEM) for _ in range(3)]
+    publisher = Publisher(interruptible.bootstrap, state, "fedpol", timeout_s=10)
     interruptible.interrupt()
     items = [{**ITEM, "id": new_id()} for _ in range(4)]
     for item in [*items, items[0]]:
@@ -173,7 +173,7 @@ def test_a_late_confirmation_of_the_first_attempt_does_not_confirm_the_second(
     interruptible: EmbeddedBroker, state: str
 ) -> None:
     """`flush` timed out, and the id was published again, before the first attempt is confirmed."""
-    publisher = Publisher(interruptible.bootstrap, state, "fedpol", timeout_s=30)
+    publisher = Publisher(interruptible.bootstrap, state, "fedpol", timeout_s=SECONDS)
     interruptible.interrupt()
     item = {**ITEM, "id": new_id()}
     publisher.publish(item)
@@ -217,14 +217,13 @@ def test_an_exception_in_the_block_does_not_lose_published_indicators(bus: Broke
 
 def test_a_queue_that_stays_full_is_an_error(interruptible: EmbeddedBroker, state: str) -> None:
     publisher = Publisher(
-        interruptible.bootstrap, state, "fedpol", timeout_s=4, properties={"queue.buffering.max.messages": 2}
+        interruptible.bootstrap, state, "fedpol", timeout_s=20, properties={"queue.buffering.max.messages": 2}
     )
-    publisher._timeout_s = 0.2  # shorter than the four seconds after which queued records expire and make room
+    publisher._timeout_s = 0.2  # shorter than the twenty seconds after which queued records expire and make room
     interruptible.interrupt()
     queued = [publisher.publish(ITEM) for _ in range(2)]
     with pytest.raises(InfrastructureError, match="the queue is full and the broker accepts no records"):
         publisher.publish(ITEM)
-    publisher._timeout_s = 4
     with pytest.raises(NotDeliveredError) as raised:
         publisher.flush()
     assert raised.value.ids == tuple(queued)  # the rejected one was reported immediately
@@ -287,7 +286,7 @@ def test_properties_that_delivery_depends_on_cannot_be_changed(interruptible: Em
 def test_no_record_is_lost_without_an_error_if_the_broker_dies(restartable_kafka: KafkaBroker, state: str) -> None:
     """All lost records are reported. After publishing them again with the same ids, none is missing."""
     make_topics(restartable_kafka, state)
-    publisher = Publisher(restartable_kafka.bootstrap, state, "fedpol", timeout_s=5)
+    publisher = Publisher(restartable_kafka.bootstrap, state, "fedpol", timeout_s=20)
     items = [{**ITEM, "id": new_id()} for _ in range(2000)]
     for item in items[:1000]:
         publisher.publish(item)
@@ -303,7 +302,7 @@ def test_no_record_is_lost_without_an_error_if_the_broker_dies(restartable_kafka
     assert {item["id"] for item in items} - present <= set(raised.value.ids)  # no record is lost without an error
     assert not {item["id"] for item in items[:1000]} & set(raised.value.ids)
     unconfirmed = set(raised.value.ids)
-    with Publisher(restartable_kafka.bootstrap, state, "fedpol", timeout_s=60) as second:
+    with Publisher(restartable_kafka.bootstrap, state, "fedpol", timeout_s=SECONDS) as second:
         for item in items:
             if item["id"] in unconfirmed:
                 second.publish(item)
@@ -316,7 +315,7 @@ def test_no_record_is_lost_or_repeated_if_the_broker_restarts_in_time(
 ) -> None:
     """The broker is killed and restarted while records are queued. Idempotence keeps each record once."""
     make_topics(restartable_kafka, state)
-    with Publisher(restartable_kafka.bootstrap, state, "fedpol", timeout_s=60) as publisher:
+    with Publisher(restartable_kafka.bootstrap, state, "fedpol", timeout_s=SECONDS) as publisher:
         ids = [publisher.publish(ITEM) for _ in range(500)]
         restartable_kafka.kill()
         starting = threading.Thread(target=restartable_kafka.start)

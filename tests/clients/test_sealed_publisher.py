@@ -24,6 +24,7 @@ from sharing.trust.public_keys import KeyRole
 from tests.kafka.directory_fixtures import create_directory
 from tests.kafka.keyed_states import KeyedState, make_signed_entry, read_now
 from tests.kafka.topic_io import read_records
+from tests.support.waiting import TIMEOUT_S
 
 ITEM = {"type": "domain-name", "value": "canary-7c1f.example.org", "form": "INFORMATION"}
 
@@ -61,7 +62,7 @@ def open_published(bus: Broker, keyed: KeyedState) -> list[tuple[str, dict[str, 
 
 
 def wait_for_refusal(publisher: Publisher) -> str:
-    """Publish until that is refused, for ten seconds at most; return the sentence."""
+    """Publish until that is refused; return the sentence."""
     return _wait(lambda: _find_refusal(publisher))
 
 
@@ -74,7 +75,7 @@ def _find_refusal(publisher: Publisher) -> str | None:
 
 
 def _wait(find: Callable[[], str | None]) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
         found = find()
         if found is not None:

@@ -128,7 +128,7 @@ def test_a_commit_is_not_repeated_after_the_partition_moved_and_came_back_while_
     state: str, embedded: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The member that had the partition in between has committed more."""
-    monkeypatch.setattr(group_commits, "COMMIT_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(group_commits, "COMMIT_SECONDS_MAX", 30.0)
     topic = NOTICES.topic(state)
     make_topics(embedded, state, partitions=1)
     write_records(embedded, topic, [notice_bytes(state)])

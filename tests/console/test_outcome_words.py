@@ -26,10 +26,10 @@ def make_group(**changes: Any) -> DecidedGroup:
 @pytest.mark.parametrize(
     ("approvals", "words"),
     [
-        ({}, "; JUDGE must approve"),  # the law is not known here, and a record has no number
-        ({ASKING.id: 1}, "; JUDGE must approve"),
-        ({ASKING.id: 2}, "; two officers with the role JUDGE must approve"),
-        ({PERMITTING.id: 2}, "; JUDGE must approve"),  # it does not ask
+        ({}, "; an officer must approve, with the role JUDGE"),  # the law is not known here, and a record has no number
+        ({ASKING.id: 1}, "; an officer must approve, with the role JUDGE"),
+        ({ASKING.id: 2}, "; two officers must approve, with the role JUDGE"),
+        ({PERMITTING.id: 2}, "; an officer must approve, with the role JUDGE"),  # it does not ask
     ],
 )
 def test_who_must_approve_and_how_many(approvals: dict[str, int], words: str) -> None:
@@ -48,6 +48,15 @@ def test_who_must_approve_and_how_many(approvals: dict[str, int], words: str) ->
 def test_an_outcome_is_said_in_words_with_its_code(outcome: Outcome, words: str) -> None:
     group = make_group(states=("DE", "FR"), outcome=outcome, approver=None, rules=())
     assert describe_group(group) == f"decided for DE, FR: {words}"
+
+
+def test_a_role_is_said_in_words_with_its_code() -> None:
+    words = "with the role head of the police agency (HEAD_OF_AGENCY)"
+    group = make_group(approver="HEAD_OF_AGENCY")
+    assert describe_group(group).endswith(f"; an officer must approve, {words}")
+    assert describe_group(group, {ASKING.id: 2}).endswith(f"; two officers must approve, {words}")
+    told = FollowedOutcome("ASKED", ("CH",), "APPROVE", role="HEAD_OF_AGENCY")
+    assert describe_followed(told).endswith("(CH; role head of the police agency (HEAD_OF_AGENCY))")
 
 
 def test_an_answer_is_said_in_words_with_its_code() -> None:

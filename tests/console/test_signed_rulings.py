@@ -111,7 +111,7 @@ def make_register() -> Register:
 
 def find(now: int = NOW) -> SignedRuling:
     register = make_register()
-    return find_signed_ruling(CONSOLE, DIGEST, now, lambda copy: check_signature(copy, register, now))
+    return find_signed_ruling(CONSOLE, DIGEST, now, lambda copy: check_signature(copy, register, now), [])
 
 
 def test_a_copy_that_somebody_wrote_elsewhere_or_later_does_not_hide_the_one_that_verifies(topics: Topics) -> None:

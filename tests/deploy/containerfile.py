@@ -122,7 +122,7 @@ class ImageBuilder:
             env={**os.environ, **environment, "PATH": path},
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=400,
         )
         assert completed.returncode == 0, f"{command}\n{completed.stdout}\n{completed.stderr}"
 

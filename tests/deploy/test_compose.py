@@ -177,7 +177,7 @@ def test_promtool_accepts_the_configuration_of_prometheus(tmp_path: Path) -> Non
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=240,
     )
     assert completed.returncode == 0, completed.stderr
     assert "rules found" in completed.stdout

@@ -63,7 +63,7 @@ class Trial:
         return subprocess.run(
             env=make_environment(self.read_settings(service)),
             args=make_service_command(service, self.folder, shlex.split(command)),
-            input=text, capture_output=True, text=True, timeout=120, check=False, cwd=self.folder,
+            input=text, capture_output=True, text=True, timeout=240, check=False, cwd=self.folder,
         )  # fmt: skip
 
     def run_line(self, line: Mapping[str, str | None], replaced: Mapping[str, str] | None = None) -> str:
@@ -109,7 +109,7 @@ def trial(prepared: str, secrets: Path, tmp_path_factory: pytest.TempPathFactory
     for gate in gates.values():
         gate.terminate()
     for name, gate in gates.items():
-        assert gate.wait(60) == 0, (folder / f"{name}.log").read_text()
+        assert gate.wait(240) == 0, (folder / f"{name}.log").read_text()
 
 
 @pytest.mark.kafka
@@ -187,7 +187,7 @@ def test_a_visitor_who_follows_the_page_is_asked_at_the_desk_and_accepts(
         if driver is not None:
             driver.quit()
         desk.terminate()
-        assert desk.wait(60) == 0, (trial.folder / "desk-de.log").read_text()
+        assert desk.wait(240) == 0, (trial.folder / "desk-de.log").read_text()
 
 
 def enrol(browser: DeskBrowser, link: str, file: Path) -> str:

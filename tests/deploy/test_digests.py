@@ -37,7 +37,7 @@ def query_digests(fake_docker: Path, target: Path) -> subprocess.CompletedProces
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
 
 
@@ -93,5 +93,5 @@ def test_images_without_a_digest_are_found() -> None:
 )
 def test_the_command_reads_manifests_from_standard_input(text: str, code: int) -> None:
     command = [sys.executable, "-m", "sharing.tools.image_digests"]
-    done = subprocess.run(command, input=text, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, input=text, check=False, capture_output=True, text=True, timeout=240)
     assert done.returncode == code, done.stderr

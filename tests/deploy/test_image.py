@@ -51,7 +51,7 @@ def run_as_image_user(builder: ImageBuilder, *arguments: str) -> subprocess.Comp
     if os.geteuid() == 0:
         command = ["setpriv", f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", *command]
     return subprocess.run(
-        command, cwd="/", env={**environment, "PATH": path}, check=False, capture_output=True, text=True, timeout=60
+        command, cwd="/", env={**environment, "PATH": path}, check=False, capture_output=True, text=True, timeout=240
     )
 
 

@@ -131,7 +131,7 @@ def run_kustomize(folder: Path) -> subprocess.CompletedProcess[str]:
     if kubectl is None:
         pytest.skip("kubectl is not installed: other tests check the files one by one")
     command = [kubectl, "kustomize", str(folder)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_a_gate_has_copies_of_its_keys_in_memory(state: str, tmp_path: Path) -> 
     program, options, script = pod_spec(state)["initContainers"][0]["command"]
     script = script.replace("/etc/sharing/keys", str(source)).replace("/run/sharing", str(tmp_path / "run"))
     for _start in range(2):
-        subprocess.run([program, options, script], check=True, timeout=30)
+        subprocess.run([program, options, script], check=True, timeout=240)
     settings = of_workload("gate", "ConfigMap", state)[0]["data"]
     places = {name: Path(settings[name].replace("/run/sharing", str(tmp_path / "run")))
               for name in ("SHARING_KEY_FOLDER", "SHARING_KEY_PASSPHRASE_FILE")}  # fmt: skip

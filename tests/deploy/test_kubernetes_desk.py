@@ -185,7 +185,7 @@ def test_the_copies_are_for_the_process_alone_also_after_a_second_start(
     source, target = make_secret_folder(keys, tmp_path / "mounted"), tmp_path / "run"
     target.mkdir(mode=0o777)
     for _start in range(2):
-        subprocess.run(make_copy_command(source, target), check=True, timeout=30)
+        subprocess.run(make_copy_command(source, target), check=True, timeout=240)
     copies = [path for path in (target / "private").rglob("*") if path.is_file()]
     assert {path.name.split(".")[0] for path in copies} == {"reader", "keys", "root", "readers", "wrap"}
     for path in (target / "private", *(target / "private").rglob("*")):
@@ -207,5 +207,5 @@ def test_without_one_of_the_files_the_pod_does_not_start(keys: StateKeys, tmp_pa
     source, target = make_secret_folder(keys, tmp_path / "mounted"), tmp_path / "run"
     (source / "keys.tar").unlink()
     target.mkdir()
-    ran = subprocess.run(make_copy_command(source, target), check=False, timeout=30, capture_output=True)
+    ran = subprocess.run(make_copy_command(source, target), check=False, timeout=240, capture_output=True)
     assert ran.returncode != 0

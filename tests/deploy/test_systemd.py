@@ -36,7 +36,7 @@ def server(tmp_path: Path) -> Path:
 
 def run_systemd_analyze(server: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [require_tool("systemd-analyze", "systemd"), f"--root={server}", "--man=no", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
 
 
 def to_instance_name(name: str) -> str:

@@ -55,7 +55,7 @@ from tests.packs.pack_fixtures import OTHER
 from tests.serialization.apicurio import Apicurio
 
 PARTNERS = COMPOSE / "partners.yaml"
-READY_S = 60.0
+READY_S = 240.0
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProce
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
 
 
@@ -398,7 +398,7 @@ def announce(bootstrap: str, secrets: Path, folder: Path) -> None:
     file = DEPLOY.parent / "sharing" / "testing" / "samples" / "directory.yaml"
     command = make_service_command("console-ch", folder, ["directory", "announce", str(file), "--state", "CH"])
     environment = make_environment(settings)
-    completed = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=120)
+    completed = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=240)
     assert completed.returncode == 0, completed.stderr
 
 
@@ -413,10 +413,10 @@ def test_a_gate_with_the_settings_of_the_compose_file_becomes_ready(
     try:
         announce(prepared, secrets, tmp_path)  # before that it trusts no State's keys, not even its own
         await_health(gate, "gate-ch-0", settings, log)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
             assert b"sharing_pack_info{" in response.read()
         gate.terminate()
-        assert gate.wait(60) == 0, log.read_text()
+        assert gate.wait(READY_S) == 0, log.read_text()
         applied = json.loads((tmp_path / "state" / "gate-ch-0" / "last-pack-ch.json").read_text())
         assert applied["sha256"] == find_law("CH").pack.sha256
     finally:
@@ -438,7 +438,7 @@ def test_a_certificate_request_as_on_the_page_gives_a_client_its_rights(
         if line.startswith("kubectl "):  # they write the two files that were copied
             assert line.endswith(("> clients-ca.crt", "> clients-ca.key"))
             continue
-        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=90)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
     files = (secrets / "ca.pem", tmp_path / "user.crt", tmp_path / "user.key")
     identity = read_identity(Settings(tls_ca=files[0], tls_certificate=files[1], tls_key=files[2]))
@@ -462,14 +462,14 @@ def test_a_desk_with_the_settings_and_the_entry_point_of_the_compose_file_is_hea
         await_health(desk, "desk-ch", settings, log)
         trusted = ssl.create_default_context(cafile=str(secrets / "ca.pem"))
         page = f"https://localhost:{settings['SHARING_DESK_PORT']}/healthz"
-        with urllib.request.urlopen(page, timeout=10, context=trusted) as response:
+        with urllib.request.urlopen(page, timeout=60, context=trusted) as response:
             assert response.read() == b"ok\n"
         metrics = f"http://127.0.0.1:{settings['SHARING_DESK_METRICS_PORT']}/metrics"
         while "register of officers was read to its end" not in log.read_text():
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
         while True:  # until each of its threads has reached the broker with the certificate of the desk
-            with urllib.request.urlopen(metrics, timeout=10) as response:
+            with urllib.request.urlopen(metrics, timeout=60) as response:
                 text = response.read().decode()
             if "sharing_desk_broker_away_seconds 0.0" in text:
                 break
@@ -477,4 +477,4 @@ def test_a_desk_with_the_settings_and_the_entry_point_of_the_compose_file_is_hea
             time.sleep(0.1)
     finally:
         desk.terminate()
-        assert desk.wait(60) == 0, log.read_text()
+        assert desk.wait(READY_S) == 0, log.read_text()

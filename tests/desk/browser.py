@@ -33,7 +33,7 @@ DESKTOP, PHONE = (1280, 900), (360, 740)
 
 DEVICES = {DESKTOP: "desktop", PHONE: "phone"}
 TIME_ZONE = "Europe/Berlin"
-LIMIT_S = 90.0
+LIMIT_S = 180.0
 SCHEMES = ("light", "dark")
 WRITES_PICTURES = os.environ.get("SHARING_SCREENSHOTS") == "1"
 

@@ -53,4 +53,4 @@ def test_it_ends_when_it_is_closed() -> None:
     thread = FollowingThread("test", "the inbox", follow, lambda _: None)
     thread.start()
     thread.close()
-    assert ended == [True]
+    wait_until(lambda: ended == [True], "it has ended")

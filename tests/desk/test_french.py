@@ -229,7 +229,7 @@ def test_supervision(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("decisions", "refusals", "uses", "audit"):
             assert world.desk.post(f"/supervision/{name}/refresh").status_code == 303
         for path in paths[1:]:
-            wait_until(partial(has_changed, world, path), f"{path} shows what is wrong", 60)
+            wait_until(partial(has_changed, world, path), f"{path} shows what is wrong")
         read(world.desk, *paths)
         world.desk.sign_in("anna")
         speak_french(world.desk)

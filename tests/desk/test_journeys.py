@@ -36,7 +36,7 @@ from tests.desk.journeys.versions import (
 )
 from tests.desk.journeys.without_broker import test_a_broker_that_is_away_is_said_and_what_was_typed_is_sent_once
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 __all__ = [
     "test_a_broker_that_is_away_is_said_and_what_was_typed_is_sent_once",

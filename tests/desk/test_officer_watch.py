@@ -14,7 +14,7 @@ from sharing.errors import InfrastructureError, InputError
 from sharing.officers.entry import OfficerEntry
 from tests.desk.asgi import NOW, Clock, make_officer
 from tests.support.soft_authenticator import SoftAuthenticator
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT_S, wait_until
 
 
 class FakeEntry:
@@ -86,7 +86,7 @@ def test_nobody_is_an_officer_before_the_register_was_read(world: World) -> None
     assert world.watch.find("anna", NOW) is None
     assert world.watch.problem is not None
     world.watch.start()
-    assert world.watch.wait_until_read(5)
+    assert world.watch.wait_until_read(TIMEOUT_S)
     assert world.watch.problem is None
     assert world.watch.find("anna", NOW) == make_officer("anna")
     found = world.watch.find_by_credential(SoftAuthenticator("bert").credential_id, NOW)
@@ -99,7 +99,7 @@ def test_nobody_is_an_officer_before_the_register_was_read(world: World) -> None
 
 def test_an_officer_who_is_revoked_or_expired_is_none(world: World) -> None:
     world.watch.start()
-    assert world.watch.wait_until_read(5)
+    assert world.watch.wait_until_read(TIMEOUT_S)
     entry = make_officer("anna")
     assert world.watch.find("anna", entry.valid_until - 1) is None  # nothing was read for so long
     world.reader.answer = FakeKnown(make_officer("anna", revoked_at=NOW), make_officer("bert"))
@@ -114,14 +114,14 @@ def test_an_officer_who_is_revoked_or_expired_is_none(world: World) -> None:
 def test_an_entry_that_expires_between_two_readings_does_not_count(world: World) -> None:
     world.reader.answer = FakeKnown(make_officer("anna", valid_until=NOW + 500))
     world.watch.start()
-    assert world.watch.wait_until_read(5)
+    assert world.watch.wait_until_read(TIMEOUT_S)
     assert world.watch.find("anna", NOW + 499) is not None
     assert world.watch.find("anna", NOW + 500) is None
 
 
 def test_while_the_broker_is_away_officers_are_believed_for_a_bounded_time(world: World) -> None:
     world.watch.start()
-    assert world.watch.wait_until_read(5)
+    assert world.watch.wait_until_read(TIMEOUT_S)
     world.reader.answer = InfrastructureError("no broker answers")
     wait_until(lambda: world.watch.problem is not None, "the fault was seen")
     assert world.broker.away_since == NOW
@@ -144,7 +144,7 @@ def test_a_bug_in_reading_does_not_end_the_thread_and_says_nothing_of_the_conten
     assert "cannot be read" in str(world.watch.problem)
     assert "Mustermann" not in caplog.text + str(world.watch.problem)
     world.reader.answer = FakeKnown(make_officer("anna"))
-    assert world.watch.wait_until_read(5)
+    assert world.watch.wait_until_read(TIMEOUT_S)
     world.watch.close()
     assert world.reader.is_closed
 
@@ -171,7 +171,7 @@ def test_while_keys_cannot_be_read_one_waits_for_them_and_the_others_are_told(mo
     def read() -> Any:
         reads.append(1)
         began.set()
-        assert may_end.wait(5)
+        assert may_end.wait(TIMEOUT_S)
         raise InfrastructureError("no broker answers")
 
     get_keys = make_key_source(read, "DE")
@@ -185,10 +185,10 @@ def test_while_keys_cannot_be_read_one_waits_for_them_and_the_others_are_told(mo
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
-    assert began.wait(5)
+    assert began.wait(TIMEOUT_S)
     may_end.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(TIMEOUT_S)
     assert told == ["no broker answers"] * 8
     assert len(reads) == 1, "those who have waited were told what the first has found"
     now[0] += RETRY_SECONDS
@@ -196,11 +196,11 @@ def test_while_keys_cannot_be_read_one_waits_for_them_and_the_others_are_told(mo
     began.clear()
     first = threading.Thread(target=ask)
     first.start()
-    assert began.wait(5)
+    assert began.wait(TIMEOUT_S)
     ask()  # is told at once, while the first waits
     assert (len(told), len(reads)) == (9, 2)
     may_end.set()
-    first.join(5)
+    first.join(TIMEOUT_S)
 
 
 def test_the_broker_is_away_since_the_first_that_misses_it() -> None:

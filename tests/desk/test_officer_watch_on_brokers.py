@@ -18,7 +18,7 @@ from sharing.testing.broker import Broker
 from sharing.topology.topics import OFFICERS
 from tests.officers.register_fixtures import REGISTRARS, grant, make_registrars, sign
 from tests.support.soft_authenticator import SoftAuthenticator
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT_S, wait_until
 from tests.trust.trust_fixtures import NOW
 
 
@@ -42,7 +42,7 @@ def test_an_officer_comes_in_and_goes_with_the_register(broker: Broker, state: s
     watch = OfficerWatch(open_reader, lambda: keys, lambda: NOW, known, end_sessions)
     with closing(watch):
         watch.start()
-        assert watch.wait_until_read(30)
+        assert watch.wait_until_read(TIMEOUT_S)
         assert watch.find("o1", NOW) is None
         writer = OfficerWriter(broker.bootstrap, keys, clock=lambda: NOW)
         entered = writer.publish("o1", grant(Register(keys), passkeys=(phone.passkey,))).entry

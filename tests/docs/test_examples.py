@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WIDTH = 120
-TIMEOUT_S = 60.0
+TIMEOUT_S = 240.0
 STATES = ("CH", "DE", "NL", "XA")
 RECEIVERS = ("FR", "JP", "US", "XB")
 NEEDS_BROKER = re.compile(
@@ -442,7 +442,7 @@ def _run_openssl(words: list[str]) -> tuple[int, str]:
 def _fetch(url: str) -> tuple[int, str]:
     """Fetch a URL in place of curl."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 the gate's endpoint, on the loopback
+        with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 the gate's endpoint, on the loopback
             return 0, response.read().decode()
     except (urllib.error.URLError, OSError):
         return 7, ""

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).parents[2]
-END_S = 60.0
+END_S = 180.0
 
 _FAILED_ASSERTION = re.compile(r"rdkafka\w*\.[ch]:\d+: \w+: Assertion .* failed\.\s*\Z")
 

@@ -39,8 +39,8 @@ def load_records(bootstrap: str, state: str, records: Iterable[tuple[bytes, byte
         )
         count += 1
         if count % 5_000 == 0:
-            producer.flush(30)
-    assert producer.flush(30) == 0
+            producer.flush(120)
+    assert producer.flush(120) == 0
     assert refused == []
     return count
 
@@ -66,7 +66,7 @@ class GateProcess(ChildProcess):
         command = list(program) or [sys.executable, "-m", "processors"]
         super().__init__(name or f"gate-{state.lower()}", command, environment, folder)
 
-    def wait_until(self, condition: Callable[[], bool], timeout_s: float = 120.0, poll_s: float = 0.01) -> None:
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float = 240.0, poll_s: float = 0.01) -> None:
         """Wait until a condition holds; fail if the process ends or the condition does not hold in time."""
         deadline = time.monotonic() + timeout_s
         while not condition():

@@ -34,7 +34,7 @@ from tests.faults.sealed.kinds import SealedFaultKind
 from tests.faults.workload import make_marker, make_poison
 
 ALL_SHARE = 0.5
-REFUSE_S = 90.0
+REFUSE_S = 240.0
 DAYS_BEHIND_MAX = 30.0
 WRONG_CLOCK = "the clock is wrong"
 

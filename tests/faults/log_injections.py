@@ -28,9 +28,9 @@ from tests.faults.supervised_processes import INFRASTRUCTURE_EXIT_CODE
 from tests.faults.workload import make_item
 from tests.kafka.topic_io import notice_bytes
 
-GROUP_S = 120.0
+GROUP_S = 240.0
 """How long a stopped worker may remain a member of its group; its session timeout is much shorter."""
-REFUSE_S = 90.0
+REFUSE_S = 240.0
 ADMIN_S = 30.0
 BEYOND = 1_000
 START_ATTEMPTS = 3
@@ -38,7 +38,7 @@ BOMB_ATTEMPTS = 3
 """How often a bomb is published until it is confirmed. An attempt takes 22 s at most; then the brokers recover."""
 ABANDONED_MS = 10_000
 ABORTED_MS = 45_000
-TRANSACTION_END_S = 60.0
+TRANSACTION_END_S = 180.0
 HELD_NUMBER = 2_000_000
 """Number of the first item in a transaction that is aborted. It must not be decided."""
 

@@ -29,8 +29,9 @@ from sharing.topology.topics import (
 from tests.faults.audit_blocks import find_broken_blocks, unpack_entries
 from tests.faults.contents import CommittedRecord, DeletedLog, TopicContents
 from tests.faults.workload import POISON_HEADER
+from tests.support.stable_ends import StableEnds
 
-READ_S = 60.0
+READ_S = 150.0
 POISON_BYTES_MAX = 1_000_000
 """How much of an invalid record is kept. It may be as large as memory."""
 
@@ -42,7 +43,9 @@ OpenValue = Callable[[TopicKind, str, bytes, bytes], bytes | None]
 def read_topic(
     bootstrap: str, kind: TopicKind, state: str, *, decode: bool = True, open_value: OpenValue | None = None
 ) -> list[CommittedRecord]:
-    """Return every committed record of a topic up to its current end, in order of partition and offset.
+    """Return every committed record of a topic, by partition and offset.
+
+    At least those of every transaction that was open on it are read.
 
     Of an audit log, each entry is returned as if it were a record, unless `decode` is false.
 
@@ -59,10 +62,11 @@ def read_topic(
     consumer = make_consumer(client_properties(bootstrap, properties))
     finder = BadBatchFinder(client_properties(bootstrap))
     try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         records: dict[tuple[int, int], CommittedRecord] = {}
         open_partitions = set(partitions)
+        ends = StableEnds(consumer)
         deadline = time.monotonic() + READ_S
         while open_partitions:
             assert time.monotonic() < deadline, f"{topic} could not be read to its end"
@@ -73,8 +77,9 @@ def read_topic(
                     record = _decode_message(message, kind.schema if decode else "", opening)
                     if record is not None:
                         records[record.partition, record.offset] = record
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    open_partitions.discard(message.partition() or 0)
+                if error is None or error.code() == KafkaError._PARTITION_EOF:
+                    if ends.is_reached(message):
+                        open_partitions.discard(message.partition() or 0)
                 elif error.code() in BAD_BATCH_ERRORS:
                     if (message.partition(), message.offset()) not in records:  # an error may be reported repeatedly
                         bad = _skip_bad_batch(consumer, finder, message)

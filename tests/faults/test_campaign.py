@@ -63,6 +63,8 @@ def chapter(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture(scope="module")
 def finished(chapter: Chapter) -> FinishedChapter:
     """The chapter after its faults were injected under load."""
+    chapter.wait_for_gates()
+    chapter.wait_for_published(250)
     chapter.run()
     return FinishedChapter(chapter, chapter.read_records())
 
@@ -107,7 +109,7 @@ def test_forged_records_are_found(finished: FinishedChapter) -> None:
     producer = make_producer(client_properties(bus.bootstrap))
     for kind, state, key, value in forged:
         producer.produce(kind.topic(state), value, key)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
     findings = finished.chapter.check_records(finished.chapter.read_records())
     # If the broker left out a marker of this State before, the violations count as torn.
     violations = [violation for _, violation in [*findings.violations, *findings.torn]]

@@ -28,5 +28,5 @@ def test_only_a_failed_assertion_of_librdkafka_is_its_crash(
     program = f"import os, sys; print({text!r}, flush=True); {end}"
     with ChildProcess("child", [sys.executable, "-c", program], make_child_environment(), tmp_path) as child:
         assert child.process is not None
-        child.process.wait(60)
+        child.process.wait(240)
         assert child.has_aborted_in_librdkafka() is expected

@@ -50,7 +50,7 @@ def _count_accounted(bootstrap: str) -> int:
 def test_no_broker_at_the_start_stops_the_worker_with_one_message(tmp_path: Path) -> None:
     with GateProcess("127.0.0.1:9", "CH", tmp_path, start_timeout_ms="2000") as gate:
         assert gate.process is not None
-        assert gate.process.wait(60) == 3
+        assert gate.process.wait(240) == 3
         critical = [line for line in gate.log.read_text().splitlines() if '"level": "critical"' in line]
         assert len(critical) == 1, gate.read_log_tail()
         assert "127.0.0.1:9" in critical[0]
@@ -74,7 +74,7 @@ def test_a_gate_refuses_an_invalid_pack_with_one_message(old: str, new: str, mes
     (tmp_path / "ch.yaml").write_text(text.replace(old, new, 1))
     with GateProcess("127.0.0.1:9", "CH", tmp_path, packs=str(tmp_path)) as gate:
         assert gate.process is not None
-        assert gate.process.wait(60) == 2
+        assert gate.process.wait(240) == 2
         log = gate.log.read_text().strip()
     assert message in log
     assert log.startswith("error: ")

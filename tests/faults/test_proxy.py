@@ -15,7 +15,7 @@ import pytest
 from sharing.testing.broker.process import LOOPBACK
 from tests.faults.proxy import Proxy
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 class ProxiedServer(NamedTuple):

@@ -96,15 +96,15 @@ def test_consent_is_the_first_thing_that_a_draft_says() -> None:
 def test_whom_to_ask_is_named_as_far_as_it_is_known() -> None:
     known = describe_whom_to_ask(make_notice(PAYMENT), make_full_context())
     assert known == (
-        f"Ask fedpol (POLICE) of CH, and name notice {NOTICE_ID}. CH announces: Police of CH (POLICE): 24/7, always, "
-        "desk@ch.example, languages: en."
+        f"Ask fedpol (police) of Switzerland (CH), and name notice {NOTICE_ID}. Switzerland (CH) announces: Police of "
+        "CH (police): 24/7, always, desk@ch.example, languages: English (en)."
     )
     unknown = describe_whom_to_ask(
         make_notice({**PAYMENT, "source_agency": None, "source_authority": None}), make_context()
     )
-    assert unknown == f"Ask the authority that sent it of CH, and name notice {NOTICE_ID}."
+    assert unknown == f"Ask the authority that sent it of Switzerland (CH), and name notice {NOTICE_ID}."
     third = describe_whom_to_ask(make_notice({**PAYMENT, "origin_state": "FR"}), make_context())
-    assert third.endswith("The information belongs to FR: CH asks for its consent too.")
+    assert third.endswith("The information belongs to France (FR): Switzerland (CH) asks for its consent too.")
 
 
 def test_the_exculpatory_exception_is_said() -> None:
@@ -122,7 +122,7 @@ def test_every_condition_stands_in_the_draft_with_its_text() -> None:
             field.lines
             for section in document.sections
             for field in section.fields
-            if field.label == "Conditions of CH"
+            if field.label == "Conditions of Switzerland (CH)"
         )
         assert lines == tuple(f"{each['text']} [{each['code']}]" for each in CONDITIONS.values())
         assert {code for caution in document.cautions for code in caution.codes} >= {

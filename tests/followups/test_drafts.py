@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from sharing.errors import InputError
 from sharing.followups.document import Blank, FollowUpDocument, FollowUpKind, fill
 from sharing.followups.drafting import list_fitting, make_draft
 from sharing.followups.html_page import write_html
-from sharing.followups.instants import describe_instant
+from sharing.followups.instants import describe_instant, describe_observed
 from sharing.followups.known import find_host
 from sharing.followups.markdown_file import write_markdown
+from sharing.followups.names import describe_language, describe_state
 from sharing.followups.offences import OFFENCES, describe_offence
 from sharing.followups.word_file import write_word_file
 from sharing.model.vocabulary import ConditionKind, OffenceCode, OffenceModifier
@@ -84,7 +86,7 @@ def test_the_stop_payment_sheet_reads_bank_and_country_from_the_iban() -> None:
     fields = read_fields(DRAFTS["account-unknown-stop-payment"])
     assert fields["IBAN"] == "DE89370400440532013000"
     assert fields["BIC, read from the IBAN"] == "COBADEFFXXX"
-    assert fields["Country of the account"] == "DE"
+    assert fields["Country of the account"] == "Germany (DE)"
     assert fields["Amount and currency"].startswith("[NOT KNOWN")
 
 
@@ -92,9 +94,9 @@ def test_the_stop_payment_sheet_reads_bank_and_country_from_the_iban() -> None:
     ("value_type", "value", "label", "expected"),
     [
         ("bank-account-nr", "US:1234567890", "Number at the bank", "1234567890"),
-        ("bank-account-nr", "US:1234567890", "Country of the account", "US"),
+        ("bank-account-nr", "US:1234567890", "Country of the account", "United States (US)"),
         ("bic", "EXAMGB2L", "BIC", "EXAMGB2L"),
-        ("bic", "EXAMGB2L", "Country of the account", "GB"),
+        ("bic", "EXAMGB2L", "Country of the account", "United Kingdom (GB)"),
         ("btc-address", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "Bitcoin address", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"),
         ("transaction-hash", "ETH:" + "a" * 64, "Reference of the payment", "ETH:" + "a" * 64),
         ("iban", "GB82WEST12345698765432", "BIC", "[NOT KNOWN, TO BE COMPLETED: of the bank that keeps the account]"),
@@ -118,7 +120,7 @@ def test_a_redacted_value_is_marked_as_not_disclosed() -> None:
     for kind in KINDS:
         fields = read_fields(make_draft(kind, notice, make_context()))
         label = "IBAN" if kind is FollowUpKind.STOP_PAYMENT else "Identifier"
-        assert fields[label].startswith("[NOT DISCLOSED TO US: the law of CH withheld it")
+        assert fields[label].startswith("[NOT DISCLOSED TO US: the law of Switzerland (CH) withheld it")
         assert fields["Facts, in the words of the notice"].startswith("[NOT DISCLOSED TO US")
 
 
@@ -171,24 +173,30 @@ def test_the_table_of_treaties_helps_and_decides_nothing(instruments: frozenset[
         (-1, "31 December 1969, 23:59:59.999 UTC"),
     ],
 )
-def test_an_instant_is_written_for_people_and_loses_nothing(at: int, words: str) -> None:
-    assert describe_instant(at) == words
+def test_an_instant_is_written_for_people_and_of_what_was_observed_with_all_that_is_known(at: int, words: str) -> None:
+    assert describe_observed(at) == words
+    assert describe_instant(at) == re.sub(r"\.\d{3}", "", words)
 
 
 def test_no_draft_has_an_instant_as_machines_write_it() -> None:
     notice = make_notice(
-        {"assertion": "FACT", "observed_at": NOW + 7}, retain_until=NOW + 1, review_at=NOW + 2, sent_at=NOW
+        {"assertion": "FACT", "observed_at": NOW + 7}, retain_until=NOW + 1_001, review_at=NOW + 2, sent_at=NOW + 3
     )
+    context = replace(make_full_context(), now=NOW + 456)
     for kind in (FollowUpKind.PRESERVATION, FollowUpKind.ASSISTANCE):
-        document = make_draft(kind, notice, make_full_context())
+        document = make_draft(kind, notice, context)
+        assert read_fields(document)["Drafted"] == "21 September 2026, 14:13:20 UTC"
+        assert read_fields(document)["Observed at"] == "21 September 2026, 14:13:20.007 UTC"
         word = Document(io.BytesIO(write_word_file(document)))
         for text in (
             write_markdown(document), write_html(document), "\n".join(each.text for each in word.paragraphs),
         ):  # fmt: skip
             assert re.search(r"\d{4}-\d\d-\d\dT", text) is None
             assert "Drafted on 21 September 2026, 14:13:20 UTC, from notice" in text
-            assert "deleted by 21 September 2026, 14:13:20" in text
-            assert "reviewed on 21 September 2026, 14:13:20" in text
+            assert "deleted by 21 September 2026, 14:13:21 UTC" in text
+            assert "reviewed on 21 September 2026, 14:13:20 UTC" in text
+            exact = set(re.findall(r"\d\d:\d\d:\d\d\.\d+", text.replace("\\", "")))
+            assert exact == {"14:13:20.007"}, "only of what was observed"
 
 
 @pytest.mark.parametrize(
@@ -204,6 +212,56 @@ def test_no_draft_has_an_instant_as_machines_write_it() -> None:
 def test_the_treaty_is_named_with_its_code(basis: str | None, words: str) -> None:
     draft = make_draft(FollowUpKind.PRESERVATION, make_notice(basis=basis, rules=[]), make_context())
     assert read_fields(draft)["Law under which we have it"] == f"{words}; no rule named"
+
+
+def test_codes_of_the_notice_are_said_in_words() -> None:
+    content = {
+        "type": "iban", "assertion": "FACT", "grading_source": "B", "grading_information": 2, "grading_admiralty": "F6",
+        "purpose": "EXECUTION", "subject_class": "OTHER", "tlp": "RED", "pap": "GREEN", "handling": ["H2", "H9"],
+    }  # fmt: skip
+    notice = make_notice(content, form="EXISTENCE", kind="CORRECTION", urgency="EMERGENCY")
+    fields = read_fields(make_draft(FollowUpKind.ASSISTANCE, notice, make_full_context()))
+    assert fields["Kind of identifier"] == "IBAN (iban)"
+    assert fields["Kind of notice"] == "correction (CORRECTION)"
+    assert fields["What it may be used as"] == "only that something is held: a lead, not evidence (EXISTENCE)"
+    assert fields["Urgency of the notice"] == "emergency"
+    assert fields["Purpose for which Switzerland (CH) sent the notice"] == "execution of sentences"
+    assert fields["Class of person that the notice is about"] == "another person, such as a witness"
+    assert fields["Reliability"] == (
+        "stated as a fact | Europol 4x4: a source that was mostly reliable (B); known to the source personally, not to "
+        "the officer (2) | Admiralty system: reliability of the source cannot be judged (F); truth cannot be judged (6)"
+    )
+    assert fields["Marking to keep"] == (
+        "TLP:RED: for the named recipients only | PAP:GREEN: active steps are permitted, such as blocking | "
+        "H2: not passed on without permission | H9"
+    )
+    assert fields["Requested State"] == "Netherlands (NL)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"grading_source": "A"}, "Europol 4x4: no doubt that the source is trustworthy (A)"),
+        ({"grading_admiralty": "Z9"}, "Admiralty system: Z; 9"),
+        ({}, "[NOT KNOWN, TO BE COMPLETED: the notice does not grade it]"),
+        ({"assertion": "UNKNOWN"}, "[NOT KNOWN, TO BE COMPLETED: the notice does not grade it]"),
+    ],
+)
+def test_reliability_says_what_is_graded_and_no_more(changes: dict[str, str], words: str) -> None:
+    fields = read_fields(make_draft(FollowUpKind.PRESERVATION, make_notice(changes), make_context()))
+    assert fields["Reliability"] == words
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("CH", "Switzerland (CH)"), ("XA", "Test State A (XA)"), ("001", "001"), ("<b>\u202e", "<b>\ufffd")],
+)
+def test_a_state_is_named_and_what_is_none_is_shown_as_it_is(code: str, name: str) -> None:
+    assert describe_state(code) == name
+
+
+def test_a_language_is_named_with_its_tag() -> None:
+    assert [describe_language(tag) for tag in ("de", "EN", "qqq")] == ["German (de)", "English (EN)", "qqq"]
 
 
 def test_a_recall_gives_no_draft() -> None:
@@ -238,7 +296,7 @@ def test_an_earlier_reference_makes_it_a_further_request() -> None:
 
 def test_who_asks_is_the_officer_and_what_the_state_announces() -> None:
     fields = read_fields(make_draft(FollowUpKind.PRESERVATION, make_domain_notice(), make_full_context()))
-    assert fields["Requesting authority"] == f"{DRAFTER.agency} (POLICE)"
+    assert fields["Requesting authority"] == f"{DRAFTER.agency} (police)"
     assert "desk@de.example" in fields["Contact points that our State announces"]
     assert "desk@nl.example" in fields["Authorities that it announces; choose one"]
 

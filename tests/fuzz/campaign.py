@@ -13,7 +13,7 @@ from typing import Any
 from tests.fuzz.fuzz_target import FuzzTarget
 from tests.fuzz.targets import TARGETS
 
-INPUT_TIMEOUT_S = 10.0
+INPUT_TIMEOUT_S = 60.0
 """Time limit of one run of a target; some milliseconds are usual."""
 
 

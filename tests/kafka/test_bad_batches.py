@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,18 +11,28 @@ from confluent_kafka import KafkaError, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sharing.errors import InfrastructureError
 from sharing.kafka import bad_batches
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder, BatchEndSearch
 from sharing.kafka.clients import client_properties, make_consumer
+from sharing.kafka.topic_follower import TopicFollower
 from tests.kafka.compressed_batches import damage_batch, write_batch, write_bomb
 from tests.kafka.topic_io import SECONDS, write_records
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from sharing.kafka.unreadable_records import Unreadable
     from sharing.testing.broker import Broker
     from sharing.testing.broker.kafka import KafkaBroker
 
 pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a search take its time where a test is not about that: this machine may be busy."""
+    monkeypatch.setattr(bad_batches, "_FIND_SECONDS_MAX", 60.0)
+    monkeypatch.setattr(bad_batches, "_ANSWER_SECONDS_MAX", 60.0)
 
 
 @pytest.fixture
@@ -100,6 +111,23 @@ def test_a_codec_without_a_limit_is_read(kafka: KafkaBroker, topic: str, codec: 
         40_000_000,
         1,
     ]
+
+
+def test_a_follower_goes_past_it_only_where_it_can_say_so(kafka: KafkaBroker, topic: str) -> None:
+    write_records(kafka, topic, [b"0"])
+    write_bomb(kafka, topic, 40)
+    write_bomb(kafka, topic, 40)
+    write_records(kafka, topic, [b"3"])
+    unreadable: Unreadable = []
+    with closing(TopicFollower(kafka.bootstrap, "group", {(topic, 0): 0}, unreadable=unreadable)) as follower:
+        assert [message.value() for batch in follower.read_to_end() for message in batch] == [b"0", b"3"]
+        assert follower.positions == {(topic, 0): 4}
+    assert [each.place for each in unreadable] == [f"{topic}[0]@1", f"{topic}[0]@2"]
+    with (
+        closing(TopicFollower(kafka.bootstrap, "group", {(topic, 0): 0})) as strict,
+        pytest.raises(InfrastructureError, match="cannot be read"),
+    ):
+        list(strict.read_to_end())
 
 
 class _Report:

@@ -18,7 +18,7 @@ from sharing.testing.broker.certificates import AUTHORITY, BROKER, make_certific
 from tests.support.waiting import wait_until
 
 CLIENT, PARTNER = "gate.ch", "gate.de"
-SECONDS = 10.0
+SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from sharing.kafka.deferred_close import DeferredClose
 
-SECONDS = 10.0
+SECONDS = 120.0
 
 
 class Resource:

@@ -7,17 +7,19 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
 from processors.exactly_once.retry import retry_query
 from sharing.kafka.clients import client_properties, make_consumer, make_producer
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import INDICATORS, NOTICES, URGENT
+from tests.support.stable_ends import StableEnds
 
 if TYPE_CHECKING:
     from sharing.testing.broker import Broker
 
-SECONDS = 30.0
+SECONDS = 120.0
+"""Far longer than a slow machine needs: it only ends a test that hangs."""
 
 
 def make_topics(broker: Broker, state: str, partitions: int = 2) -> None:
@@ -89,20 +91,25 @@ def plain_producer(broker: Broker, **properties: Any) -> Producer:
 
 
 def read_records(broker: Broker, topic: str, partitions: int = 2) -> list[Message]:
-    """Return all committed records of a topic."""
+    """Return all committed records of a topic, at least those of every transaction that was open on it."""
     # An empty fetch reports the end of a partition, and by default the broker delays it for half a second.
     properties = {"group.id": f"look-{uuid.uuid4()}", "enable.partition.eof": True, "fetch.wait.max.ms": 10}
     consumer = make_consumer(client_properties(broker.bootstrap, properties))
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
     records: list[Message] = []
     ended: set[int | None] = set()
+    ends = StableEnds(consumer)
+    deadline = time.monotonic() + 2 * SECONDS
     while len(ended) < partitions:
         message = consumer.poll(SECONDS)
         assert message is not None, f"{topic} could not be read to its end"
+        assert time.monotonic() < deadline, f"{topic} could not be read to its end"
         error = message.error()
         if error is None:
             records.append(message)
-        else:
+        if message.partition() is None:
+            continue  # an error of the connection: the client connects again
+        if (error is not None and error.code() != KafkaError._PARTITION_EOF) or ends.is_reached(message):
             ended.add(message.partition())
     consumer.close()
     return records

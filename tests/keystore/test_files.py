@@ -68,7 +68,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", ["fchmod", "fsync", "link"])
 def test_a_killed_process_leaves_no_half_written_file(tmp_path: Path, step: str) -> None:
     path = tmp_path / "key"
-    result = subprocess.run([sys.executable, "-c", KILLED_WRITER, path, step], check=False, timeout=60)
+    result = subprocess.run([sys.executable, "-c", KILLED_WRITER, path, step], check=False, timeout=240)
     assert result.returncode == -signal.SIGKILL
     assert not path.exists()
     assert all(mode_of(item) == 0o600 and item.name.startswith(".") for item in tmp_path.iterdir())
@@ -78,7 +78,7 @@ def test_a_killed_process_leaves_no_half_written_file(tmp_path: Path, step: str)
 
 def test_a_process_killed_after_the_file_appeared_leaves_it_whole(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    result = subprocess.run([sys.executable, "-c", KILLED_WRITER, path, "unlink"], check=False, timeout=60)
+    result = subprocess.run([sys.executable, "-c", KILLED_WRITER, path, "unlink"], check=False, timeout=240)
     assert result.returncode == -signal.SIGKILL
     assert read_private_file(path) == b"secret" * 1000
     assert mode_of(path) == 0o600

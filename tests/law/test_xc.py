@@ -349,7 +349,7 @@ def _run_gate(log: Path) -> Iterator[None]:
         try:
             yield
             gate.send_signal(signal.SIGTERM)
-            assert gate.wait(60) == 0, log.read_text(encoding="utf-8")
+            assert gate.wait(240) == 0, log.read_text(encoding="utf-8")
         finally:
             gate.kill()
-            gate.wait(60)
+            gate.wait(240)

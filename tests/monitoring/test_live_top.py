@@ -39,7 +39,7 @@ def run_top(system: MonitoredSystem, *options: str) -> subprocess.CompletedProce
         system.healthy_gate.url,
         *options,
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False)
 
 
 def test_top_shows_a_worker(system: MonitoredSystem, monkeypatch: pytest.MonkeyPatch) -> None:

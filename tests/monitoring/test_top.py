@@ -9,7 +9,9 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
@@ -18,7 +20,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sharing.cli import app
-from sharing.cli.top import _poll_worker, to_document
+from sharing.cli.top import _poll_worker, to_document, worker_metrics
 from sharing.cli.top.rendering import format_seconds, render_frame
 from sharing.cli.top.worker_metrics import WorkerMetrics, fetch_firing_alerts, fetch_sample
 from sharing.errors import InfrastructureError, SettingsError
@@ -69,6 +71,18 @@ ALERTS = {
 class _FakeEndpoints(BaseHTTPRequestHandler):
     taken: ClassVar[int] = 0
     failing: ClassVar[bool] = False
+    endless: ClassVar[str] = ""
+
+    def _send_endlessly(self) -> None:
+        with suppress(OSError):  # the reader goes away
+            if _FakeEndpoints.endless == "no HTTP":
+                self.wfile.write(b"SSH-2.0-OpenSSH\r\n")
+                return
+            self.send_response(200)
+            self.end_headers()
+            while True:
+                self.wfile.write(b"# more\n" * (10_000 if _FakeEndpoints.endless == "fast" else 1))
+                time.sleep(0 if _FakeEndpoints.endless == "fast" else 0.02)
 
     def do_GET(self) -> None:
         code, body = {
@@ -78,6 +92,9 @@ class _FakeEndpoints(BaseHTTPRequestHandler):
         }.get(self.path, (404, ""))
         if _FakeEndpoints.failing:
             code, body = 500, ""
+        if _FakeEndpoints.endless:
+            self._send_endlessly()
+            return
         _FakeEndpoints.taken += 100
         self.send_response(code)
         self.end_headers()
@@ -92,6 +109,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A worker that is not ready, and a Prometheus, served from the same address."""
     monkeypatch.setattr(_FakeEndpoints, "taken", 0)
     monkeypatch.setattr(_FakeEndpoints, "failing", False)
+    monkeypatch.setattr(_FakeEndpoints, "endless", "")
     server = ThreadingHTTPServer(("127.0.0.1", 0), _FakeEndpoints)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -184,6 +202,24 @@ def test_a_missing_worker_is_reported_in_one_sentence(worker: str, monkeypatch: 
     assert isinstance(call(app, ["top"]).exception, SettingsError)
     assert isinstance(call(app, ["top", "--url", "file:///etc/passwd"]).exception, SettingsError)
     assert "is not a worker" not in str(call(app, ["top", "--url", worker, "--once"]).exception)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"), [("fast", "does not end"), ("slow", "does not end"), ("no HTTP", "not in HTTP")]
+)
+def test_an_answer_that_never_ends_or_is_none_is_given_up(
+    worker: str, how: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program may have the port: it must take neither all memory nor all time."""
+    monkeypatch.setattr(_FakeEndpoints, "endless", how)
+    limits = {
+        "BODY_BYTES_MAX": 1_000_000 if how == "fast" else 10**12,
+        "BODY_SECONDS_MAX": 0.2 if how == "slow" else 600,
+    }
+    for name, limit in limits.items():
+        monkeypatch.setattr(worker_metrics, name, limit)
+    with pytest.raises(InfrastructureError, match=rf"no worker answers at {worker} \(.*{reason}"):
+        fetch_sample(worker, 0.0)
 
 
 def test_one_frame_as_json(worker: str) -> None:

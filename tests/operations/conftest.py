@@ -32,7 +32,7 @@ from tests.support.waiting import wait_until
 PARTITIONS = 2
 GROUP = "national.xa.gate"
 PARTITION_BY_KEY = -1
-TIMEOUT_S = 90.0
+TIMEOUT_S = 240.0
 TEMPORARY_TOPICS = frozenset({"copy", "again", "moved"})
 """Additional topics that these tests create."""
 
@@ -58,7 +58,7 @@ class SmokeTestBus:
         topics = [name for name in present if name.split(".")[1:2] in (["xa"], ["xb"]) or name in TEMPORARY_TOPICS]
         if topics:
             for future in admin.delete_topics(topics).values():
-                future.result(30)
+                future.result(TIMEOUT_S)
         for topic in topics:
             self.await_topic_deletion(topic)
         deadline = time.monotonic() + TIMEOUT_S
@@ -109,10 +109,15 @@ class SmokeTestBus:
         return Counter(str(get_codec("quarantine").decode(message.value())["cause"]) for message in records)
 
     def run_gate_until(self, name: str, total: int) -> None:
-        """Run a gate until the topic has the given total of decisions, and stop it with SIGTERM."""
+        """Run a gate until the topic has the given total of decisions, and stop it with SIGTERM.
+
+        What it has committed can then be read on all topics.
+        """
         with self.make_gate(name) as gate:
             gate.wait_until(lambda: self.count_decisions().total() >= total, TIMEOUT_S, 0.3)
             assert gate.stop() == 0, gate.read_log_tail()
+        for topic, properties in list_topics(["XA", "XB"], self.partitions).items():
+            read_records(self.broker, topic, properties.partitions)  # the markers of a commit follow its answer
 
     def set_offsets(self, group: str, topic: str, offset: int) -> None:
         """Set the group's offset of each partition, as `kafka-consumer-groups.sh --reset-offsets` does."""
@@ -134,7 +139,7 @@ class SmokeTestBus:
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             try:
-                admin.delete_consumer_groups([group])[group].result(30)
+                admin.delete_consumer_groups([group])[group].result(TIMEOUT_S)
             except KafkaException as error:
                 if error_code(error) != KafkaError.NON_EMPTY_GROUP or time.monotonic() > deadline:
                     raise

@@ -118,7 +118,7 @@ def test_a_gate_does_not_start_on_a_topic_with_more_partitions(bus: SmokeTestBus
     bus.run_gate_until("drained", 31)
     assert copy_topic(source, target, GROUP).records == 31
     client = AdminClient({"bootstrap.servers": bus.broker.bootstrap})
-    client.delete_topics([INDICATORS_TOPIC])[INDICATORS_TOPIC].result(30)
+    client.delete_topics([INDICATORS_TOPIC])[INDICATORS_TOPIC].result(SECONDS)
     bus.await_topic_deletion(INDICATORS_TOPIC)
     bus.broker.create_topics([INDICATORS_TOPIC], 2 * PARTITIONS)
     with bus.make_gate("after") as gate:

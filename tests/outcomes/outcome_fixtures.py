@@ -54,14 +54,14 @@ def make_tag(told: Told = TOLD[0], version: int = 1, amendment: int = 0, agency:
     return RowTag(agency, version, amendment, encode_outcome(agency, told), isinstance(told, DecidedOutcome))
 
 
-def make_place(partition: int = 0, writer: OutcomeWriter = OutcomeWriter.GATE) -> BlockPlace:
-    return BlockPlace("CH", writer, partition, NOW_MS, PACK)
+def make_place(partition: int = 0, writer: OutcomeWriter = OutcomeWriter.GATE, state: str = "CH") -> BlockPlace:
+    return BlockPlace(state, writer, partition, NOW_MS, PACK)
 
 
-def make_block(*rows: tuple[str, RowTag], partition: int = 0) -> bytes:
+def make_block(*rows: tuple[str, RowTag], partition: int = 0, state: str = "CH") -> bytes:
     """Return the record of one block with these rows."""
     ids = [pack_id(identity) for identity, _ in rows]
-    (block,) = iter_blocks(make_place(partition), ids, [tag for _, tag in rows])
+    (block,) = iter_blocks(make_place(partition, state=state), ids, [tag for _, tag in rows])
     return get_codec(SCHEMA).header + block
 
 

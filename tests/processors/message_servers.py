@@ -44,7 +44,7 @@ class MailServer:
             options["auth_required"] = True
         if starttls is not None:
             options = {"tls_context": starttls, "require_starttls": True}
-        controller = Controller(self, hostname=self.host, port=self.port, **options)
+        controller = Controller(self, hostname=self.host, port=self.port, ready_timeout=120.0, **options)
         controller.start()
         try:
             yield

@@ -52,7 +52,7 @@ def test_a_worker_decides_serves_metrics_and_stops(program: str, state: str, bro
 def _metrics(port: int) -> str:
     """Return the metrics page; an empty string while it is not served yet."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
     except OSError:
         return ""

@@ -19,6 +19,7 @@ from sharing.columnar.indicators import IndicatorReader
 from sharing.columnar.splitting import RecordBlock
 from sharing.law.decision_context import DecisionContext
 from sharing.law.rehearsal import Rehearsal, RehearsalSummary
+from sharing.model.bad_batch import BadBatch
 from sharing.model.indicator import Indicator
 from sharing.packs.library import adopt_law, find_law, get_pack_path, read_law_file, read_law_texts
 from sharing.replay import avro_containers, recorded_containers
@@ -192,6 +193,7 @@ class FakeTopicRange:
 
     def __init__(self, messages: list[Message]) -> None:
         self._messages = messages
+        self.bad_batches: list[BadBatch] = []
 
     def read_batches(self) -> Iterable[list[Message]]:
         yield self._messages[:150]
@@ -213,6 +215,17 @@ def test_a_range_of_a_topic_counts_the_same(corrupted: bool, monkeypatch: pytest
     assert columnar == one_by_one
     assert [entry.location for entry in columnar[1].first_rejected] == (["3@7", "3@222"] if corrupted else [])
     assert columnar[0].items == (398 if corrupted else 400)
+
+
+@pytest.mark.parametrize("columnar", [True, False])
+def test_a_batch_that_no_client_can_read_is_counted_and_named(columnar: bool) -> None:
+    topic: Any = FakeTopicRange([Message(CODEC.encode(GOOD[0]), GOOD[0]["id"].encode())])
+    topic.bad_batches.append(BadBatch("topic", 2, 7, 11, "_BAD_COMPRESSION"))
+    summary, admission = replay(
+        read_topic_range(topic, "topic", lambda _: None, SealedRecords("CH", None)), columnar=columnar
+    )
+    assert (summary.items, admission.rejected) == (1, 1)
+    assert admission.first_rejected[0].location == "2@7-11"
 
 
 @pytest.mark.parametrize("columnar", [True, False])

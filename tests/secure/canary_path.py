@@ -19,7 +19,7 @@ from tests.secure.secure_officers import SecureOfficers
 from tests.secure.secure_states import read_now
 
 OFFICER: Final = "canary-reader"
-READ_S: Final = 30.0
+READ_S: Final = 240.0
 
 
 def converse(bus: SecureBus, offered: Mapping[str, Any]) -> None:

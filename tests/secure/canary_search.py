@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, TopicPartition
 from sharing.kafka.clients import client_properties, consume_available, make_consumer
 from sharing.testing.broker.kafka import KafkaBroker
 
-READ_S = 60.0
+READ_S = 240.0
 POLL_S = 0.2
 
 

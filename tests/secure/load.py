@@ -14,7 +14,7 @@ from sharing.ids import make_notice_id
 from sharing.model.notice import Notice
 from tests.secure.secure_bus import SecureBus, make_item
 
-JOIN_S = 60.0
+JOIN_S = 240.0
 
 
 @dataclass

@@ -120,7 +120,7 @@ class SecureBus:
     def fetch_page(self, state: str, name: str) -> str:
         """Return the body of a response of a worker, whatever its status; "" while it is not served."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[state]}/{name}", timeout=10) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[state]}/{name}", timeout=60) as response:
                 return str(response.read().decode())
         except urllib.error.HTTPError as error:
             return str(error.read().decode())

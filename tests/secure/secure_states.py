@@ -36,7 +36,7 @@ from sharing.trust.online_key import OnlineKey
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.root import Pin
 
-READY_S, RETRY_S = 30.0, 0.3
+READY_S, RETRY_S = 240.0, 0.3
 MADE_BEFORE_S = 12 * 3_600
 ROLES = (KeyRole.GATE, KeyRole.DIRECTORY, KeyRole.SEAL, KeyRole.REGISTRAR)
 

@@ -45,7 +45,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 PARTS = ("value", "summary", "officer", "case", "modus", "reason")
 CONTENT = {f"canary-{part}": f"canary-{part}".encode() for part in PARTS}

@@ -22,7 +22,7 @@ from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
 from tests.secure.secure_officers import SecureOfficers
 from tests.trust.trust_fixtures import make_public, make_seed
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 OFFICER = "desk-judge"
 WORDS = "the words of an officer, for the file"
@@ -66,14 +66,14 @@ class Console:
         """Let the officer rule. Return what the worker has done because of it."""
         files = (str(self.folder / f"{self.state}.{suffix}") for suffix in ("key", "pass"))
         key, passphrase = files
-        options = ("--as", OFFICER, "--key", key, "--passphrase-file", passphrase, "--wait", "60")
+        options = ("--as", OFFICER, "--key", key, "--passphrase-file", passphrase, "--wait", "240")
         (outcome,) = self.run(*arguments, *options)
         assert (outcome["waiting_for"], outcome["refused"]) == ([], [])
         return [act["kind"] for act in outcome["acts"]]
 
     def await_ask(self, kind: str, item: str) -> dict[str, Any]:
         """Return the open Ask of a kind about an item that the State's people are asked."""
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             for ask in self.run("asks", "list", "--kind", kind):
                 if ask["items"] == [item] and ask["to"] == self.state:
@@ -106,7 +106,7 @@ def test_an_offer_is_accepted_and_the_item_recalled(consoles: tuple[Console, Con
     assert [condition["text"] for condition in shown["conditions"]] == ["Only canary-condition."]
     assert "canary-citation" in {rule["citation"] for rule in shown["law"]}
     assert "REPLIED" in de.rule("asks", "answer", ask["id"], "ACCEPTED")
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while (item_shown := ch.run("items", "show", item)[0])["deliveries"] != {"DE": "SENT"}:
         assert time.monotonic() < deadline, item_shown
         time.sleep(0.5)
@@ -163,7 +163,7 @@ def test_nothing_is_ruled_in_clear_where_the_keys_of_the_worker_are_not_known(
     # With the pinned root alone, as on an officer's own machine, the key is looked up in the directory.
     ch.patch.setenv("SHARING_TRUST_FILE", str(secure_bus.states.trust_file))
     assert len(read_records(secure_bus.broker, RULINGS.topic("CH"), PARTITIONS)) == before
-    answered = ch.call("asks", "answer", ask["id"], "APPROVED", *options, "--wait", "60", "--json")
+    answered = ch.call("asks", "answer", ask["id"], "APPROVED", *options, "--wait", "240", "--json")
     assert answered.code == 0, answered
     assert answered.json_document["refused"] == []
     assert [act["kind"] for act in answered.json_document["acts"]] == ["ASK_ENDED", "NOTICE_SENT"]

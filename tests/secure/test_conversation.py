@@ -19,7 +19,7 @@ from tests.kafka.topic_io import read_records
 from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
 from tests.secure.secure_officers import SecureOfficers
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 OFFERED: dict[str, Any] = {"offence": {"codes": ["ILLEGAL_ACCESS"], "modus_operandi": ["canary-modus"]}}
 """An offence of the Budapest Convention alone, under which conditions must be accepted first."""
@@ -101,6 +101,7 @@ def test_an_accepted_offer_arrives_once_although_the_providing_worker_is_killed(
     assert secure_bus.list_item_ids("DE").count(case.notice) == 1
     (item,) = [item for item in secure_bus.read_items("DE") if item.envelope.id == case.notice]
     assert b"canary-value" in item.content
+    secure_bus.workers["DE"].wait_until(lambda: case.count_acts(de)[ActKind.RESULT_TOLD] > 0, poll_s=0.3)
     assert case.count_acts(de)[ActKind.RESULT_TOLD] == 1
 
     # An officer withdraws it: the gate decides on the amendment, and what was sent is recalled.

@@ -7,7 +7,7 @@ import pytest
 from sharing.ids import make_notice_id
 from tests.secure.secure_bus import SecureBus, make_item
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 
 @pytest.mark.parametrize(("state", "partner"), [("CH", "DE"), ("DE", "CH")])

@@ -15,7 +15,7 @@ from tests.secure.secure_bus import SecureBus, make_item
 from tests.secure.secure_officers import SecureOfficers
 from tests.secure.test_conversation import OFFERED
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 OFFICER = "separate"
 

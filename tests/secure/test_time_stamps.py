@@ -18,7 +18,7 @@ from tests.secure.test_witnesses import publish, read_checkpoints, stopped
 
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed"),
 ]
 

@@ -28,7 +28,7 @@ from tests.kafka.topic_io import read_records
 from tests.secure.secure_bus import PARTITIONS, SecureBus, make_item
 from tests.secure.secure_states import read_now
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 LOGS = {AuditLogName.DECISIONS: DECISIONS, AuditLogName.ACTS: ACTS}
 

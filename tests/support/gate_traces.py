@@ -14,7 +14,7 @@ from sharing.topology.topics import INDICATORS
 if TYPE_CHECKING:
     from sharing.testing.broker.secure_kafka import SecureKafka
 
-SECONDS = 20.0
+SECONDS = 120.0
 END = -1
 """Kafka's offset for all records of a partition."""
 

@@ -70,6 +70,6 @@ def make_soft_token(folder: Path, monkeypatch: pytest.MonkeyPatch, label: str = 
     monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
     subprocess.run(
         [tool, "--module", module, "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "so-" + PIN],
-        check=True, capture_output=True, timeout=60, env=os.environ,
+        check=True, capture_output=True, timeout=240, env=os.environ,
     )  # fmt: skip
     return token

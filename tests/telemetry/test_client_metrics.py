@@ -31,9 +31,10 @@ def test_unconfirmed_indicators_are_counted_once(state: str) -> None:
     registry = CollectorRegistry()
     with EmbeddedBroker() as broker:
         make_topics(broker, state)
-        publisher = Publisher(broker.bootstrap, state, "fedpol", timeout_s=1, metrics=PublisherMetrics(registry))
-        publisher.publish(ITEM)
-        publisher.flush()
+        metrics = PublisherMetrics(registry)
+        with Publisher(broker.bootstrap, state, "fedpol", metrics=metrics) as confirmed:
+            confirmed.publish(ITEM)
+        publisher = Publisher(broker.bootstrap, state, "fedpol", timeout_s=1, metrics=metrics)
         broker.interrupt()
         identity = publisher.publish(ITEM)
         publisher.publish({**ITEM, "id": identity})

@@ -46,7 +46,7 @@ def _run_demo(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]
         env={name: value for name, value in os.environ.items() if not name.startswith("SHARING_")},
         capture_output=True,
         text=True,
-        timeout=420,
+        timeout=560,
         check=False,
     )
 

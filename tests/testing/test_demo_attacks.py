@@ -31,6 +31,7 @@ from sharing.testing.demo.run import _find_delivered
 from sharing.topology.topics import NOTICES, QUARANTINE, URGENT
 from tests.cli.conftest import Call, call  # noqa: F401 a fixture
 from tests.processors.inbox.inbox_fixtures import FakeInbox, FakeState
+from tests.support.waiting import TIMEOUT_S
 from tests.trust.trust_fixtures import NOW
 
 FORGED = AttackResult("forged", "a notice", "DE", True, "UNSEALED", "is not sealed", "id-1")
@@ -74,7 +75,7 @@ def test_a_refusal_is_that_of_the_very_record(broker: EmbeddedBroker) -> None:
     quarantine(broker, first)
     assert await_refusal(broker.bootstrap, {}, "DE", second, 1.0) is None
     quarantine(broker, second)
-    assert await_refusal(broker.bootstrap, {}, "DE", second, 10.0) == Refusal("WRONG_TOPIC", "somebody moved it")
+    assert await_refusal(broker.bootstrap, {}, "DE", second, TIMEOUT_S) == Refusal("WRONG_TOPIC", "somebody moved it")
 
 
 def test_what_is_copied_is_a_message_and_no_count_statement(broker: EmbeddedBroker) -> None:
@@ -109,11 +110,11 @@ def test_a_replay_is_refused_when_the_worker_counts_it_as_repeated() -> None:
     other = 'sharing_inbox_records_total{outcome="OPENED"} 9.0\n'
     state = {"text": f"{other}{line}2.0\n"}
     with serve_metrics(state) as port:
-        assert await_repetition(port, lambda: state.update(text=f"{other}{line}3.0\n"), 5.0)
+        assert await_repetition(port, lambda: state.update(text=f"{other}{line}3.0\n"), TIMEOUT_S)
         assert not await_repetition(port, lambda: state.update(text=f"{line}3.0\n{other}".replace("9", "10")), 0.3)
         state["text"] = other
         with pytest.raises(InfrastructureError, match="do not count repeated messages"):
-            await_repetition(port, lambda: None, 1.0)
+            await_repetition(port, lambda: None, TIMEOUT_S)
     with pytest.raises(InfrastructureError, match="cannot be read"):
         await_repetition(port, lambda: None, 1.0)
 

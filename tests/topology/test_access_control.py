@@ -51,7 +51,7 @@ from sharing.topology.partners import Partner, Partners
 
 pytestmark = pytest.mark.kafka
 
-SECONDS = 20.0
+SECONDS = 120.0
 
 # r: may read, w: may write. Permission to read or write includes permission to describe.
 # A gate may also describe the configuration of its national topics and of all exchange topics.
@@ -237,7 +237,7 @@ def find_writable_topics(secure_kafka: SecureKafka, name: str) -> set[str]:
     def on_delivery(error: KafkaError | None, message: Message) -> None:
         errors_by_topic[str(message.topic())] = error
 
-    producer: Producer = make_producer(properties(secure_kafka, name, **{"message.timeout.ms": 15_000}))
+    producer: Producer = make_producer(properties(secure_kafka, name, **{"message.timeout.ms": 60_000}))
     for topic in TOPICS:
         producer.produce(topic, b"tried", b"key", 0, on_delivery=on_delivery)
     assert producer.flush(SECONDS) == 0

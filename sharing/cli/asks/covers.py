@@ -12,28 +12,35 @@ from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
 from sharing.cli.shared.ruling_desk import WAIT_SECONDS, WaitOption, report_outcome, submit_ruling
+from sharing.cli.shared.unreadable import exit_if_unreadable, print_unreadable
 from sharing.console.conversation_words import describe_kind, describe_time_left, join_codes
 from sharing.console.found_covers import FoundCover, choose_cover, read_covers
 from sharing.console.ruling_bus import open_ruling_bus
 from sharing.console.ruling_submission import list_every_partition
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.times import format_time
 from sharing.rulings.cover_ending import EndingCover
 
 
 def list_covering(state: StateOption = None, bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
-    """List the answers that are also given to alike Asks which are put later: by whom, until when, to which Asks."""
+    """List the answers that are also given to alike Asks which are put later: by whom, until when, to which Asks.
+
+    Exit code 1: an entry could not be read; what the others say is listed.
+    """
     console = connect_console(bootstrap, state)
     now = read_clock()
-    covers = read_covers(console, now)
+    unreadable: Unreadable = []
+    covers = read_covers(console, now, unreadable)
     for cover in covers:
         if as_json:
             print_json(cover.to_json())
         else:
             _print_cover(cover, now)
-    if not covers and not as_json:
+    if not (covers or as_json or unreadable):
         err.print(
             f"{console.state}: each Ask is answered by itself; with --later-until, `asks answer` answers later ones"
         )
+    exit_if_unreadable(unreadable, "answers may be missing; have the operators restore the topic (docs/maintain.md)")
 
 
 def end_covering(
@@ -50,7 +57,10 @@ def end_covering(
 ) -> None:
     """End an answer for Asks that are put later. What it has answered stays answered."""
     console = connect_console(bootstrap, state)
-    chosen = choose_cover(read_covers(console, read_clock()), cover)
+    unreadable: Unreadable = []
+    covers = read_covers(console, read_clock(), unreadable)
+    print_unreadable(unreadable)  # the one that is to end may be readable all the same
+    chosen = choose_cover(covers, cover)
     desk = open_officer_desk(console, officer, key, passphrase_file)
     item = chosen.terms.item
     act = EndingCover(cover=chosen.digest, provider=chosen.provider, item=item)

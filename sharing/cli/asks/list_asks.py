@@ -13,6 +13,7 @@ from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, out, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
+from sharing.cli.shared.unreadable import exit_if_incomplete, print_unreadable
 from sharing.console.alike import group_alike
 from sharing.console.asked_law import find_terms
 from sharing.console.connection import ConsoleConnection
@@ -28,12 +29,20 @@ from sharing.console.found_covers import list_covers
 from sharing.console.printable import to_printable
 from sharing.console.readers import open_optional_reader
 from sharing.conversation.vocabulary import AskKind
+from sharing.conversation_state.item_keys import read_item_key
 from sharing.conversation_state.open_asks import show_ask
+from sharing.errors import DecodeError
 from sharing.kafka.conversation_reader import EntryTable, keep_open_entry
+from sharing.kafka.unreadable_records import Unreadable, UnreadableRecord
 from sharing.model.vocabulary import Urgency
 from sharing.rulings.asked_terms import AskedTerms
 
 _POLL_SECONDS = 1.0
+_ID_MAX = 40
+_CONSEQUENCE = (
+    "somebody may be asked more than is listed, and after a batch that cannot be read an Ask may be listed that has "
+    "ended; have the operators restore the topic (docs/maintain.md)"
+)
 
 
 class ListOptions(NamedTuple):
@@ -44,12 +53,16 @@ class ListOptions(NamedTuple):
         each: Whether alike ones are listed one by one.
         as_json: Whether they are listed as JSON lines.
         officer: Id of the officer whose Asks are listed; None for all.
+        refused: Why entries cannot be decoded, by their keys, since they were listed last.
+        unreadable: What could not be read when it was looked up by which law is asked.
     """
 
     with_law: bool
     each: bool
     as_json: bool
     officer: str | None
+    refused: dict[bytes, DecodeError]
+    unreadable: Unreadable
 
 
 def list_asks(
@@ -75,17 +88,22 @@ def list_asks(
     """List what people are asked about items of the State and of others: time left, whom, what silence means.
 
     Alike Asks are one entry with their number; `asks answer ASK ANSWER --alike` answers them. With --as, only what this
-    officer may answer.
+    officer may answer. Exit code 1: an entry could not be read; the others are listed, and it is named with its place.
     """
-    options = ListOptions(as_json if with_law is None else with_law, each, as_json, officer)
+    options = ListOptions(as_json if with_law is None else with_law, each, as_json, officer, {}, [])
     console = connect_console(bootstrap, state)
     known = None if officer is None else open_register(console, officer)
     keep = _keep_any if every else keep_open_entry
-    table: EntryTable[bytes] = EntryTable(console.servers, console.state, keep, console.properties)
+    table: EntryTable[bytes] = EntryTable(
+        console.servers, console.state, keep, console.properties, skip_unreadable=True
+    )
 
     def select() -> list[FoundAsk]:
+        options.refused.clear()
         found = (
-            one for one in list_found(table.entries) if (every or one.ask.is_open) and kind in {None, one.ask.kind}
+            one
+            for one in list_found(table.entries, options.refused)
+            if (every or one.ask.is_open) and kind in {None, one.ask.kind}
         )
         if officer is not None:
             now = read_clock()
@@ -99,10 +117,13 @@ def list_asks(
         if not as_json:
             for cover in list_covers(table.covers, read_clock()):
                 print_line(cover.describe(read_clock()))
+        told = _print_unreadable(table, options, set())
         while watch and not out.is_closed:
             if table.follow(_POLL_SECONDS):
                 before, listed = listed, select()
                 _print_changes(console, before, listed, options)
+                told |= _print_unreadable(table, options, told)
+    exit_if_incomplete(len(told), _CONSEQUENCE)
 
 
 def _keep_any(key: bytes, entry: bytes) -> bytes:
@@ -112,7 +133,7 @@ def _keep_any(key: bytes, entry: bytes) -> bytes:
 
 def _print_all(console: ConsoleConnection, listed: list[FoundAsk], options: ListOptions) -> None:
     now = read_clock()
-    terms = _look_up(console, listed) if options.with_law else None
+    terms = _look_up(console, listed, options.unreadable) if options.with_law else None
     if options.as_json:
         for found in listed:
             print_json(_describe(found, now, terms))
@@ -145,11 +166,31 @@ def _print_changes(
         print_json({"id": ask_id, "status": status})
 
 
-def _look_up(console: ConsoleConnection, listed: list[FoundAsk]) -> Mapping[str, AskedTerms]:
+def _print_unreadable(
+    table: EntryTable[bytes], options: ListOptions, told: set[UnreadableRecord]
+) -> set[UnreadableRecord]:
+    """Print what could not be read and was not told before. Return all that was told."""
+    found = {*table.list_unreadable(), *options.unreadable}
+    for key, error in options.refused.items():
+        kept = table.entries[key]
+        found.add(UnreadableRecord(table.topic, kept.partition, None, None, f"{_name_entry(key)}: {error}"))
+    options.unreadable.clear()
+    print_unreadable(found - told)
+    return told | found
+
+
+def _name_entry(key: bytes) -> str:
+    try:
+        return f"the entry of item {read_item_key(key).item[:_ID_MAX]}"
+    except DecodeError:
+        return "an entry whose key names no item"
+
+
+def _look_up(console: ConsoleConnection, listed: list[FoundAsk], unreadable: Unreadable) -> Mapping[str, AskedTerms]:
     is_received = any(found.provider != console.state for found in listed)
     with open_optional_reader(console.settings, console.servers, console.state, console.properties,
                               is_wanted=is_received) as reader:  # fmt: skip
-        return find_terms(console, listed, reader)
+        return find_terms(console, listed, reader, unreadable)
 
 
 def _describe(found: FoundAsk, now: int, terms: Mapping[str, AskedTerms] | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,7 @@ from sharing.cli.shared.connection import Bootstrap, load_client_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line, progress_bar
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
+from sharing.cli.shared.unreadable import print_unreadable
 from sharing.console.audit_logs import make_audit_source
 from sharing.console.connection import ConsoleConnection
 from sharing.errors import InputError, SettingsError, SharingError
@@ -33,6 +35,7 @@ from sharing.interop.witness_keys import read_known_keys
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.kafka.key_documents import read_key_documents
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.keystore.files import PRIVATE_MODE, write_new_file
 from sharing.keystore.key_folder import KeyFolder
@@ -232,11 +235,13 @@ def _find_record(
         InputError: There is none.
     """
     beginning = get_header() + encode_string(message_id)
+    unreadable: Unreadable = []
     for kind in _KINDS:
-        for message in _read_topic(servers, kind.topic(state), tls):
+        for message in _read_topic(servers, kind.topic(state), tls, unreadable):
             value = framing.to_single_object(message.value()) or b""
             if value.startswith(beginning) and _is_readable(value):
                 return message, value
+    print_unreadable(unreadable)  # it may be in one of these
     raise InputError(
         f"{state} has no sealed message with the id {message_id!r}: "
         f"{', '.join(kind.topic(state) for kind in _KINDS)} keep messages for {EXCHANGE_RETENTION_MS // DAY_MS} days; "
@@ -244,13 +249,11 @@ def _find_record(
     )
 
 
-def _read_topic(servers: str, topic: str, tls: Mapping[str, str]) -> Iterator[Message]:
-    topic_range = TopicRange(servers, topic, f"{topic}.proofs", properties=tls)
-    try:
-        for messages in topic_range.read_batches():
+def _read_topic(servers: str, topic: str, tls: Mapping[str, str], unreadable: Unreadable) -> Iterator[Message]:
+    with closing(TopicRange(servers, topic, f"{topic}.proofs", properties=tls)) as opened:
+        for messages in opened.read_batches():
             yield from messages
-    finally:
-        topic_range.close()
+        add_bad_batches(unreadable, opened.bad_batches)
 
 
 def _is_readable(value: bytes) -> bool:

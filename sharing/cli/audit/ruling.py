@@ -12,6 +12,7 @@ from sharing.cli.shared.console import AsJson, print_json, print_labelled, print
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.ruling_desk import describe_for_scripts
+from sharing.cli.shared.unreadable import exit_if_incomplete, print_unreadable
 from sharing.console.connection import ConsoleConnection
 from sharing.console.conversation_words import describe_act
 from sharing.console.printable import to_printable
@@ -24,6 +25,7 @@ from sharing.console.signed_rulings import (
     find_signed_ruling,
 )
 from sharing.kafka.officer_topic import read_register
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.times import format_time
 from sharing.rulings.ruling import Ruling
 from sharing.rulings.signing import read_ruling
@@ -38,16 +40,21 @@ def show_ruling(
     """Show what an officer has signed: the words, the facts, the grounds, and what was done because of it.
 
     A ruling is sealed; it opens with the State's keys (SHARING_KEY_FOLDER), and that it was opened is recorded. The
-    signature is verified with the register of officers. Exit code 1: it does not verify.
+    signature is verified with the register of officers. Exit code 1: it does not verify, or an act could not be read.
     """
     console = connect_console(bootstrap, state)
-    found = find_signed_ruling(console, digest, read_clock(), _make_check(console))
+    unreadable: Unreadable = []
+    try:
+        found = find_signed_ruling(console, digest, read_clock(), _make_check(console), unreadable)
+    finally:
+        count = print_unreadable(unreadable)
     ruling = read_ruling(found.copy.record)
     _record_use(console, found)
     if as_json:
         print_json(_describe(found, ruling))
     else:
         _print(found, ruling)
+    exit_if_incomplete(count, "more may have been done because of it; `sharing audit verify` says what is wrong")
     if found.signature.fault is not None:
         raise typer.Exit(1)
 

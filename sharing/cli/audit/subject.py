@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,16 +15,18 @@ from sharing.cli.audit.use_recording import open_use_log
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.unreadable import exit_if_incomplete, print_unreadable
 from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
 from sharing.console.printable import to_printable
 from sharing.console.readers import open_reader
 from sharing.console.timeline import TimelineEvent, list_decided, read_act
-from sharing.errors import InputError, SettingsError
+from sharing.errors import DecodeError, InputError, SettingsError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.conversation_reader import name_console_group
-from sharing.kafka.item_history import match_ids, read_history
+from sharing.kafka.item_history import HistoryRecord, match_ids, read_history
 from sharing.kafka.key_partition import find_partition
+from sharing.kafka.unreadable_records import Unreadable, UnreadableRecord
 from sharing.kafka.use_log import RecordedUse, read_uses
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.model.times import format_time
@@ -49,19 +51,21 @@ def show_subject(
 
     A value is never given on the command line, where other users see it. It is searched in the State's own items, with
     its keys (SHARING_KEY_FOLDER), and in its inbox, with a reader's key (SHARING_READER_KEY); that it was searched is
-    recorded. Exit code 1: a copy could not be opened, so the answer may be incomplete.
+    recorded. Exit code 1: a copy could not be opened, or a record not be read, so the answer may be incomplete.
     """
     if (item is None) == (value_file is None):
         raise InputError("give either the id of an item, or --value-file FILE with a value")
     console = connect_console(bootstrap, state)
     subject = Subject(item=item) if item is not None else Subject.from_value(_read_value(value_file or _STDIN))
     result = _search(console, subject)
+    unreadable = result.unreadable
     if item is not None and not result.items:
-        result.items.append(_locate_indicator(console, item))
-    events = {id(each): _read_events(console, each) for each in result.items}
+        result.items.append(_locate_indicator(console, item, unreadable))
+    events = {id(each): _read_events(console, each, unreadable) for each in result.items}
     if item is not None and not any(events.values()) and result.items[0].partition == UNKNOWN_PARTITION:
+        print_unreadable(unreadable)
         raise InputError(f"{to_printable(item)[:_SHOWN_MAX]}: nothing is recorded about such an item")
-    uses = _read_uses(console, result.items)
+    uses = _read_uses(console, result.items, unreadable)
     for each in result.items:
         own_uses = [use for use in uses if use.use.item_id == each.item]
         if as_json:
@@ -72,8 +76,7 @@ def show_subject(
         print_line(f"{console.state}: no copy that is kept has this value")
     for reason in result.unopened:
         err.print(f"not opened: {reason}")
-    if result.unopened:
-        raise typer.Exit(1)
+    exit_if_incomplete(len(result.unopened) + print_unreadable(unreadable), "the answer may be incomplete")
 
 
 def _read_value(file: Path) -> str:
@@ -126,21 +129,22 @@ def _record_uses(console: ConsoleConnection, reader: InboxReader | None, items: 
     log.flush()
 
 
-def _locate_indicator(console: ConsoleConnection, name: str) -> SubjectItem:
+def _locate_indicator(console: ConsoleConnection, name: str, unreadable: Unreadable) -> SubjectItem:
     """Return where the decisions on an indicator are about which there was no conversation."""
     topic = DECISIONS.topic(console.state)
     present = look_up_topics(console.servers, console.properties)
     require_topics(present, [topic], console.state)
     made = SubjectItem(name, console.state, indicator=name)
-    if any(_read_events(console, made, find_partition(name.encode(), present[topic]))):
-        made.partition = find_partition(name.encode(), present[topic])
+    number = find_partition(name.encode(), present[topic])
+    if any(_read_events(console, made, unreadable, number)):
+        made.partition = number
     return made
 
 
 def _read_events(
-    console: ConsoleConnection, item: SubjectItem, partition: int | None = None
-) -> list[TimelineEvent]:  # fmt: skip
-    """Return what is recorded about an item, in time."""
+    console: ConsoleConnection, item: SubjectItem, unreadable: Unreadable, partition: int | None = None
+) -> list[TimelineEvent]:
+    """Return what is recorded about an item, in time. What cannot be read is added to a list."""
     number = item.partition if partition is None else partition
     if number == UNKNOWN_PARTITION:
         return []
@@ -148,20 +152,37 @@ def _read_events(
     if item.provider == console.state:
         decisions = console.open_history(DECISIONS)
         wanted = match_ids({item.indicator: item.item})
-        for record in read_history(console.servers, decisions, number, wanted, console.properties):
-            events += list_decided(record)
+        for record in read_history(
+            console.servers, decisions, number, wanted, console.properties, unreadable=unreadable
+        ):
+            events += _read_record(list_decided, record, decisions.name, unreadable)
     acts = console.open_history(ACTS)
-    for record in read_history(console.servers, acts, number, match_ids({item.item: item.item}), console.properties):
-        if record.fields["provider"] == item.provider:
-            events.append(read_act(record))
+    for record in read_history(
+        console.servers, acts, number, match_ids({item.item: item.item}), console.properties, unreadable=unreadable
+    ):
+        if record.fields["provider"] != item.provider:
+            continue
+        events += _read_record(lambda act: [read_act(act)], record, acts.name, unreadable)
     return sorted(events, key=lambda event: event.at)
 
 
-def _read_uses(console: ConsoleConnection, items: Iterable[SubjectItem]) -> list[RecordedUse]:
+def _read_record(
+    read: Callable[[HistoryRecord], Iterable[TimelineEvent]], record: HistoryRecord, topic: str, unreadable: Unreadable
+) -> list[TimelineEvent]:
+    """Return what a record tells; nothing if it says what this release does not know, which is added to a list."""
+    try:
+        return list(read(record))
+    except DecodeError as error:
+        unreadable.append(UnreadableRecord(topic, record.partition, record.offset, record.offset, str(error)))
+        return []
+
+
+def _read_uses(console: ConsoleConnection, items: Iterable[SubjectItem], unreadable: Unreadable) -> list[RecordedUse]:
     wanted = {item.item for item in items}
     group = name_console_group(console.state, "uses")
     found = read_uses(
-        console.servers, console.state, group, properties=console.properties, framing=console.framing
+        console.servers, console.state, group, properties=console.properties, framing=console.framing,
+        unreadable=unreadable,
     )  # fmt: skip
     return sorted((use for use in found if use.use.item_id in wanted), key=lambda use: use.use.at)
 

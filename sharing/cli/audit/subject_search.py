@@ -20,6 +20,7 @@ from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.conversation_state.item_keys import is_log_key
 from sharing.errors import InputError, SharingError
 from sharing.kafka.conversation_reader import EntryTable
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.model.values import VALUE_TYPES, normalise_value
 from sharing.model.vocabulary import MessageKind
@@ -88,10 +89,12 @@ class SearchResult:
     Attributes:
         items: The items.
         unopened: Copies that could not be opened: the answer may be incomplete.
+        unreadable: Records that could not be read: the same.
     """
 
     items: list[SubjectItem] = field(default_factory=list)
     unopened: list[str] = field(default_factory=list)
+    unreadable: Unreadable = field(default_factory=list)
 
 
 def search(
@@ -122,8 +125,11 @@ def search(
             _open_copies(made, kept, subject, keys, console.framing, result)
         return made
 
-    table: EntryTable[SubjectItem] = EntryTable(console.servers, console.state, keep, console.properties)
+    table: EntryTable[SubjectItem] = EntryTable(
+        console.servers, console.state, keep, console.properties, skip_unreadable=True
+    )
     table.read()
+    result.unreadable += table.list_unreadable()
     for entry in table.entries.values():
         entry.value.partition = entry.partition
         if entry.value.copies or (subject.item and subject.item in {entry.value.item, entry.value.indicator}):

@@ -10,7 +10,9 @@ from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import parse_instant
+from sharing.cli.shared.unreadable import exit_if_unreadable
 from sharing.kafka.conversation_reader import name_console_group
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.kafka.use_log import RecordedUse, read_uses
 from sharing.model.times import format_time
 
@@ -35,26 +37,32 @@ def list_uses(
     """List who opened which content of the State's inbox, when, by what and why; ids only, no content.
 
     It is what readers have recorded of themselves: `sharing inbox show`, `sharing subscribe`, `sharing audit subject`
-    and every program with a `Subscriber`.
+    and every program with a `Subscriber`. Exit code 1: a record could not be read; it is named with its place.
     """
     console = connect_console(bootstrap, state)
     since_ms = None if since is None else parse_instant(since, "--since")
     until_ms = None if until is None else parse_instant(until, "--until")
     group = name_console_group(console.state, "uses")
+    unreadable: Unreadable = []
+    uses = read_uses(
+        console.servers, console.state, group, since_ms, until_ms, console.properties, console.framing,
+        unreadable=unreadable,
+    )  # fmt: skip
     found = [
-        each
-        for each in read_uses(
-            console.servers, console.state, group, since_ms, until_ms, console.properties, console.framing
-        )
-        if reader in {None, each.context.reader} and item in {None, each.use.id, each.use.item_id}
+        each for each in uses if reader in {None, each.context.reader} and item in {None, each.use.id, each.use.item_id}
     ]
     found.sort(key=lambda each: (each.use.at, each.use.id))
     if as_json:
         for each in found:
             print_json(_describe(each))
-        return
+    else:
+        _print_uses(console.state, found)
+    exit_if_unreadable(unreadable, "more may have been opened than is listed")
+
+
+def _print_uses(state: str, found: list[RecordedUse]) -> None:
     if not found:
-        err.print(f"{console.state}: nothing that was opened is recorded here")
+        err.print(f"{state}: nothing that was opened is recorded here")
         return
     table = make_table(
         unwrapped_column("opened"), "reader", "by", "purpose", "from", "kind", unwrapped_column("item")

@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.inbox.recalled import read_known_recalls
+from sharing.cli.inbox.recalled import RECALLS_UNKNOWN, read_known_recalls
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.states import read_state
+from sharing.cli.shared.unreadable import exit_if_incomplete, print_unreadable
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.inbox_items import InboxItem, UnreadableItem, read_inbox
 from sharing.console.inbox_rows import InboxRow, make_inbox_row
 from sharing.console.printable import to_printable
 from sharing.console.readers import require_reader
 from sharing.console.recalls import Recalled, add_recall, is_recalled
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.times import format_time
 
 
@@ -31,11 +33,13 @@ def list_inbox(
 ) -> None:
     """List what the State has received, without content: nothing counts as received by it. Recalled items are marked.
 
-    It needs a reader's key (SHARING_READER_KEY). Exit code 1: an item could not be opened.
+    It needs a reader's key (SHARING_READER_KEY). Exit code 1: an item could not be opened, or what was recalled could
+    not be read.
     """
     console = connect_console(bootstrap, state)
     sender = None if from_state is None else read_state("--from", from_state)
-    recalled = read_known_recalls(console)
+    unread: Unreadable = []
+    recalled = read_known_recalls(console, unread)
 
     def keep(item: InboxItem) -> InboxRow:
         add_recall(recalled, item)
@@ -47,21 +51,23 @@ def list_inbox(
         kept = read_inbox(console, reader, keep)
     rows = [row for row in kept.values() if isinstance(row, InboxRow) and sender in {None, row.fields["from_state"]}]
     rows.sort(key=lambda row: (-row.received_at, row.id))
+    unreadable = [each for each in kept.values() if isinstance(each, UnreadableItem)]
     if as_json:
         for row in rows:
-            print_json(row.to_json(recalled))
+            shown = row.to_json(recalled)
+            print_json(shown if shown["recalled"] or not unread else {**shown, "recalled": None})
     else:
-        _print_rows(rows, recalled)
-    unreadable = [each for each in kept.values() if isinstance(each, UnreadableItem)]
+        _print_rows(rows, recalled, is_complete=not unreadable)
     for each in unreadable:
         err.print(f"unreadable: {each.place}: {to_printable(each.reason)}")
-    if unreadable:
-        raise typer.Exit(1)
+    count = len(unreadable) + print_unreadable(unread)
+    exit_if_incomplete(count, RECALLS_UNKNOWN if unread else "items may be missing")
 
 
-def _print_rows(rows: list[InboxRow], recalled: Recalled) -> None:
+def _print_rows(rows: list[InboxRow], recalled: Recalled, *, is_complete: bool) -> None:
     if not rows:
-        err.print("the inbox is empty")
+        if is_complete:
+            err.print("the inbox is empty")
         return
     now = read_clock()
     table = make_table(unwrapped_column("id"), "kind", "from", "version", "urgency", "conditions", "until", "")

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing.cli.inbox.recalled import read_known_recalls
+from sharing.cli.inbox.recalled import RECALLS_UNKNOWN, read_known_recalls
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson, print_json, print_labelled, print_line
+from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.notices import print_notice
+from sharing.cli.shared.unreadable import exit_if_unreadable
 from sharing.clients.inbox_reader import InboxReader
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.inbox_items import InboxItem, UnreadableItem, find_inbox_items
@@ -19,6 +20,7 @@ from sharing.console.printable import to_printable
 from sharing.console.readers import require_reader
 from sharing.console.recalls import add_recall, is_recalled
 from sharing.errors import InputError
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import MessageKind, NoticeKind
@@ -33,27 +35,41 @@ def show_received(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one notice with its content, or one offer: conditions, law, until when, and whether it is recalled."""
+    """Show one notice with its content, or one offer: conditions, law, until when, and whether it is recalled.
+
+    Exit code 1: what was recalled could not be read, so whether it is recalled is not known.
+    """
     console = connect_console(bootstrap, state)
     with require_reader(
         console.settings, console.servers, console.state, console.properties, "inbox show"
     ) as reader:  # fmt: skip
-        item = find_inbox_items(console, reader, {message_id}).get(message_id)
+        found = find_inbox_items(console, reader, {message_id})
+        item = found.pop(message_id, None)
         if isinstance(item, InboxItem):
             _record_use(reader, item)
     if item is None:
+        for each in found.values():
+            if isinstance(each, UnreadableItem):
+                err.print(f"unreadable, and it may be in there: {each.place}: {to_printable(each.reason)}")
         raise InputError(
             f"{to_printable(message_id)[:_SHOWN_MAX]}: {console.state} has no such notice or offer in its inbox, or it "
             "was deleted after a recall; `sharing inbox list` shows what there is"
         )
     if isinstance(item, UnreadableItem):
         raise InputError(f"{item.place} cannot be opened: {item.reason}")
-    recalled = read_known_recalls(console)
+    unread: Unreadable = []
+    recalled = read_known_recalls(console, unread)
     add_recall(recalled, item)
     is_gone = is_recalled(recalled, item.fields)
+    _print(item, is_gone=is_gone, is_known=is_gone or not unread, as_json=as_json)
+    exit_if_unreadable(unread, RECALLS_UNKNOWN)
+
+
+def _print(item: InboxItem, *, is_gone: bool, is_known: bool, as_json: bool) -> None:
     if as_json:
         shown = _describe_offer(item) if item.kind is MessageKind.OFFER else item.to_notice().to_json()
-        print_json({**shown, "received_at": format_time(item.received_at), "recalled": is_gone})
+        is_recalled_now = is_gone if is_known else None
+        print_json({**shown, "received_at": format_time(item.received_at), "recalled": is_recalled_now})
         return
     if is_gone and item.fields.get("kind") != NoticeKind.RECALL:
         print_line("RECALLED: it must not be used any more", style="bold red")

@@ -9,6 +9,7 @@ import typer
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
+from sharing.cli.shared.unreadable import exit_if_unreadable
 from sharing.console.conversation_words import format_revision
 from sharing.console.item_rows import ItemRow, read_item_row
 from sharing.conversation.vocabulary import DeliveryStatus
@@ -28,7 +29,10 @@ def list_items(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the State's own items that other States have, or about which people are asked; no value of any item."""
+    """List the State's own items that other States have, or about which people are asked; no value of any item.
+
+    Exit code 1: an entry could not be read; the others are listed, and it is named with its place.
+    """
     console = connect_console(bootstrap, state)
 
     def keep(key: bytes, entry: bytes) -> ItemRow | None:
@@ -37,18 +41,29 @@ def list_items(
             return None
         return row if every or row.open_asks or _STANDING & set(row.deliveries.values()) else None
 
-    table: EntryTable[ItemRow] = EntryTable(console.servers, console.state, keep, console.properties)
+    table: EntryTable[ItemRow] = EntryTable(
+        console.servers, console.state, keep, console.properties, skip_unreadable=True
+    )
     table.read()
     rows = sorted((entry.value for entry in table.entries.values()), key=lambda row: (not row.open_asks, row.item))
     if as_json:
         for row in rows:
             print_json(row.to_json())
-        return
+    else:
+        _print_rows(console.state, rows, delivery)
+    exit_if_unreadable(
+        table.list_unreadable(),
+        "items may be missing, and after a batch that cannot be read an item may be shown as it was before; have the "
+        "operators restore the topic (docs/maintain.md)",
+    )
+
+
+def _print_rows(state: str, rows: list[ItemRow], delivery: DeliveryStatus | None) -> None:
     if not rows:
         if delivery is not None:
-            err.print(f"{console.state}: no item has a delivery that is {delivery}")
+            err.print(f"{state}: no item has a delivery that is {delivery}")
         else:
-            err.print(f"{console.state}: no item is with another State, and nobody is asked about one")
+            err.print(f"{state}: no item is with another State, and nobody is asked about one")
         return
     shown = make_table(unwrapped_column("item"), "agency", "version", "urgency", "deliveries", "open Asks")
     for row in rows:

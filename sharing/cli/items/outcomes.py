@@ -9,12 +9,14 @@ from sharing.cli.items.outcome_history import HistoryLine, OutcomeHistory
 from sharing.cli.shared.agency_connection import AgencyConnection, connect_agency
 from sharing.cli.shared.console import out, print_json, print_labelled, print_line
 from sharing.cli.shared.instants import read_clock
+from sharing.cli.shared.unreadable import exit_if_incomplete, print_unreadable
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.own_items import shorten_name
 from sharing.disclosure.terms import list_approvals
 from sharing.errors import InputError, SharingError
 from sharing.kafka.key_partition import find_partition
 from sharing.kafka.outcome_reader import choose_partitions
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.times import DAY_MS, format_time
 from sharing.outcomes.block_writing import UNKNOWN_ID, pack_id
 from sharing.outcomes.outcome import ItemOutcome
@@ -52,6 +54,7 @@ def show_outcomes(
     Raises:
         InputError: A name is no id of an indicator, or nothing is known of an item.
         InfrastructureError: No broker answers, or the topic cannot be read.
+        typer.Exit: With code 1, if a record could not be read.
     """
     for name in names:
         if pack_id(name) == UNKNOWN_ID:
@@ -67,16 +70,21 @@ def show_outcomes(
         for identity in identities
     }
     positions = choose_partitions(topic, {history.partition for history in histories.values()})
-    with connection.open_reader(positions) as reader:
+    unreadable: Unreadable = []
+    with connection.open_reader(positions, unreadable) as reader:
         for items in reader.read_to_end():
             _take(histories, items)
+        count = print_unreadable(unreadable)
         for history in histories.values():
             if not watch:
                 _require_known(connection, history)
             _print(connection, history, as_json=as_json, as_lines=watch)
         while watch and not out.is_closed:
+            unreadable.clear()
             for history, line in _take(histories, reader.poll(_POLL_SECONDS)):
                 _print_line(history, line, as_json=as_json, is_labelled=len(histories) > 1)
+            count += print_unreadable(unreadable)
+    exit_if_incomplete(count, "something may be missing here; the State's officers can read the rest")
 
 
 def _find_approvals(settings: Settings, state: str) -> dict[str, int]:

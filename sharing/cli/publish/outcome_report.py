@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sharing.cli.shared.console import add_row, err, make_table, out, print_line, unwrapped_column
+from sharing.model.code_words import describe_outcome
 
 if TYPE_CHECKING:
     from sharing.cli.publish.outcome_waiting import WaitResult
@@ -19,10 +20,10 @@ def print_outcomes(result: WaitResult, *, quiet: bool) -> None:
         return
     if result.lines:
         law = "by which law, or why not"
-        table = make_table(unwrapped_column("State"), unwrapped_column("decided"), unwrapped_column("items"), law)
+        table = make_table(unwrapped_column("State"), "decided", unwrapped_column("items"), law)
         ordered = sorted(result.lines.items(), key=lambda line: (line[0].state, line[0].outcome, -line[1]))
         for line, count in ordered:
-            add_row(table, line.state or "none", line.outcome, count, line.why)
+            add_row(table, line.state or "none", describe_outcome(line.outcome), count, line.why)
         out.print()
         out.print(table)
     if result.quarantined:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from sharing.cli.shared.agency_connection import connect_agency
 from sharing.cli.shared.console import err
-from sharing.errors import DecodeError, InfrastructureError
+from sharing.cli.shared.unreadable import print_unreadable
+from sharing.errors import InfrastructureError
 from sharing.kafka.outcome_reader import choose_partitions
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.outcomes.outcome import UNKNOWN_AGENCY, QuarantinedOutcome
 
 if TYPE_CHECKING:
@@ -38,10 +40,11 @@ def read_own_versions(
         Version by id; none if the cluster has no topic of outcomes that is visible here.
     """
     versions: dict[str, int] = {}
+    unreadable: Unreadable = []
     deadline = time.monotonic() + READ_SECONDS_MAX
     try:
         connection = connect_agency(settings, publisher.state, publisher.agency, servers, properties)
-        with connection.open_reader(choose_partitions(connection.topic)) as reader:
+        with connection.open_reader(choose_partitions(connection.topic), unreadable) as reader:
             for outcomes in reader.read_to_end():
                 for outcome in outcomes:
                     version, identity = outcome.revision.version, outcome.indicator_id
@@ -56,7 +59,11 @@ def read_own_versions(
                         "version there is published, and withheld by the gate"
                     )
                     break
-    except (DecodeError, InfrastructureError):
+    except InfrastructureError:
         # It only saves the gate from what it withholds anyway. A broker that does not answer is reported soon.
         return versions
+    if print_unreadable(unreadable):
+        err.print(
+            "note: an item of which there is a higher version in these records is published, and withheld by the gate"
+        )
     return versions

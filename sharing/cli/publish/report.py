@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sharing.cli.shared.console import add_row, err, make_table, out, print_json_stream, print_line, unwrapped_column
 from sharing.errors import InfrastructureError
+from sharing.model.code_words import describe_outcome
 from sharing.model.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -88,13 +89,11 @@ def _print_details(checked: CheckedInput, expected: DryRunResult, run: Publishin
     """Print what is not published, by cause, and who is expected to receive what is."""
     if checked.unpublished or run.refused:
         _print_not_published(checked.unpublished, run.refused)
-    table = make_table(
-        unwrapped_column("State"), unwrapped_column("outcome"), unwrapped_column("items"), "by which law, or why not"
-    )
+    table = make_table(unwrapped_column("State"), "outcome", unwrapped_column("items"), "by which law, or why not")
     for (state, outcome, why), count in sorted(
         expected.reasons.items(), key=lambda item: (item[0][0], item[0][1], -item[1])
     ):
-        add_row(table, state, outcome, count, why)
+        add_row(table, state, describe_outcome(outcome), count, why)
     if expected.reasons:
         out.print()
         out.print(table)

@@ -23,15 +23,22 @@ from sharing.cli.shared.console import (
 )
 from sharing.cli.shared.instants import parse_instant
 from sharing.cli.shared.states import read_state
+from sharing.cli.shared.unreadable import exit_if_unreadable, print_unreadable
 from sharing.console.printable import to_printable
 from sharing.errors import InputError
 from sharing.kafka.quarantine_reader import QuarantinedRecord, read_quarantine
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.times import format_time
 from sharing.serialization.schema_registry import load_framing
 from sharing.topology.acls import Principal
 from sharing.topology.topic_kinds import Role
 
 ID_CHARACTERS_MIN = 8
+
+_FIND_WRITER = (
+    "the topic was damaged, another program has written to it, or the gate is newer than this release; update it, or "
+    "look for what was quarantined in the gate's log"
+)
 
 app = typer.Typer(
     name="quarantine", help="What could not be processed, and why: list it, show one record.", no_args_is_help=True
@@ -55,13 +62,16 @@ def list_records(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what a State's worker could not process, with its causes. The content of records is not shown."""
+    """List what a State's worker could not process, with its causes. The content of records is not shown.
+
+    Exit code 1: a record of the list itself could not be read; the others are listed, and it is named with its place.
+    """
     if last < 0:
         raise InputError(f"--last {last}: must be 0 or more")
     if cause is not None and not cause.strip():
         raise InputError("--cause '': must not be empty; name a cause, such as FIELD_VALUE")
     since_ms = None if since is None else parse_instant(since, "--since")
-    code, records = _read_records(state, bootstrap, since_ms)
+    code, records, unreadable = _read_records(state, bootstrap, since_ms)
     selected = sorted(
         (record for record in records if cause is None or record.cause == cause.strip().upper()),
         key=lambda record: (record.at, record.place),
@@ -75,6 +85,7 @@ def list_records(
         _print_counts(selected, code, is_filtered=cause is not None or since_ms is not None)
     if len(shown) < len(selected):
         err.print(f"the last {len(shown)} of {len(selected)} are shown; `--last 0` shows all")
+    exit_if_unreadable(unreadable, f"the list is not complete: {_FIND_WRITER}")
 
 
 @app.command("show", short_help="Show one quarantined record, and what to do about it.")
@@ -87,17 +98,21 @@ def show_record(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show why a record is quarantined, where it was, and what to do. Its content is not shown."""
+    """Show why a record is quarantined, where it was, and what to do. Its content is not shown.
+
+    Exit code 1: another record of the list could not be read, so there may be more about it.
+    """
     wanted = record_id.strip().lower()
     if len(wanted) < ID_CHARACTERS_MIN:
         raise InputError(f"ID {to_printable(record_id)}: give at least {ID_CHARACTERS_MIN} characters")
-    code, records = _read_records(state, bootstrap, None)
+    code, records, unreadable = _read_records(state, bootstrap, None)
     found = [
         record
         for record in records
         if record.id.startswith(wanted) or (record.indicator_id or "").lower().startswith(wanted)
     ]
     if not found:
+        print_unreadable(unreadable)
         raise InputError(
             f"ID {to_printable(record_id)[:40]}: no quarantined record of {code} has it, nor one of such an indicator; "
             "`sharing quarantine list` shows the ids"
@@ -107,12 +122,13 @@ def show_record(
             print_json(_to_document(code, record))
         else:
             _print_record(record)
+    exit_if_unreadable(unreadable, f"there may be more about it: {_FIND_WRITER}")
 
 
 def _read_records(
     state: str | None, bootstrap: str | None, since_ms: int | None
-) -> tuple[str, Iterator[QuarantinedRecord]]:
-    """Return the State and its quarantined records.
+) -> tuple[str, Iterator[QuarantinedRecord], Unreadable]:
+    """Return the State, its quarantined records, and a list that is given what cannot be read while they are.
 
     Raises:
         InputError: No State is given.
@@ -125,7 +141,9 @@ def _read_records(
     if code is None:
         raise InputError("--state is missing; give it, or set SHARING_STATE")
     group = f"{Principal(Role.CONSOLE, code).group_prefix}.quarantine"
-    return code, read_quarantine(servers, code, group, load_framing(settings, code), since_ms, tls)
+    unreadable: Unreadable = []
+    framing = load_framing(settings, code)
+    return code, read_quarantine(servers, code, group, framing, unreadable, since_ms, tls), unreadable
 
 
 def _print_table(records: list[QuarantinedRecord]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sharing.kafka.outcome_reader import OutcomeReader, OutcomeTopic, find_outcome_topic
 from sharing.kafka.tls import read_identity
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.serialization.framing import Framing
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings
@@ -31,13 +32,19 @@ class AgencyConnection:
     properties: Mapping[str, Any]
     framing: Framing
 
-    def open_reader(self, positions: Mapping[int, int]) -> closing[OutcomeReader]:
+    def open_reader(self, positions: Mapping[int, int], unreadable: Unreadable | None = None) -> closing[OutcomeReader]:
         """Return a reader that begins at these offsets, by partition, and is closed at the end of a `with` block.
+
+        Args:
+            positions: The offsets.
+            unreadable: Is given what cannot be read, and reading goes on after it; None if it is an error.
 
         Raises:
             InfrastructureError: No broker answers.
         """
-        return closing(OutcomeReader(self.servers, self.topic, positions, self.properties, self.framing))
+        return closing(
+            OutcomeReader(self.servers, self.topic, positions, self.properties, self.framing, unreadable=unreadable)
+        )
 
 
 def connect_agency(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import math
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sharing.errors import InfrastructureError, SettingsError
 
 RESPONSE_SECONDS_MAX = 3.0
+BODY_SECONDS_MAX = 10.0
+BODY_BYTES_MAX = 50_000_000
+_PART_BYTES = 65_536
 _URL_SHOWN_MAX = 80
 
 Labels = tuple[tuple[str, str], ...]
@@ -182,13 +187,32 @@ def _parse_alert(alert: Any) -> FiringAlert:
 
 
 def _fetch_text(url: str) -> str:
+    """Return what is at a URL.
+
+    Raises:
+        OSError: Nothing answers, or no HTTP, or without an end.
+        ValueError: It is no text.
+    """
     try:
         with urllib.request.urlopen(url, timeout=RESPONSE_SECONDS_MAX) as response:  # noqa: S310 checked by `normalise_url`
-            return str(response.read().decode())
+            return _read_text(response)
     except urllib.error.HTTPError as error:
         if error.code != 503:  # noqa: PLR2004 a worker that is not ready returns 503 with the reasons
             raise
-        return error.read().decode()
+        return _read_text(error)
+    except http.client.HTTPException as error:
+        raise OSError(f"it answers, but not in HTTP: {type(error).__name__}") from None
+
+
+def _read_text(response: Any) -> str:
+    """Return the body of a response. One that never ends, as another program may send, is given up."""
+    deadline, parts, size = time.monotonic() + BODY_SECONDS_MAX, [], 0
+    while part := response.read1(_PART_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > BODY_BYTES_MAX or time.monotonic() > deadline:
+            raise OSError("what it sends does not end")
+    return b"".join(parts).decode()
 
 
 def _describe_error(error: Exception) -> str:

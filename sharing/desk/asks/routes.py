@@ -84,6 +84,7 @@ class AskPages:
             authorities=_list_authorities(found),
             answer_name=name_answer,
             asks_max=ASKS_MAX,
+            own_rules=[(rule.id, rule.citation) for rule in services.law.pack.rules],
             effects={effect: _(words) for effect, words in EFFECT_WORDS.items()},
         )
 

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from sharing.desk.enrolment.invitation_text import TEXT_MAX, check_invitation, decode_invitation
 from sharing.desk.services import DeskServices
 from sharing.desk.web.catalogue import _
+from sharing.desk.web.code_words import show_state
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.forms import Form, read_form
 from sharing.desk.web.rendering import render
@@ -64,7 +65,7 @@ class EnrolmentPages:
                 "officer": invitation.officer,
                 "challenge": encode_base64url(verified.challenge),
                 "rp_id": invitation.rp_id,
-                "rp_name": _("Duty desk of %(state)s", state=invitation.state),
+                "rp_name": _("Duty desk of %(state)s", state=show_state(invitation.state)),
                 "user_id": encode_base64url(user),
                 "user_name": invitation.officer,
                 "algorithms": list(ALGORITHM_NUMBERS),

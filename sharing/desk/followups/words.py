@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sharing.desk.web.catalogue import _, mark_message
+from sharing.desk.web.code_words import CLOSE_REASON_WORDS, DRAFT_KIND_WORDS
 from sharing.followups.document import FollowUpKind, Severity
 from sharing.followups.expiry import CloseReason
 
@@ -23,17 +24,17 @@ def list_kinds() -> list[tuple[str, str, str]]:
     return [
         (
             FollowUpKind.PRESERVATION.value,
-            _("Request to preserve data"),
+            _(DRAFT_KIND_WORDS[FollowUpKind.PRESERVATION]),
             _("Another State keeps data that could be lost (Budapest Convention, article 29)."),
         ),
         (
             FollowUpKind.ASSISTANCE.value,
-            _("Request for mutual legal assistance"),
+            _(DRAFT_KIND_WORDS[FollowUpKind.ASSISTANCE]),
             _("Another State is asked for evidence or a measure (UNCAC, article 46(15))."),
         ),
         (
             FollowUpKind.STOP_PAYMENT.value,
-            _("Stop-payment sheet"),
+            _(DRAFT_KIND_WORDS[FollowUpKind.STOP_PAYMENT]),
             _("What a bank needs to stop or recall a payment. Only for accounts, cards and payments."),
         ),
     ]
@@ -41,14 +42,7 @@ def list_kinds() -> list[tuple[str, str, str]]:
 
 def list_close_reasons() -> list[tuple[str, str]]:
     """Return why nobody watches a preservation any more: codes and words."""
-    return [
-        (
-            CloseReason.REQUEST_RECEIVED.value,
-            _("The other State has our request for assistance, and keeps the data until it decides"),
-        ),
-        (CloseReason.NOT_NEEDED.value, _("The data are not needed")),
-        (CloseReason.REFUSED.value, _("The other State has refused, or has no data")),
-    ]
+    return [(reason.value, _(CLOSE_REASON_WORDS[reason])) for reason in CloseReason]
 
 
 def list_severity_words() -> dict[str, str]:

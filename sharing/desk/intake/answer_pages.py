@@ -17,7 +17,6 @@ from sharing.desk.intake.intake_page import (
 )
 from sharing.desk.intake.item_draft import ItemDraft
 from sharing.desk.intake.item_form import (
-    PREFIX,
     FieldOfQuestion,
     fill_answers,
     make_all_fields,
@@ -31,6 +30,7 @@ from sharing.desk.intake.unsent_items import UnsentItem
 from sharing.desk.web.catalogue import translate_error
 from sharing.desk.web.forms import Form, read_form
 from sharing.desk.web.rendering import render
+from sharing.desk.web.typed_fields import FACT_PREFIX
 from sharing.errors import InfrastructureError
 from sharing.law.fact_questions import QUESTIONS
 
@@ -109,7 +109,7 @@ class AnswerPages:
     ) -> Response:
         is_given = request.url.path.endswith("/answers")
         fields = (make_all_fields if is_given or not form.is_valid else make_fields)(found.questions)
-        shown = [field.name.removeprefix(PREFIX) for field in fields]
+        shown = [field.name.removeprefix(FACT_PREFIX) for field in fields]
         return render(
             request,
             "intake/questions.html",

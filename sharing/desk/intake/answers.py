@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from sharing.desk.web.typed_fields import NO_MEMBER
 from sharing.errors import InputError
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.fact_values import NONE
@@ -13,9 +14,6 @@ from sharing.law.facts import FACTS, Fact, FactKind
 
 Answers = Mapping[str, tuple[str, ...]]
 """What was answered, by fact: one value, or for a set all of its members, perhaps none."""
-
-NO_MEMBER: Final = "-"
-"""Stands on a page for an answer that a set is empty: without any box ticked, nothing is answered."""
 
 TOGETHER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

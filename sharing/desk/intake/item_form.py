@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from sharing.desk.intake.answers import NO_MEMBER, TOGETHER, can_be_empty, list_values, read_answer
+from sharing.desk.intake.answers import TOGETHER, can_be_empty, list_values, read_answer
 from sharing.desk.intake.item_draft import ItemBasics, ItemDraft
 from sharing.desk.intake.open_questions import OpenQuestion
-from sharing.desk.web.catalogue import _, mark_message, translate_error
+from sharing.desk.web.catalogue import _, translate_error
+from sharing.desk.web.code_words import name_type
 from sharing.desk.web.forms import Form
+from sharing.desk.web.typed_fields import FACT_PREFIX, LABELS, NO_MEMBER
 from sharing.desk.web.value_words import name_value
+from sharing.desk.web.wording import fold
 from sharing.errors import InputError
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS, FactKind
@@ -20,7 +22,6 @@ from sharing.model.indicator_record import SHORT_TEXT_MAX, TEXT_MAX
 from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import Handling, Pap, Tlp, Urgency
 
-PREFIX: Final = "fact:"
 QUESTIONS_ON_PAGE: Final = 6
 EXAMPLE_MAX: Final = 40
 """How many characters of an example a list of types shows."""
@@ -31,27 +32,6 @@ LISTED_MAX: Final = 8
 _SHORT: Final = (
     "case", "nexus", "nexus_reason", "modus_operandi", "urgency_reason", "observed_at", "retain_until",
 )  # fmt: skip
-_FIELD_WORDS: Final = MappingProxyType(
-    {
-        "type": mark_message("Type"),
-        "value": mark_message("Value"),
-        "summary": mark_message("What the receiving officer should know"),
-        "nexus": mark_message("States that it concerns"),
-        "nexus_reason": mark_message("Why it concerns them"),
-        "urgency": mark_message("How urgent is it?"),
-        "urgency_reason": mark_message("Reason of an emergency"),
-        "handling": mark_message("Handling codes"),
-        "handling_text": mark_message("The other restriction, with H3"),
-        "tlp": mark_message("TLP"),
-        "pap": mark_message("PAP"),
-        "case": mark_message("Own case number"),
-        "modus_operandi": mark_message("Tags for interests"),
-        "observed_at": mark_message("Observed at"),
-        "retain_until": mark_message("To be deleted after"),
-    }
-)
-"""What the form calls each field."""
-
 _TYPES: Final = tuple(sorted(VALUE_TYPES))
 
 
@@ -76,17 +56,24 @@ class FieldOfQuestion(NamedTuple):
 
 
 def list_type_options() -> list[tuple[str, str]]:
-    """Return the types of items, each with an example."""
-    return [(name, f"{name} ({_shorten(VALUE_TYPES[name].example)})") for name in _TYPES]
+    """Return the types of items in words, in the order of these, each with its code and an example."""
+    named = [(name, name_type(name), _shorten(VALUE_TYPES[name].example)) for name in _TYPES]
+    named.sort(key=lambda each: fold(each[1]))
+    return [(name, _("%(type)s, such as %(example)s", type=words, example=example)) for name, words, example in named]
 
 
 def _shorten(example: str) -> str:
     return example if len(example) <= EXAMPLE_MAX else f"{example[:EXAMPLE_MAX]}…"
 
 
-def list_options(kind: type[Handling | Tlp | Pap | Urgency]) -> list[tuple[str, str]]:
-    """Return the values of a marking, with their names."""
-    return [(str(value), name_value(str(value))) for value in kind if value != "UNKNOWN"]
+def list_options(kind: type[Handling | Tlp | Pap | Urgency], name: str) -> list[tuple[str, str]]:
+    """Return the values of a marking, or of the urgency, with their names.
+
+    Args:
+        kind: The values.
+        name: What the vocabulary of facts calls it.
+    """
+    return [(str(value), name_value(str(value), name)) for value in kind if value != "UNKNOWN"]
 
 
 def read_basics(form: Form) -> ItemBasics:
@@ -114,8 +101,10 @@ def make_fields(questions: Iterable[OpenQuestion]) -> list[FieldOfQuestion]:
     """Return the questions of one page as fields; those that are answered together stay together."""
     fields: list[FieldOfQuestion] = []
     for asked in make_all_fields(questions):
-        is_partner = asked.name.removeprefix(PREFIX) in TOGETHER
-        if len(fields) >= QUESTIONS_ON_PAGE and not (is_partner and fields[-1].name.removeprefix(PREFIX) in TOGETHER):
+        is_partner = asked.name.removeprefix(FACT_PREFIX) in TOGETHER
+        if len(fields) >= QUESTIONS_ON_PAGE and not (
+            is_partner and fields[-1].name.removeprefix(FACT_PREFIX) in TOGETHER
+        ):
             break
         fields.append(asked)
     return fields
@@ -144,14 +133,14 @@ def _make_field(name: str, citations: tuple[str, ...]) -> FieldOfQuestion:
         kind = "radios" if len(options) <= LISTED_MAX else "select"
     shown = citations[:CITATIONS_MAX]
     hidden = len(citations) - len(shown)
-    return FieldOfQuestion(f"{PREFIX}{name}", QUESTIONS[name], shown, hidden, kind, tuple(options))
+    return FieldOfQuestion(f"{FACT_PREFIX}{name}", QUESTIONS[name], shown, hidden, kind, tuple(options))
 
 
 def fill_answers(draft: ItemDraft, names: Iterable[str]) -> Form:
     """Return the form of what was answered before."""
     return Form.of(
         {
-            f"{PREFIX}{name}": (list(draft.answers[name]) or [NO_MEMBER]) if name in draft.answers else [""]
+            f"{FACT_PREFIX}{name}": (list(draft.answers[name]) or [NO_MEMBER]) if name in draft.answers else [""]
             for name in names
         }
     )
@@ -167,13 +156,15 @@ def read_answers(form: Form) -> dict[str, tuple[str, ...] | None]:
     answers: dict[str, tuple[str, ...] | None] = {}
     for name in read_asked(form):
         try:
-            answers[name] = read_answer(name, tuple(form.get_all(f"{PREFIX}{name}")))
+            answers[name] = read_answer(name, tuple(form.get_all(f"{FACT_PREFIX}{name}")))
         except InputError as error:
-            form.refuse(f"{PREFIX}{name}", translate_error(error))
+            form.refuse(f"{FACT_PREFIX}{name}", translate_error(error))
     for name in answers:
         partners = TOGETHER.get(name, ())
         if len({answers.get(partner) is None for partner in partners}) > 1:
-            form.refuse(f"{PREFIX}{partners[-1]}", _("source and information must be graded together, or not at all"))
+            form.refuse(
+                f"{FACT_PREFIX}{partners[-1]}", _("source and information must be graded together, or not at all")
+            )
     return answers
 
 
@@ -190,7 +181,7 @@ def refuse_all(form: Form, wrong: dict[str, str], *, facts_here: bool) -> None:
         if name in basics:
             form.refuse(name, say_wrong(name, sentence))
         elif name in QUESTIONS and facts_here:
-            form.refuse(f"{PREFIX}{name}", _(sentence))
+            form.refuse(f"{FACT_PREFIX}{name}", _(sentence))
         else:
             form.refuse("", say_wrong(name, sentence))
 
@@ -203,4 +194,4 @@ def say_wrong(name: str, sentence: str) -> str:
 
 def name_field(name: str) -> str:
     """Return what a field of an item is called on the pages of the intake; its name if they do not have it."""
-    return _(_FIELD_WORDS.get(name) or QUESTIONS.get(name, name))
+    return _(LABELS.get(name) or QUESTIONS.get(name, name))

@@ -126,8 +126,8 @@ class ItemPages:
             item=item,
             **draw_draft(self._desk, get_officer(request), shown),
             types=list_type_options(),
-            handlings=list_options(Handling),
-            tlps=list_options(Tlp),
-            paps=list_options(Pap),
-            urgencies=list_options(Urgency),
+            handlings=list_options(Handling, "handling"),
+            tlps=list_options(Tlp, "tlp"),
+            paps=list_options(Pap, "pap"),
+            urgencies=list_options(Urgency, "urgency"),
         )

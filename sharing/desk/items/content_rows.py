@@ -49,7 +49,7 @@ def list_content_rows(content: ItemContent) -> list[ContentRow]:
 def _list_rows(content: ItemContent) -> Iterator[ContentRow]:
     fields = content.fields
     yield _code(_("Use it as"), "form", content.form)
-    yield _text(_("Type"), fields["type"])
+    yield _code(_("Type"), "type", fields["type"])
     yield _text(_("Value"), fields["value"])
     yield _text(_("Summary"), fields["summary"])
     yield _text(_("Why it is an emergency"), content.urgency_reason)
@@ -77,7 +77,7 @@ def _list_rows(content: ItemContent) -> Iterator[ContentRow]:
     yield _answer(_("Personal data"), fields["personal_data"])
     yield _answer(_("Special category of personal data"), fields["special_category"])
     yield ContentRow(_("Look at it again"), instant=content.review_at)
-    yield ContentRow(_("Keep it until"), instant=content.retain_until)
+    yield ContentRow(_("Delete it by"), instant=content.retain_until)
     yield ContentRow(
         _("Why this State"),
         tuple(ContentLine(detail, _(describe_code("relevance", kind))) for kind, detail in content.relevance),

@@ -1,4 +1,4 @@
-"""The codes of an item in words: grading, handling, marks, classes. A code that is not known is shown as it is."""
+"""The codes of the page of an item in words, by the field. A code that is not known is shown as it is."""
 
 from __future__ import annotations
 
@@ -6,110 +6,27 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from sharing.desk.web.code_words import MESSAGE_WORDS
-from sharing.model.code_words import AUTHORITY_WORDS
+from sharing.model import item_code_words
+from sharing.model.code_words import AUTHORITY_WORDS, MESSAGE_WORDS
 
 CODE_WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "form": {
-            "INFORMATION": "a lead, not evidence",
-            "EVIDENCE": "evidence",
-            "EXISTENCE": "only that something is held: a lead, not evidence",
-            "UNKNOWN": "not stated; treat it as a lead, not as evidence",
-        },
-        "assertion": {
-            "FACT": "stated as a fact",
-            "ASSESSMENT": "an assessment, not a fact",
-            "UNKNOWN": "not stated whether fact or assessment",
-        },
-        "subject_class": {
-            "SUSPECT": "a suspect",
-            "CONVICTED": "a convicted person",
-            "VICTIM": "a victim",
-            "OTHER": "another person",
-            "NONE": "no person",
-            "UNKNOWN": "not stated",
-        },
-        "grading_source": {
-            "A": "no doubt that the source is trustworthy",
-            "B": "a source that was mostly reliable",
-            "C": "a source that was mostly unreliable",
-            "X": "the reliability of the source cannot be judged",
-        },
-        "grading_information": {
-            "1": "known to be true without reservation",
-            "2": "known to the source personally, not to the officer",
-            "3": "not known to the source personally, but supported by other information",
-            "4": "not known to the source personally, and cannot be supported",
-        },
-        "admiralty_source": {
-            "A": "completely reliable source",
-            "B": "usually reliable source",
-            "C": "fairly reliable source",
-            "D": "not usually reliable source",
-            "E": "unreliable source",
-            "F": "reliability of the source cannot be judged",
-        },
-        "admiralty_information": {
-            "1": "confirmed by other sources",
-            "2": "probably true",
-            "3": "possibly true",
-            "4": "doubtful",
-            "5": "improbable",
-            "6": "truth cannot be judged",
-        },
-        "handling": {
-            "H0": "only to prevent and combat crime",
-            "H1": "not in court without permission",
-            "H2": "not passed on without permission",
-            "H3": "as the handling instructions say",
-        },
-        "tlp": {
-            "CLEAR": "may be shared with anybody",
-            "GREEN": "for the professional community only",
-            "AMBER": "for your organisation and those it serves who need to know",
-            "AMBER+STRICT": "for your organisation only, where it is needed",
-            "RED": "for the named recipients only",
-        },
-        "pap": {
-            "CLEAR": "no limit on what you do with it",
-            "GREEN": "active steps are permitted, such as blocking",
-            "AMBER": "passive steps only, which the target cannot see",
-            "RED": "nothing that could be noticed from outside",
-        },
-        "collection": {
-            "OPEN_SOURCE": "from open sources",
-            "VOLUNTARY": "given voluntarily",
-            "SEARCH": "found in a search",
-            "SUBSCRIBER_DATA": "subscriber data",
-            "TRAFFIC_DATA": "traffic data",
-            "CONTENT_DATA": "content data",
-            "INTERCEPTION": "from an interception",
-            "GRAND_JURY": "from a grand jury",
-            "FIU_REPORT": "from a report to a financial intelligence unit",
-            "TAX_RECORD": "from tax records",
-            "TRADE_CONTROL": "from trade control",
-            "UNDERCOVER": "from an undercover measure",
-            "FOREIGN_STATE": "from another State",
-            "UNKNOWN": "not stated",
-        },
-        "purpose": {
-            "PREVENTION": "prevention",
-            "DETECTION": "detection",
-            "INVESTIGATION": "investigation",
-            "PROSECUTION": "prosecution",
-            "EXECUTION": "execution of sentences",
-            "PUBLIC_SECURITY": "public security",
-            "UNKNOWN": "not stated",
-        },
+        "type": item_code_words.TYPE_WORDS,
+        "form": item_code_words.FORM_WORDS,
+        "assertion": item_code_words.ASSERTION_WORDS,
+        "subject_class": item_code_words.SUBJECT_WORDS,
+        "grading_source": item_code_words.SOURCE_GRADE_WORDS,
+        "grading_information": item_code_words.INFORMATION_GRADE_WORDS,
+        "admiralty_source": item_code_words.ADMIRALTY_SOURCE_WORDS,
+        "admiralty_information": item_code_words.ADMIRALTY_INFORMATION_WORDS,
+        "handling": item_code_words.HANDLING_WORDS,
+        "tlp": item_code_words.TLP_WORDS,
+        "pap": item_code_words.PAP_WORDS,
+        "collection": item_code_words.COLLECTION_WORDS,
+        "purpose": item_code_words.PURPOSE_WORDS,
         "source_authority": AUTHORITY_WORDS,
         "tristate": {"YES": "yes", "NO": "no", "UNKNOWN": "not stated"},
-        "urgency": {
-            "ORDINARY": "ordinary",
-            "URGENT": "urgent",
-            "EMERGENCY": "emergency",
-            "UNKNOWN": "not stated",
-        },
+        "urgency": item_code_words.URGENCY_WORDS,
         "delivery": {
             "WAITING": "waits",
             "SENT": "has it",

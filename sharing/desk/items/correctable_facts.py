@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from sharing.desk.web.catalogue import mark_message
+from sharing.desk.web.code_words import MARKING_QUESTIONS
 from sharing.disclosure.amendments import CORRECTABLE
 from sharing.law.fact_questions import QUESTIONS
 from sharing.law.facts import FACTS, FactKind
 
 _FINDINGS = "findings."
-
-_MARKING_QUESTIONS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "handling": mark_message("Which handling codes apply?"),
-        "pap": mark_message("Which PAP marking applies?"),
-        "tlp": mark_message("Which TLP marking applies?"),
-    }
-)
-"""Of markings no interview asks, because a law asks for none."""
 
 
 class CorrectableFact(NamedTuple):
@@ -57,5 +46,5 @@ def list_fact_fields(*, are_findings: bool) -> tuple[CorrectableFact, ...]:
 
 def _make_fact(name: str) -> CorrectableFact:
     fact = FACTS[name]
-    question = QUESTIONS.get(name) or _MARKING_QUESTIONS[name]
+    question = QUESTIONS.get(name) or MARKING_QUESTIONS[name]
     return CorrectableFact(name, question, tuple(sorted(fact.values)), fact.kind is FactKind.SET)

@@ -22,6 +22,7 @@ from sharing.desk.items.received_item import make_received_page
 from sharing.desk.services import DeskServices
 from sharing.desk.web.access import require_officer
 from sharing.desk.web.catalogue import _
+from sharing.desk.web.code_words import show_state
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.rendering import render
 
@@ -61,7 +62,10 @@ class ItemViews:
         if place.conversation is None and not history.events:
             raise PageError(
                 404,
-                _("%(state)s has decided on no item with this id, or it was forgotten.", state=console.state),
+                _(
+                    "%(state)s has decided on no item with this id, or it was forgotten.",
+                    state=show_state(console.state),
+                ),
                 _("Check the id: it is that of an item or of its indicator."),
             )
         view = contents.show_own(officer, place)
@@ -86,7 +90,7 @@ class ItemViews:
             raise PageError(
                 404,
                 _("%(state)s has received no item with this id from that State, or it was forgotten.",
-                  state=console.state),
+                  state=show_state(console.state)),
                 _("Check the id, or look into the inbox."),
             )  # fmt: skip
         view = contents.show_received(officer, provider, item, place)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sharing.console.conversation_words import ACT_WORDS, KIND_WORDS, join_codes
+from sharing.console.conversation_words import ACT_WORDS, KIND_WORDS
 from sharing.console.ruling_submission import RulingOutcome
 from sharing.conversation.vocabulary import AskStatus
 from sharing.desk.board.refusal_words import describe_refusal_here
 from sharing.desk.web.catalogue import _, ngettext
+from sharing.desk.web.code_words import show_state, show_states
 from sharing.desk.web.instants import show_instant
 from sharing.desk.web.wording import capitalise
+from sharing.model.code_words import describe_authority
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
 
@@ -101,17 +103,12 @@ def make_report(ruling_id: str, digest: str, outcome: RulingOutcome | None) -> R
 
 def describe_done(act: Act) -> str:
     """Return what the worker has done, in one sentence. No value of any item."""
-    states = join_codes(act.states)
     if act.reason is not None:
         return _("Refused: %(reason)s.", reason=describe_refusal_here(act.reason))
+    if act.kind in {ActKind.NOTICE_SENT, ActKind.UNDELIVERED}:  # an Ask that was not sent has a status, too
+        return _describe_sending(act)
     if act.ask_status is not None:
         return _describe_ask(act)
-    if act.kind is ActKind.NOTICE_SENT and act.notice_kind is not None:
-        return {
-            NoticeKind.ITEM: _("The item was sent to %(states)s.", states=states),
-            NoticeKind.CORRECTION: _("The correction was sent to %(states)s.", states=states),
-            NoticeKind.RECALL: _("The recall was sent to %(states)s.", states=states),
-        }[act.notice_kind]
     if act.kind is ActKind.REPLIED:
         return _("The answer was sent to the State that asks.")
     if act.kind is ActKind.COVER_BEGUN:
@@ -121,20 +118,46 @@ def describe_done(act: Act) -> str:
     return f"{capitalise(words)}."
 
 
+def _describe_sending(act: Act) -> str:
+    states = show_states(act.states)
+    if act.kind is ActKind.UNDELIVERED:
+        return _(
+            "Not sent: nothing can be sent to %(states)s now.", states=show_state(act.asked) if act.asked else states
+        )
+    sent = {
+        NoticeKind.ITEM: _("The item was sent to %(states)s.", states=states),
+        NoticeKind.CORRECTION: _("The correction was sent to %(states)s.", states=states),
+        NoticeKind.RECALL: _("The recall was sent to %(states)s.", states=states),
+    }
+    return sent[act.notice_kind] if act.notice_kind is not None else _("It was sent to %(states)s.", states=states)
+
+
 def _describe_ask(act: Act) -> str:
     what = _(KIND_WORDS[act.ask_kind]) if act.ask_kind is not None else _("a question")
-    if act.kind is ActKind.ASK_OPENED:
-        return _("Asked next, of %(state)s: %(what)s.", state=act.asked or act.state, what=what)
-    if act.kind is ActKind.ASK_UNCLAIMED:
-        return _("The claim was given up: %(what)s.", what=what)
     if act.kind is ActKind.ASK_CHANGED:
-        if act.answers:
-            return _("The answer counts. A further officer must answer, too: %(what)s.", what=what)
-        if act.claimed_by is not None:
-            return _("Claimed for half an hour: %(what)s.", what=what)
-        return _("Passed on to %(authority)s: %(what)s.", authority=act.authority or _("the contact point"), what=what)
+        return _describe_change(act, what)
+    asked = show_state(act.asked or act.state)
+    done = {
+        ActKind.ASK_OPENED: _("Asked next, of %(state)s: %(what)s.", state=asked, what=what),
+        ActKind.ASK_REPEATED: _("Sent again to %(state)s: %(what)s.", state=asked, what=what),
+        ActKind.ASK_GIVEN_UP: _("Asked no more, because %(state)s has left: %(what)s.", state=asked, what=what),
+        ActKind.ASK_UNCLAIMED: _("The claim was given up: %(what)s.", what=what),
+    }
     ended = {
         AskStatus.ANSWERED: _("Answered: %(what)s.", what=what),
         AskStatus.EXPIRED: _("Expired without an answer: %(what)s.", what=what),
     }
-    return ended.get(act.ask_status or AskStatus.OPEN) or _("Not asked any more: %(what)s.", what=what)
+    return (
+        done.get(act.kind)
+        or ended.get(act.ask_status or AskStatus.OPEN)
+        or _("Not asked any more: %(what)s.", what=what)
+    )
+
+
+def _describe_change(act: Act, what: str) -> str:
+    if act.answers:
+        return _("The answer counts. A further officer must answer, too: %(what)s.", what=what)
+    if act.claimed_by is not None:
+        return _("Claimed for half an hour: %(what)s.", what=what)
+    authority = _(describe_authority(act.authority)) if act.authority else _("the contact point")
+    return _("Passed on to %(authority)s: %(what)s.", authority=authority, what=what)

@@ -10,20 +10,20 @@ from sharing.console.ask_sentences import strip_ask
 from sharing.console.ruled_facts import collect_facts, make_fact
 from sharing.console.ruling_submission import AnyAct
 from sharing.conversation.asks import Officer
+from sharing.conversation.vocabulary import Answer
+from sharing.desk.board.answer_words import name_answer
 from sharing.desk.rulings.prepared_ruling import FollowingAsks
 from sharing.desk.web.catalogue import _, mark_message
 from sharing.desk.web.forms import Form
 from sharing.desk.web.plain_text import MARK, to_plain
 from sharing.desk.web.sessions import SignedIn
+from sharing.desk.web.typed_fields import FACT_PREFIX
 from sharing.errors import InputError
 from sharing.rulings.facts import RuledFact
-from sharing.sentences import get_sentence
+from sharing.sentences import Sentence, get_sentence
 
 if TYPE_CHECKING:
     from sharing.desk.rulings.service import RulingService
-
-FACT_PREFIX = "fact:"
-"""Before the name of a fact, in the name of its field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,23 @@ def explain(error: InputError, form: Form) -> tuple[str, str]:
     label, name = _FIELDS.get(error.field, ("", ""))
     if error.field == "facts":
         name = next((each for each in form.values if each.startswith(FACT_PREFIX)), "")
-    text = get_sentence(error)
+    text = _say_answers(get_sentence(error))
     for ask_id in form.get_all("ask")[:1]:
         text = strip_ask(text, ask_id)
     if name and not form.values.get(name) and name not in form.values:
         name = name if name in _OPTIONAL else ""
     return name, f"{_(label)}: {_(text)}" if label else _(text)
+
+
+def _say_answers(text: str) -> str:
+    """Return what an error says with answers as their buttons say them: at the command line, officers type codes."""
+    if not isinstance(text, Sentence):
+        return text
+    said = {
+        name: _("“%(text)s”", text=name_answer(value)) if isinstance(value, Answer) else value
+        for name, value in text.values.items()
+    }
+    return Sentence(text.template, **said)
 
 
 _FIELDS: Mapping[str, tuple[str, str]] = {

@@ -19,7 +19,7 @@ from sharing.console.found_covers import FoundCover
 from sharing.conversation.vocabulary import Answer, Consequence
 from sharing.desk.board.answer_words import GROUND_LABELS
 from sharing.desk.web.catalogue import _, mark_message, ngettext
-from sharing.desk.web.code_words import FIELD_WORDS, show_state, show_states
+from sharing.desk.web.code_words import MARKING_QUESTIONS, show_state, show_states
 from sharing.desk.web.condition_words import describe_conditions
 from sharing.desk.web.instants import show_instant
 from sharing.desk.web.plain_text import to_plain
@@ -212,8 +212,8 @@ def _say_ground(ground: RefusalGround) -> str:
 
 def _say_fact(fact: RuledFact) -> str:
     """Return what is stated of a fact: the question, the answer, and both as they are signed."""
-    name, question = fact.name, QUESTIONS.get(fact.name)
-    asked = f"{_(FIELD_WORDS.get(name, name))}:" if question is None else _(question)
+    name = fact.name
+    asked = _(QUESTIONS.get(name) or MARKING_QUESTIONS.get(name, name))
     answer = ", ".join(name_value(value, name) for value in fact.values) or _("None of these")
     signed = f"{name} = {', '.join(fact.values)}" if fact.values else name
     return f"{asked} {answer} ({signed})"

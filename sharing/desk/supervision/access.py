@@ -8,6 +8,7 @@ from sharing.desk.web.access import require_officer
 from sharing.desk.web.catalogue import _
 from sharing.desk.web.errors import PageError
 from sharing.desk.web.sessions import SignedIn
+from sharing.model.code_words import describe_role
 from sharing.officers.roles import SUPERVISOR, is_supervisor
 
 
@@ -21,7 +22,7 @@ def require_supervisor(request: Request) -> SignedIn:
     if not is_supervisor(signed_in.officer):
         raise PageError(
             403,
-            _("These pages are for supervisors: officers with the role %(role)s.", role=SUPERVISOR),
+            _("These pages are for supervisors: officers with the role %(role)s.", role=_(describe_role(SUPERVISOR))),
             _("Two registrars give the role; ask one of them if it is part of your duties."),
         )
     return signed_in

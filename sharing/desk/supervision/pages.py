@@ -22,6 +22,7 @@ from sharing.desk.supervision.waiting import view_waiting
 from sharing.desk.supervision.words import (
     describe_grounds,
     describe_law,
+    describe_opener,
     describe_void,
     list_answer_words,
     list_ask_words,
@@ -141,6 +142,7 @@ class SupervisionPages:
             asks=list_ask_words(),
             answers=list_answer_words(),
             describe_grounds=describe_grounds,
+            describe_void=describe_void,
             void=[] if known.value is None else [(describe_void(code), n) for code, n in known.value.void.items()],
         )
 
@@ -172,6 +174,7 @@ class SupervisionPages:
             chosen=chosen[:SHOWN_MAX],
             chosen_count=len(chosen),
             days=USE_DAYS,
+            describe_opener=describe_opener,
         )
 
     def refresh(self, request: Request) -> Response:

@@ -78,6 +78,13 @@ def describe_void(code: str) -> str:
     return f"{capitalise(describe_refusal_here(Refusal(code)))} ({code})"
 
 
+def describe_opener(command: str) -> str:
+    """Return with what content was opened: the desk, a command, or another program."""
+    shown = f"sharing {command}"
+    known = {"desk": _("the duty desk"), "Subscriber": _("another program")}
+    return known.get(command) or _("the command %(command)s", command=shown)
+
+
 def list_fault_words() -> dict[str, str]:
     """Return what is wrong with an audit log, by code."""
     return {

@@ -10,8 +10,12 @@ from babel import Locale
 
 from sharing.console.code_words import describe_answer
 from sharing.desk.web.catalogue import _, get_language, mark_message
-from sharing.model.code_words import AUTHORITY_WORDS, describe_treaty
+from sharing.desk.web.wording import capitalise
+from sharing.followups.document import FollowUpKind
+from sharing.followups.expiry import CloseReason
+from sharing.model.code_words import AUTHORITY_WORDS, MESSAGE_WORDS, ROLE_WORDS, describe_treaty
 from sharing.model.countries import TEST_STATES
+from sharing.model.item_code_words import describe_type
 
 CATEGORY_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -26,17 +30,6 @@ CATEGORY_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """The groups of types of items."""
-
-MESSAGE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "ITEM": mark_message("item"),
-        "CORRECTION": mark_message("correction"),
-        "RECALL": mark_message("recall"),
-        "OFFER": mark_message("offer"),
-        "DRAFT": mark_message("own item"),
-    }
-)
-"""Kinds of messages between States, and what a State keeps of an item of its own."""
 
 FIELD_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -69,37 +62,35 @@ FIELD_WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The fields of an item that a law can leave out (`sharing.law.redaction`), as the page of an item calls them."""
 
-ROLE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+
+MARKING_QUESTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "AGENCY_HEAD": mark_message("head of the agency"),
-        "ATTORNEY_FOR_THE_GOVERNMENT": mark_message("attorney for the government"),
-        "ATTORNEY_GENERAL": mark_message("Attorney-General"),
-        "COMMISSIONERS": mark_message("commissioners of revenue and customs"),
-        "COMPETENT_MINISTER": mark_message("competent minister"),
-        "DEPUTY_HEAD": mark_message("deputy head"),
-        "DISTRICT_COURT": mark_message("district court"),
-        "FEDERAL_OFFICE_OF_JUSTICE": mark_message("Federal Office of Justice"),
-        "FEDERAL_OFFICE_OF_POLICE": mark_message("Federal Office of Police"),
-        "HEAD_OF_AGENCY": mark_message("head of the police agency"),
-        "HEAD_OF_AUTHORITY": mark_message("head of the authority"),
-        "HEAD_OF_INSTITUTION": mark_message("head of the institution"),
-        "INVESTIGATING_COURT_OR_PROSECUTOR": mark_message("investigating court or prosecutor"),
-        "LEGAL_ADVISER": mark_message("legal adviser"),
-        "MAGISTRATE": mark_message("magistrate"),
-        "MAYOR": mark_message("mayor"),
-        "MINISTER": mark_message("minister"),
-        "NATIONAL_PUBLIC_SAFETY_COMMISSION": mark_message("National Public Safety Commission"),
-        "OFFICE_OF_INTERNATIONAL_AFFAIRS": mark_message("Office of International Affairs"),
-        "PROVIDING_OFFICER": mark_message("officer responsible for the item"),
-        "PUBLIC_PROSECUTOR": mark_message("public prosecutor"),
-        "SECRETARY_OF_STATE": mark_message("Secretary of State"),
-        "SENIOR_OFFICER": mark_message("senior officer"),
-        "SENIOR_POLICE_OFFICER": mark_message("senior police officer"),
-        "SENIOR_RESPONSIBLE_OFFICER": mark_message("senior responsible officer"),
-        "SUPERVISOR": mark_message("supervisor"),
+        "handling": mark_message("Which handling codes apply?"),
+        "pap": mark_message("Which PAP marking applies?"),
+        "tlp": mark_message("Which TLP marking applies?"),
     }
 )
-"""The roles of the shipped law packs. A pack of a State's own may name others."""
+"""What is asked of a marking that an officer corrects. No interview asks it, because no law does."""
+
+DRAFT_KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        FollowUpKind.PRESERVATION: mark_message("Request to preserve data"),
+        FollowUpKind.ASSISTANCE: mark_message("Request for mutual legal assistance"),
+        FollowUpKind.STOP_PAYMENT: mark_message("Stop-payment sheet"),
+    }
+)
+"""What can be drafted from a received item."""
+
+CLOSE_REASON_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        CloseReason.REQUEST_RECEIVED: mark_message(
+            "The other State has our request for assistance, and keeps the data until it decides"
+        ),
+        CloseReason.NOT_NEEDED: mark_message("The data are not needed"),
+        CloseReason.REFUSED: mark_message("The other State has refused, or has no data"),
+    }
+)
+"""Why nobody watches a preservation any more."""
 
 
 def name_category(code: str) -> str:
@@ -130,6 +121,11 @@ def name_treaty(code: str) -> str:
 def name_given(code: str) -> str:
     """Return an answer that was given, in words, and its code."""
     return _(describe_answer(code))
+
+
+def name_type(code: str) -> str:
+    """Return a type of items in words, and its code."""
+    return capitalise(_(describe_type(code)))
 
 
 def name_role(code: str) -> str:

@@ -106,7 +106,7 @@ def respond_with_error(
         if status != NOT_SIGNED_IN:  # that is not shown: the script repeats the request after sign-in
             headers = {**(headers or {}), "HX-Retarget": "#desk-notice", "HX-Reswap": "innerHTML"}
         return render(request, "layout/error_fragment.html", status, headers, sentence=said, remedy=todo)
-    context: dict[str, Any] = {"kept": None, **more}
+    context: dict[str, Any] = {"kept": None, "typed": None, **more}
     return render(request, "layout/error.html", status, headers, sentence=said, remedy=todo, code=status, **context)
 
 

@@ -24,6 +24,7 @@ from sharing.desk.web.errors import NOT_SIGNED_IN, PageError, respond_with_error
 from sharing.desk.web.forms import Form
 from sharing.desk.web.rendering import render
 from sharing.desk.web.sessions import COOKIE, SessionStore, SignedIn, make_cookie
+from sharing.desk.web.typed_fields import list_typed
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 HEALTH_PATH: Final = "/healthz"
@@ -182,7 +183,9 @@ def _show_kept(request: Request, status: int) -> Response:
     else:
         sentence = _("This page was loaded in another session, so it was not sent. Nothing that you typed is lost.")
         remedy = _("Read again what you typed, then send it as the officer who is signed in now.")
-    return respond_with_error(request, status, sentence, remedy, kept=kept, target=_name_own_path(request))
+    return respond_with_error(
+        request, status, sentence, remedy, kept=kept, typed=list_typed(kept), target=_name_own_path(request)
+    )
 
 
 def _name_own_path(request: Request) -> str:

@@ -24,6 +24,7 @@ from sharing.desk.web.code_words import (
     name_role,
     name_roles,
     name_treaty,
+    name_type,
     show_state,
     show_states,
 )
@@ -34,6 +35,7 @@ from sharing.desk.web.sessions import Session, SignedIn
 from sharing.desk.web.static_files import StaticFiles
 from sharing.desk.web.value_words import name_value
 from sharing.desk.web.wording import write_colon, write_semicolon
+from sharing.model.countries import STATES
 
 _FOLDER: Final = files("sharing.desk") / "templates"
 LANGUAGE_NAMES: Final = {"en": "English", "fr": "Français"}
@@ -112,10 +114,12 @@ def make_environment(static: StaticFiles) -> Environment:
     environment.filters["role_names"] = name_roles
     environment.filters["authority_name"] = name_authority
     environment.filters["treaty_name"] = name_treaty
+    environment.filters["type_name"] = name_type
     environment.filters["field_names"] = name_fields
     environment.filters["message_name"] = name_message
     environment.filters["given_name"] = name_given
     environment.filters["said"] = show_said
+    environment.tests["state_code"] = STATES.__contains__
     environment.globals["_"] = translate
     environment.globals["ngettext"] = translate_plural
     environment.globals["asset"] = static.make_url

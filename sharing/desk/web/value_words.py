@@ -10,6 +10,8 @@ from sharing.desk.web.code_words import name_country
 from sharing.law.fact_values import NONE
 from sharing.law.facts import FACTS, FactKind
 from sharing.model.countries import STATES
+from sharing.model.item_code_words import HANDLING_WORDS, PAP_WORDS, TLP_WORDS
+from sharing.sentences import say
 
 _SPECIAL: Final = MappingProxyType(
     {
@@ -23,10 +25,6 @@ _SPECIAL: Final = MappingProxyType(
         "OTHER": "Other",
         "EXISTENCE": "Only the fact that something exists",
         "EMERGENCY": "Emergency: significant and imminent risk to life or safety",
-        "H0": "H0",
-        "H1": "H1: not as evidence without permission",
-        "H2": "H2: not passed on without permission",
-        "H3": "H3: other restriction, in words",
         "A": "A: no doubt about the source",
         "B": "B: reliable in most instances",
         "C": "C: not reliable in most instances",
@@ -35,26 +33,29 @@ _SPECIAL: Final = MappingProxyType(
         "2": "2: known personally to the source, not to the officer",
         "3": "3: not known personally to the source, but corroborated",
         "4": "4: not known personally to the source, and not corroborated",
-        "AMBER+STRICT": "Amber+Strict",
     }
 )
 
+_MARKINGS: Final = MappingProxyType({"handling": HANDLING_WORDS, "tlp": TLP_WORDS, "pap": PAP_WORDS})
+"""Whose codes are known by themselves: each is shown with its meaning."""
 
 _GRADES: Final = frozenset({"grading.information"})
 """Numbers that have a meaning each. Any other is an amount."""
 
 
-def name_value(value: str, fact: str = "") -> str:
+def name_value(value: str, fact: str) -> str:
     """Return what a value is called on a page.
 
     Args:
         value: The value, as the vocabulary has it.
-        fact: The fact that has it; "" for a marking.
+        fact: The fact that has it.
     """
     if fact == "origin.state" and value in STATES:
         return name_country(value)
     if fact == "origin.state" and value == NONE:
         return _("It belongs to no other State")
+    if value in _MARKINGS.get(fact, ()):
+        return _(say("%(code)s: %(words)s", code=value, words=_MARKINGS[fact][value]))
     if fact == "subject_class" and value == NONE:
         return _("Nobody")
     if fact in FACTS and FACTS[fact].kind is FactKind.NUMBER and fact not in _GRADES:

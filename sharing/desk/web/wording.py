@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 from markupsafe import Markup
@@ -24,3 +25,9 @@ def write_semicolon() -> Markup:
 def capitalise(words: str) -> str:
     """Return words with a capital at their beginning; the rest stays as it is, unlike with `str.capitalize`."""
     return f"{words[:1].upper()}{words[1:]}"
+
+
+def fold(words: str) -> str:
+    """Return words as they are ordered in a list: without capitals and accents."""
+    parts = unicodedata.normalize("NFD", words.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))

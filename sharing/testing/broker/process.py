@@ -24,6 +24,8 @@ LOOPBACK = "127.0.0.1"
 
 _PORTS = range(20_000, 32_000)
 """Ports for servers. Linux uses ports from 32,768 for outgoing connections."""
+_chosen: set[int] = set()
+"""Ports that this process has chosen: a server that has not started yet may be about to listen there."""
 _RETRY_S = 0.05
 
 
@@ -63,7 +65,7 @@ def _try_lock(file: int) -> bool:
 
 
 def find_free_port() -> int:
-    """Return a TCP port that is currently free on the loopback interface.
+    """Return a TCP port that is currently free on the loopback interface, never the same one twice in a process.
 
     It is outside the system's range for outgoing connections: while a broker is down, such a connection could
     take its port, or even connect to itself.
@@ -72,11 +74,14 @@ def find_free_port() -> int:
         InfrastructureError: No port is free.
     """
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        if port in _chosen:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
+            _chosen.add(port)
             return port
     raise InfrastructureError(f"every port of {LOOPBACK} from {_PORTS.start} to {_PORTS.stop - 1} is taken")
 

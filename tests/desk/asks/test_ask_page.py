@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from sharing.console.found_covers import FoundCover
 from sharing.conversation.asks import Publisher
@@ -16,6 +17,7 @@ from sharing.conversation_state.covers import CoverTerms
 from sharing.desk.web.code_words import name_category
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
+from sharing.packs.library import find_law
 from tests.conversation.people import held, offered, withheld
 from tests.desk.asgi import NOW
 from tests.desk.rulings.ruling_world import RulingWorld, open_ruling_world
@@ -38,13 +40,16 @@ def test_a_held_item_is_shown_with_law_deadline_silence_and_what_each_answer_doe
     text = show(desk, ask.id)
     for part in (
         "Approve the disclosure of an item that the law holds", "2 officers must approve it.", "IRG § 61a",
-        "[de.irg-61a]", "it ends without disclosure", "it may leave, once nothing else stands in its way",
+        "[de.irg-61a]", "it ends without disclosure", "the item may be sent, once nothing else stands in its way",
         "2 officers must answer", "the next contact point is told", "JUDGE", ask.nonce, ask.id,
         "Grounds of refusal", "A human right stands against it", "Claim for half an hour", "Pass on",
     ):  # fmt: skip
         assert part in text, part
     assert text.index("[de.irg-61a]") < text.index("It is disclosed under conditions."), "what asks comes first"
     assert text.index("2 officers must approve it.") < text.index("IRG § 61a"), "words first, citation beside"
+    assert 'name="rule" class="medium" list="own-rules"' in text
+    rule = find_law("DE").pack.rules[0]
+    assert f'<option value="{rule.id}">{escape(rule.citation)}</option>' in text, "nobody knows the ids of rules"
     (item,) = desk.world.stories
     assert f'href="/items/DE/{item}"' in text, "the timeline is on the page of the item"
     assert "2 officers must answer" in desk.desk.get("/asks").text, "the list says so, too"

@@ -169,7 +169,7 @@ def test_the_law_is_looked_up_in_a_thread_once_and_again_where_it_was_not_found(
     with closing(law):
         asks = [each for each in (world.find(ask.id),) if each is not None]
         assert law.find(asks) == {}
-        assert found.wait(60)
+        assert found.wait(150)
         assert law.find(asks)[ask.id].rules[-1].citation == "IRG § 61a"
         looked_up = world.looked_up
         law.find(asks)

@@ -42,7 +42,7 @@ from tests.desk.contents.content_world import (
 )
 from tests.kafka.topic_io import write_records
 from tests.rulings.ruling_fixtures import make_id
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT_S, wait_until
 
 
 class Received:
@@ -188,7 +188,7 @@ def test_an_inbox_that_is_read_again_stays_listed_and_opens_nothing_until_it_is_
         if not has_failed.is_set():
             has_failed.set()
             raise InfrastructureError("the broker is away again")
-        assert may_read.wait(20)
+        assert may_read.wait(TIMEOUT_S)
         return read_all(watch, reader)
 
     def check(*_: object) -> None:

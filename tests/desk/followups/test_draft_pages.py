@@ -90,7 +90,7 @@ def test_consent_comes_first_on_the_page(opened: FollowUpDesk) -> None:
     opened.contents.notice = make_domain_notice()
     page = opened.draft(addressee="NL").text
     assert "Another authority must consent" in page
-    assert page.index("Ask fedpol (POLICE) of CH") < page.index("References")
+    assert page.index("Ask fedpol (police) of Switzerland (CH)") < page.index("References")
 
 
 @pytest.mark.parametrize("reason", HiddenReason)

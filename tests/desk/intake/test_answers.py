@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.desk.intake.answers import NO_MEMBER, list_values, read_answer, state_answers
+from sharing.desk.intake.answers import list_values, read_answer, state_answers
 from sharing.desk.intake.item_draft import ItemBasics, ItemDraft, check_draft
+from sharing.desk.web.typed_fields import NO_MEMBER
 from sharing.errors import InputError
 from sharing.law.fact_questions import QUESTIONS, read_all_facts
 from sharing.law.fact_values import NONE

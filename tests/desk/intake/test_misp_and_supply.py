@@ -32,6 +32,7 @@ from tests.desk.intake.intake_fixtures import open_context
 from tests.desk.intake.test_intake_pages import FakeDecisions, FakePublisher
 from tests.desk.rulings.ruling_world import RulingWorld, open_ruling_world
 from tests.desk.store.memory_store import MemoryDeskStore
+from tests.support.waiting import TIMEOUT_S
 
 SECRET = bytes(range(32))
 UUID = "5f1f4a1e-0000-4000-8000-0000000000{:02x}"
@@ -64,14 +65,14 @@ def test_one_file_is_read_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch)
 
     def read_slowly(*arguments: Any, **named: Any) -> Any:
         began.set()
-        assert may_end.wait(5)
+        assert may_end.wait(TIMEOUT_S)
         return read_misp_file(*arguments, **named)
 
     monkeypatch.setattr("sharing.desk.intake.misp_pages.read_misp_file", read_slowly)
     content = make_event({"type": "domain", "value": "evil.example"})
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(send, desk, content)
-        assert began.wait(5)
+        assert began.wait(TIMEOUT_S)
         second = send(desk, content)
         may_end.set()
         assert "1 item is kept" in first.result().text

@@ -128,7 +128,7 @@ def test_the_directory_is_followed_and_what_is_not_read_yet_is_said(embedded: Em
         assert source.get_context() is context
         interest = {"id": "new", "types": ["domain-name"]}
         write_to_directory(embedded, other, encode(other, interests=[interest]))
-        wait_until(lambda: source.get_context() is not context, "the new entry is in effect", 60)
+        wait_until(lambda: source.get_context() is not context, "the new entry is in effect")
         now[0] += 86_400_000
         assert source.get_context().covers(now[0])
     finally:

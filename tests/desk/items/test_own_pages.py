@@ -88,7 +88,7 @@ def test_the_page_says_what_the_item_says_to_whom_the_ask_addresses_and_to_nobod
         "IMAC art. 67a(4)",
         "it is held until a person approves",
         "Germany (DE): waits",
-        "decided for DE: it is held until it is approved (HOLD)",
+        "decided for Germany (DE): it is held until it is approved (HOLD)",
     ):
         assert part in hidden.text, part
     readers = [use.context.reader for use in world.list_uses() if use.use.item_id == item]
@@ -105,8 +105,8 @@ def test_conditions_law_deliveries_and_the_timeline_are_shown_to_every_officer(w
     for part in (
         "The condition in its own words:", "What c.one says.", "[c.one]", "IMAC art. 67a(2)",
         "permits it under a condition",
-        "Germany (DE): has it", "France (FR): has it", "answered by DE, conditions accepted (ACCEPTED)",
-        "item sent (DE)", "Treaty: UN Convention against Corruption (UNCAC)",
+        "Germany (DE): has it", "France (FR): has it", "answered by Germany (DE), conditions accepted (ACCEPTED)",
+        "item sent (Germany (DE))", "Treaty: UN Convention against Corruption (UNCAC)",
     ):  # fmt: skip
         assert part in page, part
     assert "conditions accepted (ACCEPTED) at " not in page, "the time is there, in the zone of the officer"
@@ -122,7 +122,8 @@ def test_an_officer_with_a_role_can_begin_what_is_possible_and_reads_what_it_doe
         assert f'name="act" value="{act}"' in page, act
     for part in (
         "A recall cannot be undone.", "The law decides again", "A withdrawal cannot be undone.", "so that each message",
-        'name="state" value="FR"', 'name="fact:minor"', 'name="fact:findings.serious_offence"', 'name="fact:handling"',
+        'name="state" value="FR"', ">France (FR)</label>", ">H1: not in court without permission</label>",
+        'name="fact:minor"', 'name="fact:findings.serious_offence"', 'name="fact:handling"',
     ):  # fmt: skip
         assert part in page, part
     assert 'name="fact:type"' not in page
@@ -183,7 +184,7 @@ def test_older_events_are_shown_when_they_are_wanted(world: ContentWorld) -> Non
     with desk_of(world, "o-clerk") as desk:
         page = desk.get(f"/items/CH/{item}").text
     # The decision is older than what is read first, so everything is read.
-    assert "decided for DE: it is held until it is approved (HOLD)" in page
+    assert "decided for Germany (DE): it is held until it is approved (HOLD)" in page
     assert "history=all" not in page
 
 

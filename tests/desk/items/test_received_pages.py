@@ -213,6 +213,7 @@ def test_the_inbox_is_listed_without_content_and_filtered_by_state(de: tuple[Con
     wait_for_inbox(world, offer["id"])
     with desk_of(world) as desk:
         page = desk.get("/inbox").text
+        assert '#conditions-title">What you may do with it</a>' in page, "the codes of conditions are not all it says"
         assert "hidden.example.org" not in page
         for part in (
             notice["item_id"],

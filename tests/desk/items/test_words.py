@@ -16,13 +16,17 @@ from sharing.desk.items.content_words import CODE_WORDS, describe_code, split_ad
 from sharing.desk.items.correctable_facts import list_fact_fields
 from sharing.desk.items.hidden_words import HIDDEN_WORDS
 from sharing.desk.items.law_words import describe_rules
+from sharing.desk.settings import LANGUAGES
 from sharing.desk.web.catalogue import load_translations, set_language
 from sharing.desk.web.condition_words import CONDITION_WORDS, describe_conditions, find_condition_words
 from sharing.desk.web.rendering import make_environment
 from sharing.desk.web.static_files import StaticFiles
 from sharing.disclosure.amendments import CORRECTABLE
+from sharing.model.code_words import ROLE_WORDS
 from sharing.model.decision import PackReference
+from sharing.model.item_code_words import TYPE_WORDS
 from sharing.model.recipient_terms import Condition, RuleReference
+from sharing.model.values import VALUE_TYPES
 from sharing.model.vocabulary import (
     Assertion,
     Authority,
@@ -50,7 +54,7 @@ VOCABULARIES = {
     "form": Form, "assertion": Assertion, "subject_class": SubjectClass, "grading_source": SourceGrade,
     "handling": Handling, "tlp": Tlp, "pap": Pap, "collection": Collection, "purpose": Purpose,
     "source_authority": Authority, "urgency": Urgency, "outcome": Outcome, "effect": Effect, "message": NoticeKind,
-    "relevance": RelevanceKind,
+    "relevance": RelevanceKind, "type": VALUE_TYPES,
 }  # fmt: skip
 
 
@@ -96,13 +100,26 @@ def list_words() -> Iterator[str]:
 
 def test_every_word_has_a_french_one() -> None:
     french = load_translations("fr")
-    same = {"prevention", "investigation", "improbable", "police", "correction", "urgent"}
+    same = {"prevention", "investigation", "improbable", "police", "correction", "urgent", "IBAN"}
     assert [words for words in list_words() if french.gettext(words) == words and words not in same] == []
 
 
 @pytest.mark.parametrize("field", VOCABULARIES)
 def test_every_code_of_a_vocabulary_has_words(field: str) -> None:
     assert {str(code) for code in VOCABULARIES[field]} <= set(CODE_WORDS[field])
+
+
+def test_every_role_of_a_shipped_pack_has_words() -> None:
+    roles = {role for code in list_shipped_pack_codes() for role in find_law_by_code(code).pack.approvers}
+    assert len(roles) > 10
+    assert roles <= set(ROLE_WORDS)
+
+
+def test_no_two_types_have_the_same_words() -> None:
+    assert set(TYPE_WORDS) == set(VALUE_TYPES)
+    for language in LANGUAGES:
+        words = {load_translations(language).gettext(each) for each in TYPE_WORDS.values()}
+        assert len(words) == len(TYPE_WORDS), language
 
 
 def test_an_unknown_code_is_shown_as_it_is() -> None:
@@ -122,10 +139,11 @@ def test_what_is_not_stated_has_no_row_and_what_is_stated_has_one_with_its_meani
     assert [row.label for row in list_content_rows(nothing)] == ["Use it as"]
     stated = {
         "grading_source": "A", "grading_information": 1, "grading_admiralty": "F6", "handling": ["H1", "H9"],
-        "tlp": "RED", "personal_data": "UNKNOWN", "observed_at": 5,
+        "tlp": "RED", "personal_data": "UNKNOWN", "observed_at": 5, "type": "domain-name",
     }  # fmt: skip
     rows = {row.label: row for row in list_content_rows(ItemContent("X", fill_defaults("notice_content", stated)))}
     assert rows["Use it as"].lines == (ContentLine("X"),)
+    assert rows["Type"].lines == (ContentLine("domain name", code="domain-name"),)
     assert rows["Source (Europol 4x4)"].lines == (ContentLine("no doubt that the source is trustworthy", code="A"),)
     assert rows["Admiralty system"].lines[0].text.endswith("truth cannot be judged")
     assert rows["Handling"].lines == (ContentLine("not in court without permission", code="H1"), ContentLine("H9"))

@@ -31,7 +31,7 @@ def test_an_offer_is_accepted_and_its_content_is_read(world: DeskWorld) -> None:
         assert WALLET not in browser.driver.page_source
         jonas.open_ask(offered, ACCEPT)
         browser.capture("ask", everywhere=True)
-        assert "ch.imac-67.speciality" in jonas.answer("ACCEPTED")
+        assert "ch.imac-67.speciality" in jonas.answer("ACCEPTED", picture="signing")
         jonas.await_outcome("Done.", "The answer was sent to the State that asks.")
         jonas.await_item(offered, WALLET, "That you see this is recorded.")
         browser.await_text("You may not", "Switzerland")

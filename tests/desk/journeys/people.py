@@ -67,24 +67,27 @@ class Person:
             wait_until(says_it, f"{path} says {texts}", LIMIT_S)
         self.browser.examine()
 
-    def rule(self, form: str) -> str:
-        """Send a form that needs a ruling, sign in the dialog, and return what is then said to have been done.
+    def rule(self, form: str, picture: str = "") -> str:
+        """Send a form that needs a ruling, sign in the dialog, and return what the dialog has said.
 
         Args:
             form: Selector of the form.
+            picture: Name of a picture of the dialog; "" for none.
         """
         browser = self.browser
         browser.click_on(f"{form} button[type=submit]")
         browser.await_text("What you sign", within=DIALOG)
         summary = browser.read_text(DIALOG)
         browser.examine()
+        if picture:
+            browser.capture(picture, DIALOG)
         browser.click("Sign with your passkey", DIALOG)
         browser.await_text("What became of it", within=OUTCOME)
         return summary
 
-    def answer(self, answer: str) -> str:
+    def answer(self, answer: str, picture: str = "") -> str:
         """Answer the question that is shown; return what the dialog said before it was signed."""
-        return self.rule(answer_form(answer))
+        return self.rule(answer_form(answer), picture)
 
     def shows(self, selector: str) -> bool:
         """Return whether an element is to be seen."""

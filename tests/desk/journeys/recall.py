@@ -18,7 +18,7 @@ def test_a_recalled_item_is_acknowledged_and_shown_no_longer(world: DeskWorld) -
         yui.browser.click("Recall it")
         yui.browser.fill("text", "The server was attributed wrongly.", RECALL)
         assert "recall the item" in yui.rule(RECALL)
-        yui.await_outcome("Done.", "The recall was sent to DE.")
+        yui.await_outcome("Done.", "The recall was sent to Germany (DE).")
 
         jonas.open_ask(item, ACKNOWLEDGE)
         jonas.browser.capture("recall")

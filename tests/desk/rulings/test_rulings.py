@@ -42,7 +42,7 @@ def test_an_approval_is_signed_written_and_told(desk: RulingWorld) -> None:
     prepared = desk.prepare(act="answer", answer="APPROVED", text="weighed", **name(ask)).json()
     said = " ".join(prepared["summary"])
     assert "You approve the disclosure: one item of Germany (DE), for Switzerland (CH)." in said
-    assert "it may leave, once nothing else stands in its way" in said
+    assert "the item may be sent, once nothing else stands in its way" in said
     assert "cannot be undone" in said
     assert desk.written == [], "nothing is written before it is signed"
     report = desk.submit(prepared).json()
@@ -55,7 +55,7 @@ def test_an_approval_is_signed_written_and_told(desk: RulingWorld) -> None:
     desk.work()
     done = desk.desk.get(report["url"], headers=JSON).json()
     assert done["status"] == "DONE"
-    assert any("The item was sent to CH." in line for line in done["lines"]), done
+    assert any("The item was sent to Switzerland (CH)." in line for line in done["lines"]), done
     assert "Done." in desk.desk.get(report["url"]).text
 
 
@@ -238,8 +238,12 @@ def test_an_officer_without_a_passkey_of_this_desk_signs_nothing(desk: RulingWor
 @pytest.mark.parametrize(
     ("fields", "field", "sentence"),
     [
-        ({"answer": "REFUSED"}, "ground", "Grounds of refusal: the answer REFUSED needs a ground of refusal"),
-        ({"answer": "REFUSED", "ground": "OWN_LAW"}, "rule", "Rule of your own law: the ground OWN_LAW needs the id"),
+        ({"answer": "REFUSED"}, "ground", "Grounds of refusal: the answer “Refuse” needs a ground of refusal"),
+        (
+            {"answer": "REFUSED", "ground": "OWN_LAW"},
+            "rule",
+            "Rule of your own law: a rule of your own law as a ground (OWN_LAW) needs the id",
+        ),
         ({"answer": "REFUSED", "ground": "UNCC_40"}, "ground", "not in force"),
         ({"answer": "REFUSED", "ground": "NO_SUCH"}, "ground", "choose grounds of the list"),
         ({"answer": "ACCEPTED"}, "", "does not take the answer ACCEPTED"),

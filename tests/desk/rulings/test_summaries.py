@@ -118,7 +118,7 @@ def test_a_number_is_said_as_it_is_and_a_grade_in_words() -> None:
     assert summarise_correction(facts)[1:-2] == (
         f"Fact: {years} 3 (offence.max_penalty_years = 3).",
         f"Fact: How reliable is the information (Europol: 1 to 4)? {grade}.",
-        "Fact: TLP: Red (tlp = RED).",
+        "Fact: Which TLP marking applies? RED: for the named recipients only (tlp = RED).",
         "Fact: Does it belong to another State, and to which? Switzerland (origin.state = CH).",
         "Fact: Is it of a political, military, religious or racial character? None of these (character).",
         "Fact: Which offences does it concern? Laundering, Corruption (offence.codes = LAUNDERING, CORRUPTION).",

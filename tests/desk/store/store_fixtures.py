@@ -13,6 +13,7 @@ from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.settings import Settings
 from sharing.testing.broker import Broker
 from sharing.trust.public_keys import KeyId
+from tests.support.waiting import TIMEOUT_S
 
 KEY_ID, OLD_KEY_ID = "a" * 64, "b" * 64
 NOW = 1_790_000_000_000
@@ -49,5 +50,5 @@ def open_store(
     )
     store = DeskStore(console, keys, clock)
     store.start()
-    assert store.wait_until_read(READ_SECONDS_MAX)
+    assert store.wait_until_read(TIMEOUT_S)
     return store

@@ -24,7 +24,7 @@ from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.topology.topics import DESK
 from tests.desk.store.store_fixtures import KEY_ID, KEYS, OLD_KEY_ID, FixedKeys, open_store
 from tests.kafka.topic_io import read_records, write_records
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT_S, wait_until
 
 UNSENT, PROFILE = DeskKind.UNSENT, DeskKind.PROFILE
 SECRET = {"value": "079 000 00 00", "summary": "canary"}
@@ -260,11 +260,11 @@ def test_what_is_wrong_is_refused_before_anything_is_written(open_desk: Callable
 def test_while_the_broker_is_away_reading_goes_on_and_writing_says_so(
     state: str, monkeypatch: pytest.MonkeyPatch, short_connect_timeout: None
 ) -> None:
-    monkeypatch.setattr("sharing.desk.store.record_writer.WRITE_SECONDS_MAX", 2.0)
     with EmbeddedBroker() as broker:
         broker.create_topics([DESK.topic(state)], 1)
         store = open_store(broker, state)
         kept = store.put(UNSENT, "i-1", "o1", {"n": 1})
+    monkeypatch.setattr("sharing.desk.store.record_writer.WRITE_SECONDS_MAX", 2.0)
     try:
         for _ in range(2):
             with pytest.raises(InfrastructureError):
@@ -292,7 +292,7 @@ def test_a_topic_that_does_not_exist_is_named_until_it_is_there(embedded: Embedd
 
         wait_until(names_the_remedy, "the fault is known")
         embedded.create_topics([DESK.topic(state)], 1)
-        assert store.wait_until_read(30)
+        assert store.wait_until_read(TIMEOUT_S)
         assert store.list(UNSENT) == []
     finally:
         store.close()

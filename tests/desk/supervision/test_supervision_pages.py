@@ -49,7 +49,7 @@ def test_nobody_else_sees_anything(monkeypatch: pytest.MonkeyPatch, officer: str
                 assert answer.status_code == 303
                 continue
             assert answer.status_code == 403
-            assert "These pages are for supervisors: officers with the role SUPERVISOR." in answer.text
+            assert "These pages are for supervisors: officers with the role supervisor (SUPERVISOR)." in answer.text
             assert "IRG" not in answer.text
         answer = opened.desk.post("/supervision/audit/refresh")
         assert answer.status_code in ({403} if officer else {401, 403})
@@ -126,7 +126,11 @@ def test_refusals_are_counted_with_their_grounds(opened: SupervisedDesk) -> None
     page = opened.read("/supervision/refusals")
     assert "human rights, own law: de.irg-61a-3" in page
     assert "cannot comply with the conditions" in page
-    assert "Four eyes: the officer has published the item, so another officer must answer (BARRED)" in page
+    barred = "Four eyes: the officer has published the item, so another officer must answer (BARRED)"
+    assert page.count(barred) == 2, "among the counts, and among the last refusals"
+    assert "<td>BARRED</td>" not in page
+    answered = r"cannot comply with the conditions</td><td>\s*France \(FR\)\s*</td>"
+    assert re.search(answered, page), "who has answered is a State"
     assert f"/items/DE/{ITEM}" in page
     rows = read_csv(opened, "/supervision/refusals.csv")
     assert [(row["asked"], row["answer"], row["grounds"], row["count"]) for row in rows] == [
@@ -138,6 +142,7 @@ def test_refusals_are_counted_with_their_grounds(opened: SupervisedDesk) -> None
 def test_who_opened_what_is_shown_and_filtered(opened: SupervisedDesk) -> None:
     page = opened.read("/supervision/uses")
     assert "3 uses." in page
+    assert page.count("<td>the duty desk</td>") == 3
     assert page.count(f">{ITEM}</a> Switzerland (CH)</td><td>item</td>") == 3
     assert "1 use." in opened.desk.get("/supervision/uses?reader=bert").text
     assert "3 uses." in opened.desk.get(f"/supervision/uses?item={ITEM}").text
@@ -211,7 +216,7 @@ def test_no_page_waits_and_nothing_is_computed_twice_at_once(monkeypatch: pytest
         for path in FILES:
             assert opened.desk.get(f"/supervision{path}").status_code == 503
         # They are computed one after another: only the first has begun.
-        wait_until(lambda: bool(opened.computing.counts), "a computation has begun", 60)
+        wait_until(lambda: bool(opened.computing.counts), "a computation has begun")
         assert opened.computing.counts == {"figures": 1}
         opened.computing.released.set()
         for path in ("/decisions", "/refusals", "/audit", "/uses"):
@@ -227,14 +232,14 @@ def test_a_result_has_its_age_and_an_old_one_is_computed_again(opened: Supervise
     assert opened.computing.counts["log_state"] == 1
     opened.clock.pass_ms(MINUTE_MS)
     opened.desk.get("/supervision/audit")
-    wait_until(lambda: opened.computing.counts["log_state"] == 2, "it is computed again", 60)
+    wait_until(lambda: opened.computing.counts["log_state"] == 2, "it is computed again")
 
 
 def test_a_supervisor_can_have_it_computed_now(opened: SupervisedDesk) -> None:
     opened.read("/supervision/audit")
     answer = opened.desk.post("/supervision/audit/refresh")
     assert answer.headers["location"] == "/supervision/audit"
-    wait_until(lambda: opened.computing.counts["log_state"] == 2, "it is computed again", 60)
+    wait_until(lambda: opened.computing.counts["log_state"] == 2, "it is computed again")
     assert opened.desk.post("/supervision/nothing/refresh").status_code == 404
     assert opened.desk.post("/supervision/audit/refresh", {"csrf": "forged"}).status_code == 403
 
@@ -247,7 +252,7 @@ def test_a_failure_keeps_the_last_result_and_says_why(opened: SupervisedDesk) ->
     def has_failed() -> bool:
         return "The last try failed" in opened.desk.get("/supervision/decisions").text
 
-    wait_until(has_failed, "the failure is shown", 60)
+    wait_until(has_failed, "the failure is shown")
     page = opened.desk.get("/supervision/decisions").text
     assert "the broker does not answer &lt;b&gt;" in page
     assert "IRG § 61a(3)" in page
@@ -261,7 +266,7 @@ def test_a_defect_shows_no_traceback_and_does_not_stop_the_page(opened: Supervis
     def has_failed() -> bool:
         return "The last try failed" in opened.desk.get("/supervision/refusals").text
 
-    wait_until(has_failed, "the failure is shown", 60)
+    wait_until(has_failed, "the failure is shown")
     page = opened.desk.get("/supervision/refusals").text
     assert ITEM not in page
     assert "the log says where" in page

@@ -27,7 +27,7 @@ from tests.desk.asgi import (
 )
 from tests.support.soft_authenticator import SoftAuthenticator
 
-SECONDS = 5.0
+SECONDS = 60.0
 
 
 def open_stream(services: DeskServices, streams: EventStreams) -> AsyncIterator[str]:
@@ -41,7 +41,8 @@ async def read_events(stream: AsyncIterator[str], count: int) -> list[str]:
     return [await asyncio.wait_for(anext(stream), SECONDS) for _ in range(count)]
 
 
-def test_a_change_is_told_at_once_from_any_thread() -> None:
+def test_a_change_is_told_at_once_from_any_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sharing.desk.web.events.LOOK_SECONDS", 10 * SECONDS)  # nobody looks: it is announced
     services = make_services()
     board = services.board
     assert isinstance(board, FakeBoard)
@@ -50,7 +51,7 @@ def test_a_change_is_told_at_once_from_any_thread() -> None:
         board.revision, board.emergencies = 7, 2
         services.changes.announce()
 
-    async def run() -> float:
+    async def run() -> None:
         streams = EventStreams(services)
         stream = open_stream(services, streams)
         first = await read_events(stream, 2)
@@ -58,15 +59,12 @@ def test_a_change_is_told_at_once_from_any_thread() -> None:
             "retry: 2000\n\n",
             "event: board\ndata: 0\n\nevent: emergency\ndata: 0\n\nevent: broker\ndata: 0\n\n",
         ]
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         threading.Timer(0.05, change).start()
         (told,) = await read_events(stream, 1)
         assert told == "event: board\ndata: 7\n\nevent: emergency\ndata: 2\n\n"
         await stream.aclose()  # type: ignore[attr-defined]
-        return loop.time() - began
 
-    assert asyncio.run(run()) < 0.4
+    asyncio.run(run())
 
 
 def test_a_change_that_nobody_announces_is_seen_and_so_is_a_broker_that_is_away() -> None:
@@ -144,10 +142,16 @@ def test_a_browser_has_a_bounded_number_of_streams() -> None:
         asyncio.run(run())
 
 
-def test_the_stream_is_served_as_one() -> None:
+def test_the_stream_is_served_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     services = make_services()
+    wait_for_change = services.changes.wait_for_change
+
+    async def close_first(revision: int, seconds: float) -> int:
+        services.changes.close()
+        return await wait_for_change(revision, seconds)
+
+    monkeypatch.setattr(services.changes, "wait_for_change", close_first)
     with open_desk(services=services) as desk:
-        threading.Timer(0.3, services.changes.close).start()
         response = desk.get("/events")
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"

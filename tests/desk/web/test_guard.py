@@ -208,12 +208,19 @@ def test_what_was_typed_is_shown_again_when_the_session_has_ended() -> None:
     clock = Clock()
     with open_desk(list_routes, services=make_services(clock)) as desk:
         clock.pass_ms(IDLE_MAX_MS)
-        typed = {"text": "line one\nline two <b>&", "more": ["a", "b\u200c\u202e"]}
+        typed = {"text": "line one\nline two <b>&", "reference": ["a", "b\u200c\u202e"], "type": "iban", "version": "7"}
         response = desk.post("/sample?page=2", typed)
         assert response.status_code == 401
         assert 'action="/sample?page=2"' in response.text
         assert "line one\nline two &lt;b&gt;&amp;</textarea>" in response.text
-        assert response.text.count('name="more"') == 2
+        assert response.text.count('name="reference"') == 2
+        for label, value in (
+            ("Your words", "line one\nline two &lt;b&gt;&amp;"),
+            ("Reference", "b\ufffd"),
+            ("Type", "IBAN (iban)"),
+        ):
+            assert f'<dt>{label}</dt><dd class="typed">{value}</dd>' in response.text
+        assert "<dt>version</dt>" not in response.text, "what the page has put there is sent again, and not shown"
         assert "b\u200c\u202e</textarea>" in response.text  # sent again as it was typed
         assert response.text.count("\u202e") == 1  # and shown with a mark
         assert response.text.count('name="csrf"') == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from sharing.conversation.vocabulary import Answer, AskKind, AskStatus
 from sharing.desk.web.catalogue import set_language
 from sharing.desk.web.instants import set_view
 from sharing.desk.web.said import show_said
+from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActAnswer, ActKind
 from sharing.sentences import say
 from tests.desk.asgi import NOW
@@ -44,7 +46,21 @@ def test_an_answer_and_who_has_given_it_are_in_words() -> None:
         ActKind.ASK_ENDED, "item", "CH", "CH", NOW, ask_kind=AskKind.ACCEPT, ask_status=AskStatus.ANSWERED,
         answers=answers,
     )  # fmt: skip
-    assert show_said(describe_act(act)).startswith("réponse de FR, conditions impossibles à respecter (CANNOT_COMPLY)")
+    assert show_said(describe_act(act)).startswith(
+        "réponse de France (FR), conditions impossibles à respecter (CANNOT_COMPLY)"
+    )
+
+
+def test_states_are_named_and_officers_are_not() -> None:
+    sent = Act(ActKind.NOTICE_SENT, "item", "CH", "CH", NOW, states=("DE", "FR"), notice_kind=NoticeKind.RECALL)
+    assert describe_act(sent) == "recall sent (DE, FR)", "the command line and logs have the codes"
+    assert show_said(describe_act(sent)) == "rappel : envoi fait (Allemagne (DE), France (FR))"
+    assert show_said(pickle.loads(pickle.dumps(describe_act(sent)))) == show_said(describe_act(sent))  # noqa: S301
+    answered = Act(
+        ActKind.ASK_ENDED, "item", "CH", "CH", NOW, ask_kind=AskKind.ACCEPT, ask_status=AskStatus.ANSWERED,
+        answers=(ActAnswer("de-2", Answer.ACCEPTED, NOW),),
+    )  # fmt: skip
+    assert "réponse de de-2," in show_said(describe_act(answered))
 
 
 def test_what_is_in_a_sentence_is_escaped_beside_a_time() -> None:

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 import sharing.desk
 from sharing.desk.web.static_files import StaticFiles
 from tests.desk.asgi import open_desk
+from tests.support.waiting import TIMEOUT_S
 
 FOLDER = Path(sharing.desk.__file__).parent / "static"
 OWN = [path for path in sorted(FOLDER.iterdir()) if path.suffix in {".css", ".js", ".svg"}]
@@ -125,7 +126,7 @@ def test_files_and_health_are_answered_while_every_page_waits_for_the_broker() -
     def list_routes(_services: object) -> list[BaseRoute]:
         def wait(_request: Request) -> Response:
             waiting.release()
-            may_end.wait(20)
+            may_end.wait(TIMEOUT_S)
             return PlainTextResponse("done")
 
         return [Route("/wait", wait, methods=["GET"])]
@@ -133,9 +134,9 @@ def test_files_and_health_are_answered_while_every_page_waits_for_the_broker() -
     with open_desk(list_routes) as desk, ThreadPoolExecutor(THREADS + 2) as pool:
         pages = [pool.submit(desk.get, "/wait") for _ in range(THREADS)]
         try:
-            assert all(waiting.acquire(timeout=20) for _ in range(THREADS))
+            assert all(waiting.acquire(timeout=TIMEOUT_S) for _ in range(THREADS))
             answers = [pool.submit(desk.get, path) for path in ("/healthz", "/static/desk.css")]
-            assert [answer.result(5).status_code for answer in answers] == [200, 200]
+            assert [answer.result(TIMEOUT_S).status_code for answer in answers] == [200, 200]
         finally:
             may_end.set()
-        assert {page.result(20).text for page in pages} == {"done"}
+        assert {page.result(TIMEOUT_S).text for page in pages} == {"done"}

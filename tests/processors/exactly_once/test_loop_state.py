@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from processors.exactly_once.changelog import KafkaChangelog
 from processors.exactly_once.input_logs import InputLogs
 from processors.exactly_once.log_positions import is_log_position
 from processors.exactly_once.loop import OutputRecord
+from processors.exactly_once.retry import CallWatch
 from processors.exactly_once.transactor import Transactor
 from processors.health import consumer_status
 from processors.health.consumer_status import ConsumerStatus
@@ -212,7 +214,19 @@ def test_a_stopping_worker_does_not_wait_for_its_state(pipeline: CopyPipeline, t
     pipeline.check_counts()
 
 
-def consume_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+class FakeClock:
+    """The clock of what a worker knows of its broker: time passes only where the test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr(consumer_status, "time", SimpleNamespace(monotonic=lambda: self.now, time=time.time))
+        monkeypatch.setattr(CallWatch, "record_answer", lambda calls: setattr(calls, "answered_at", self.now))
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def consume_slowly(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     """Let each read of the changelog take a while."""
 
     class SlowConsumer:
@@ -223,7 +237,7 @@ def consume_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
             return getattr(self._consumer, name)
 
         def consume(self, *arguments: Any) -> Any:
-            time.sleep(0.1)
+            clock.pass_time(0.1)
             return self._consumer.consume(*arguments)
 
     monkeypatch.setattr(
@@ -237,6 +251,7 @@ def test_a_broker_that_answers_counts_as_reachable_during_a_slow_assignment(
 ) -> None:
     """The callback of an assignment restores state and looks up offsets. No statistics arrive meanwhile."""
     monkeypatch.setattr(consumer_status, "RESPONSE_AGE_S_MAX", 1.0)
+    clock = FakeClock(monkeypatch)
     pipeline.send_records(500)
     assert count_remaining(pipeline) is None
     pipeline.send_records(50)
@@ -249,12 +264,12 @@ def test_a_broker_that_answers_counts_as_reachable_during_a_slow_assignment(
         open_transactor(self)
 
     def observe() -> None:
-        observed_at.append(time.monotonic())
+        observed_at.append(clock.now)
         reachable.append(status.is_broker_reachable(loops[0].answered_at))
 
     def restore_slowly(self: KafkaChangelog, ranges: dict[int, OffsetRange], on_records: Any) -> bool:
         def apply_slowly(*arguments: Any) -> None:
-            time.sleep(0.2)
+            clock.pass_time(0.2)
             observe()
             on_records(*arguments)
 
@@ -263,7 +278,7 @@ def test_a_broker_that_answers_counts_as_reachable_during_a_slow_assignment(
 
     def query_slowly(self: InputLogs, *arguments: Any) -> None:
         for _ in range(30):
-            time.sleep(0.1)
+            clock.pass_time(0.1)
             self._query(self._query_ids)
             observe()
         choose_start_offsets(self, *arguments)
@@ -272,7 +287,7 @@ def test_a_broker_that_answers_counts_as_reachable_during_a_slow_assignment(
     monkeypatch.setattr(Transactor, "open", remember)
     if slow_part == "state":
         monkeypatch.setattr(KafkaChangelog, "read_records", restore_slowly)
-        consume_slowly(monkeypatch)
+        consume_slowly(monkeypatch, clock)
     else:
         monkeypatch.setattr(InputLogs, "choose_start_offsets", query_slowly)
     assert count_remaining(pipeline, on_statistics=status.update) is None

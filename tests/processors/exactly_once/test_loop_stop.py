@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
     from sharing.testing.broker.embedded import EmbeddedBroker
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 150.0
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,18 @@ def test_a_broker_restart_neither_loses_nor_duplicates_records(fresh_kafka: Kafk
     pipeline.check_copies()
 
 
+def has_aborted(pipeline: CopyPipeline) -> bool:
+    """Return whether the broker has aborted the transaction of the pipeline's worker."""
+    from kafka.admin import KafkaAdminClient  # takes long to import
+
+    name = pipeline.loop_config().transactional_id
+    client = KafkaAdminClient(bootstrap_servers=pipeline.broker.bootstrap)
+    try:
+        return str(client.describe_transactions([name])[name].state.value) == "CompleteAbort"
+    finally:
+        client.close()
+
+
 @pytest.mark.kafka
 @pytest.mark.parametrize("pauses", [["end"], [0, 1]], ids=["while committing", "while writing"])
 def test_the_batch_of_an_expired_transaction_is_processed_again(
@@ -160,9 +172,9 @@ def test_the_batch_of_an_expired_transaction_is_processed_again(
     def pause(position: int | str) -> None:
         if position in remaining_pauses:
             remaining_pauses.remove(position)
-            time.sleep(2.5)
+            wait_until(lambda: has_aborted(pipeline), "the broker has aborted the transaction")
 
-    config = pipeline.loop_config(transaction_timeout_s=1)
+    config = pipeline.loop_config(transaction_timeout_s=4)
     assert run_loop(config, handle, 100) is None
     assert "a transaction is aborted and its batch is processed again" in caplog.text
     pipeline.check_copies()

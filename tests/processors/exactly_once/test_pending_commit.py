@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OUTPUTS = [OutputRecord("out", b"%d" % number, None) for number in range(10)]
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 
 
 class HeldCall(BackgroundCall):

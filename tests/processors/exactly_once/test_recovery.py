@@ -42,10 +42,10 @@ def test_a_consumer_without_an_assignment_is_opened_again(
     assert transactor.read_batch() is None
     first = transactor._clients.consumer
     limit_s = UNASSIGNED_SESSIONS * config.session_timeout_s
-    first._unassigned_since = time.monotonic() - limit_s + 5
+    first._unassigned_since = time.monotonic() - limit_s + 50
     assert transactor.read_batch() is None
     assert transactor._clients.consumer is first
-    first._unassigned_since -= 5
+    first._unassigned_since -= 50
     with monkeypatch.context() as patch:
         patch.setattr(first, "check_for_replacement", lambda: pytest.fail("replacement checked first"))
         with pytest.raises(pytest.fail.Exception, match="replacement"):

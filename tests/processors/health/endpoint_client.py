@@ -18,7 +18,7 @@ class EndpointClient:
 
     def get_json(self, path: str) -> tuple[int, Any]:
         try:
-            with urllib.request.urlopen(self._base + path, timeout=10) as response:  # noqa: S310 a local URL
+            with urllib.request.urlopen(self._base + path, timeout=60) as response:  # noqa: S310 a local URL
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -29,7 +29,7 @@ class EndpointClient:
         return self.get_json("/ready")[0] == 200
 
     def read_samples(self) -> dict[tuple[str, tuple[str, ...]], float]:
-        with urllib.request.urlopen(f"{self._base}/metrics", timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(f"{self._base}/metrics", timeout=60) as response:  # noqa: S310
             text = response.read().decode()
         return {
             (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value

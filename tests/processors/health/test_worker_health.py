@@ -11,6 +11,7 @@ import pytest
 from sharing.clients.publisher import Publisher
 from sharing.kafka.topic_admin import apply_topics
 from sharing.testing.broker.process import find_free_port
+from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MAX_MS
 from sharing.topology.topics import CLOCK, DECISIONS, INDICATORS, list_topics
 from tests.faults.gate_process import GateProcess
 from tests.kafka.topic_io import SECONDS, plain_producer, read_records, write_records
@@ -46,9 +47,11 @@ def test_a_gate_behind_an_open_transaction_has_lag_and_is_not_ready(fresh_kafka:
     port = find_free_port()
     client = EndpointClient(port)
     labels = ("0", TOPIC)
-    with GateProcess(fresh_kafka.bootstrap, STATE, tmp_path, web_port=str(port), transaction_timeout_ms="2000") as gate:
+    with GateProcess(fresh_kafka.bootstrap, STATE, tmp_path, web_port=str(port), transaction_timeout_ms="5000") as gate:
         gate.wait_until(client.is_ready)
-        holder = plain_producer(fresh_kafka, **{"transactional.id": "holder"})
+        holder = plain_producer(
+            fresh_kafka, **{"transactional.id": "holder", "transaction.timeout.ms": TRANSACTION_TIMEOUT_MAX_MS}
+        )
         holder.init_transactions(SECONDS)
         holder.begin_transaction()
         holder.produce(TOPIC, b"held", b"key", 0)

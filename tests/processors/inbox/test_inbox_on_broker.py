@@ -47,7 +47,9 @@ def send(broker: Broker, sender: FakeState, inbox: FakeInbox, *topics: str, **ch
 def subscribe(
     broker: Broker, inbox: FakeInbox, reader: str = "case-system", group: str | None = None
 ) -> tuple[list[Notice], list[UnreadableNotice]]:
-    """Return what a new subscriber delivers, and what it reports."""
+    """Return what a new subscriber delivers, and what it reports, once everything that was committed can be read."""
+    for kind in (INBOX, INBOX_URGENT):
+        read_records(broker, kind.topic(inbox.owner.code))
     reported: list[UnreadableNotice] = []
     with Subscriber(
         broker.bootstrap,

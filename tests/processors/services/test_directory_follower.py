@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from processors.worker.worker_inputs import WorkerInputs
     from sharing.kafka.directory_reader import DirectoryReader
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 LIMIT_S = 15.0
 CURRENT, OLD, UNREAD = 1.0, SNAPSHOT_AGE_SECONDS_MAX + 1, float("inf")
 COMPLETE = make_directory(directory_entry("DE"), directory_entry("FR"))

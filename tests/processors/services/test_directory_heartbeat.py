@@ -15,6 +15,7 @@ from sharing.telemetry.metrics import REGISTRY
 from sharing.testing.broker.embedded import EmbeddedBroker
 from tests.kafka.directory_fixtures import create_directory
 from tests.kafka.keyed_states import HOUR, KeyedState, make_signed_entry, read_now
+from tests.support.waiting import TIMEOUT_S
 
 EXPIRY = "sharing_directory_statement_expiry_timestamp_seconds"
 
@@ -71,7 +72,7 @@ def test_a_new_key_statement_is_published_at_once(monkeypatch: pytest.MonkeyPatc
 
     async def wait() -> None:
         heartbeat = DirectoryHeartbeat("DE", lambda: None, lambda: next(versions))  # type: ignore[arg-type,return-value]
-        await asyncio.wait_for(heartbeat._wait_for_change(heartbeat._find_version()), 10)
+        await asyncio.wait_for(heartbeat._wait_for_change(heartbeat._find_version()), TIMEOUT_S)
 
     asyncio.run(wait())
     assert next(versions, None) is None

@@ -21,7 +21,7 @@ from tests.kafka.topic_io import read_records
 from tests.processors.pack_fixtures import make_form, make_pack_text, replace_file
 from tests.support.audit_entries import list_entries
 
-LIMIT_S = 60.0
+LIMIT_S = 240.0
 STATE = "XA"
 
 

@@ -201,7 +201,7 @@ def run_with_reloader(folder: Path, act: Callable[[PackReloader, FakeFailure], C
         reloader = PackReloader(
             files, files.read_law(NOW_MS), lambda law: Gate(law.pack, law.treaties), failure, lambda: NOW_MS
         )
-        await asyncio.wait_for(act(reloader, failure), 30)
+        await asyncio.wait_for(act(reloader, failure), 120)
 
     asyncio.run(run())
 

@@ -13,7 +13,7 @@ from sharing.errors import InfrastructureError, InputError
 from sharing.testing.broker import admin
 from sharing.testing.broker.embedded import EmbeddedBroker
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +43,7 @@ import sys
 from confluent_kafka import Producer
 producer = Producer({"bootstrap.servers": sys.argv[1]})
 producer.produce("from-elsewhere", "hello")
-sys.exit(producer.flush(20))
+sys.exit(producer.flush(60))
 """
     assert run_python(code, embedded.bootstrap).returncode == 0
     assert read_first(embedded.bootstrap, "from-elsewhere") == b"hello"

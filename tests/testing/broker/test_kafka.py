@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 # A property value may contain backslashes, equals signs, characters outside Latin-1, and line breaks.
 ODD_VALUE = "RULE:^.*CN=([^,]+).*$/$1\\n/ ü 国 😀\nsecond line"
 

@@ -1,0 +1,92 @@
+"""Records of a topic that cannot be read, named by their places: a list goes on after them, and is not silent.
+
+A reader that is given a list of these adds what it cannot read, and goes on. Without a list it fails closed: it raises,
+because what is made of the records would not be complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from sharing.errors import DecodeError
+from sharing.model.bad_batch import BadBatch
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+    from sharing.errors import SharingError
+
+
+class UnreadableRecord(NamedTuple):
+    """A record that cannot be read, or a batch of them, without its content.
+
+    Attributes:
+        topic: Name of the topic.
+        partition: Number of the partition.
+        first_offset: Offset of the record, or of the first one of the batch; None if it is not known any more.
+        last_offset: Offset of the last one.
+        reason: Why, and what to do. Contains nothing of the content.
+    """
+
+    topic: str
+    partition: int
+    first_offset: int | None
+    last_offset: int | None
+    reason: str
+
+    @property
+    def place(self) -> str:
+        """Topic, partition and offsets."""
+        place = f"{self.topic}[{self.partition}]"
+        if self.first_offset is None:
+            return place
+        last = "" if self.last_offset in {None, self.first_offset} else f"-{self.last_offset}"
+        return f"{place}@{self.first_offset}{last}"
+
+
+Unreadable = list[UnreadableRecord]
+"""Is given what a reader cannot read."""
+
+
+def describe_bad_batch(batch: BadBatch) -> UnreadableRecord:
+    """Return a batch that no client can read."""
+    reason = f"the records cannot be decompressed, or become larger than is accepted ({batch.cause.removeprefix('_')})"
+    return UnreadableRecord(batch.topic, batch.partition, batch.first_offset, batch.last_offset, reason)
+
+
+def add_bad_batches(unreadable: Unreadable | None, batches: Iterable[BadBatch]) -> None:
+    """Add batches that no client can read, if there is a list."""
+    if unreadable is not None:
+        unreadable.extend(map(describe_bad_batch, batches))
+
+
+def add_unreadable(unreadable: Unreadable | None, message: Message, error: SharingError) -> None:
+    """Add a record that cannot be decoded.
+
+    Args:
+        unreadable: Is given it.
+        message: The record.
+        error: Why it cannot be decoded.
+
+    Raises:
+        DecodeError: There is no list.
+    """
+    topic, partition, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
+    if unreadable is None:
+        cause = error.cause if isinstance(error, DecodeError) else "MALFORMED"
+        raise DecodeError(f"{topic}[{partition}] at offset {offset}: {error}", cause=cause)
+    unreadable.append(UnreadableRecord(topic, partition, offset, offset, str(error)))
+
+
+def require_state(state: object, expected: str) -> None:
+    """Check that a record is of the State whose topic it is on.
+
+    Raises:
+        DecodeError: It is of another one. The message does not repeat what the record says.
+    """
+    if state != expected:
+        raise DecodeError(
+            f"the record names another State than {expected}, whose topic this is; find out who has written it",
+            cause="WRONG_STATE",
+        )
