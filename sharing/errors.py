@@ -42,6 +42,20 @@ class DecodeError(InputError):
         self.cause = cause
 
 
+def make_unknown_value_error(what: str, error: ValueError) -> DecodeError:
+    """Return the error of a record with a code that this release does not know. It does not repeat the code.
+
+    Args:
+        what: What it is, such as `an act`.
+        error: What a closed list of codes has raised.
+    """
+    return DecodeError(
+        f"{what} says what this release does not know ({type(error).__name__}); update this program to the release of "
+        "the worker",
+        cause="UNKNOWN_VALUE",
+    )
+
+
 class PackError(SharingError):
     """The pack's author must act: a law pack, its cases or the treaty table is not valid. A gate refuses to start.
 

@@ -242,8 +242,9 @@ def _collect(bus: RulingBus, follower: TopicFollower, outcome: RulingOutcome) ->
         number = message.partition() or 0
         value = bus.framing.to_single_object(message.value())
         if message.topic() == ACTS.topic(bus.state):
-            for act in map(Act.from_record, decode_entries(value)):
-                if act.ruling == outcome.digest:
+            for fields in decode_entries(value):
+                if fields["ruling"] == outcome.digest:  # what the worker does for others may be of a newer release
+                    act = Act.from_record(fields)
                     outcome.acts.append((number, act))
                     outcome.silent.discard(number)
                     outcome.pending.pop(act.ask or "", None)

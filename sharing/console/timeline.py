@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sharing.console.conversation_words import describe_act, format_revision, join_codes, list_law
 from sharing.disclosure.decided import read_recipient
-from sharing.errors import DecodeError
+from sharing.errors import make_unknown_value_error
 from sharing.kafka.item_history import HistoryRecord
 from sharing.model.code_words import describe_outcome
 from sharing.model.decision import RecipientDecision
@@ -78,7 +78,7 @@ def read_recipients(record: HistoryRecord) -> tuple[RecipientDecision, ...]:
     try:
         return tuple(map(read_recipient, record.fields["recipients"]))
     except ValueError as error:
-        raise _make_unknown_error("a decision", error) from None
+        raise make_unknown_value_error("a decision", error) from None
 
 
 def list_decided(record: HistoryRecord) -> Iterator[TimelineEvent]:
@@ -124,22 +124,10 @@ def read_act(record: HistoryRecord) -> TimelineEvent:
     Raises:
         DecodeError: It says what this release does not know, such as an act of another kind.
     """
-    try:
-        act = Act.from_record(record.fields)
-    except ValueError as error:
-        raise _make_unknown_error("an act", error) from None
+    act = Act.from_record(record.fields)
     revision = None if act.revision is None else format_revision(*act.revision)
     answered_by = act.answers[-1].by if act.answers else None
     state = act.states[0] if len(act.states) == 1 else None
     return TimelineEvent(
         act.at, act.kind.value, state, act.officer or answered_by, (), describe_act(act), revision, act.ask, act.ruling
-    )
-
-
-def _make_unknown_error(what: str, error: ValueError) -> DecodeError:
-    """Return an error that does not repeat the value."""
-    return DecodeError(
-        f"{what} says what this release does not know ({type(error).__name__}); update this program to the release of "
-        "the worker",
-        cause="UNKNOWN_VALUE",
     )

@@ -11,8 +11,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,9 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.clients import client_properties, fetch_topics, make_producer, require_topics
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
-from sharing.kafka.topic_range import TopicRange
-from sharing.kafka.unreadable_records import Unreadable, add_bad_batches, add_unreadable, require_state
-from sharing.model.times import from_milliseconds, to_milliseconds
+from sharing.model.times import from_milliseconds
 from sharing.serialization.codec import get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.name_patterns import PURPOSE_PATTERN, READER_NAME_PATTERN
@@ -81,21 +78,6 @@ class Use:
     from_state: str
     kind: str
     at: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedUse:
-    """A use, as a supervisor reads it.
-
-    Attributes:
-        use: What was opened.
-        context: Who opened it, by what, and why.
-        recorded_at: When the broker received the record, in UTC milliseconds.
-    """
-
-    use: Use
-    context: UseContext
-    recorded_at: int
 
 
 class UseLog:
@@ -262,62 +244,3 @@ class UseLog:
             f"{self._topic}: each use of content must be recorded, and the broker did not confirm it ({reason}), so "
             f"nothing more is delivered; {remedy}"
         )
-
-
-def read_uses(
-    bootstrap: str,
-    state: str,
-    group: str,
-    since_ms: int | None = None,
-    until_ms: int | None = None,
-    properties: Mapping[str, Any] | None = None,
-    framing: Framing = SINGLE_OBJECT_FRAMING,
-    *,
-    unreadable: Unreadable | None = None,
-) -> Iterator[RecordedUse]:
-    """Yield the recorded uses of a State's content, in order within each partition.
-
-    Args:
-        bootstrap: Kafka bootstrap servers.
-        state: The State.
-        group: Consumer group that the broker uses for permissions and logs.
-        since_ms: Only what was recorded since then, in UTC milliseconds.
-        until_ms: Only what was recorded before then, in UTC milliseconds.
-        properties: Further librdkafka properties, such as those of TLS.
-        framing: How records are framed.
-        unreadable: Is given what cannot be read; None if a malformed record is an error.
-
-    Raises:
-        DecodeError: A record is malformed, and there is no list for it.
-        InfrastructureError: No broker answers, or the topic cannot be read.
-    """
-    with closing(TopicRange(bootstrap, USES.topic(state), group, since_ms, until_ms, properties=properties)) as opened:
-        for batch in opened.read_batches():
-            for message in batch:
-                try:
-                    found = _decode_block(message, state, framing)
-                except InputError as error:
-                    add_unreadable(unreadable, message, error)
-                else:
-                    yield from found
-        add_bad_batches(unreadable, opened.bad_batches)
-
-
-def _decode_block(message: Message, state: str, framing: Framing) -> list[RecordedUse]:
-    """Return the uses of a block.
-
-    Raises:
-        InputError: It is no block of the State, or names what no reader has.
-    """
-    fields = get_codec(SCHEMA).decode(framing.to_single_object(message.value()))
-    require_state(fields["state"], state)
-    context = UseContext(fields["reader"], fields["reader_key"], fields["command"], fields["purpose"])
-    recorded_at = int(message.timestamp()[1])
-    return [
-        RecordedUse(
-            Use(each["id"], each["item_id"], each["from_state"], each["kind"], to_milliseconds(each["at"])),
-            context,
-            recorded_at,
-        )
-        for each in fields["opened"]
-    ]

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Refusal, ReplyResult
+from sharing.errors import make_unknown_value_error
 from sharing.model.times import from_milliseconds, to_milliseconds
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.vocabulary import RefusalGround
@@ -176,7 +177,18 @@ class Act:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Act:
-        """Return the act of a decoded record."""
+        """Return the act of a decoded record.
+
+        Raises:
+            DecodeError: It has a code that this release does not know, such as an act of another kind.
+        """
+        try:
+            return cls._from_known_codes(record)
+        except ValueError as error:
+            raise make_unknown_value_error("an act", error) from None
+
+    @classmethod
+    def _from_known_codes(cls, record: Mapping[str, Any]) -> Act:
         fields: dict[str, Any] = {name: record[name] for name in _PLAIN_FIELDS}
         fields |= {name: None if record[name] is None else codes(record[name]) for name, codes in _CODES.items()}
         fields |= {name: tuple(record[name]) for name in _LISTS}

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from sharing import InboxReader, Subscriber, UnreadableNotice
 from sharing.errors import InfrastructureError, InputError, SettingsError
-from sharing.kafka.use_log import UseContext, read_uses
+from sharing.kafka.use_log import UseContext
+from sharing.kafka.use_reader import read_uses
 from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.keystore.private_key import PrivateKey, generate_key
 from sharing.keystore.private_key_file import write_private_key

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sharing.errors import InfrastructureError, InputError
-from sharing.kafka.use_log import Use, UseContext, UseLog, read_uses
+from sharing.kafka.use_log import Use, UseContext, UseLog
+from sharing.kafka.use_reader import read_uses
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.broker.kafka import KafkaBroker
 from sharing.topology.topics import USES

@@ -27,7 +27,7 @@ from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.item_history import HistoryRecord, match_ids, read_history
 from sharing.kafka.key_partition import find_partition
 from sharing.kafka.unreadable_records import Unreadable, UnreadableRecord
-from sharing.kafka.use_log import RecordedUse, read_uses
+from sharing.kafka.use_reader import RecordedUse, read_uses
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.model.times import format_time
 from sharing.text_file import read_text_file

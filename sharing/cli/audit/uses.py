@@ -13,7 +13,7 @@ from sharing.cli.shared.instants import parse_instant
 from sharing.cli.shared.unreadable import exit_if_unreadable
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.unreadable_records import Unreadable
-from sharing.kafka.use_log import RecordedUse, read_uses
+from sharing.kafka.use_reader import RecordedUse, read_uses
 from sharing.model.times import format_time
 
 

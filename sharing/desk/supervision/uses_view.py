@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import heapq
+import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sharing.console.connection import ConsoleConnection
 from sharing.kafka.conversation_reader import name_console_group
-from sharing.kafka.use_log import RecordedUse, read_uses
+from sharing.kafka.unreadable_records import Unreadable
+from sharing.kafka.use_reader import RecordedUse, read_uses
 from sharing.model.times import DAY_MS
+
+log = logging.getLogger(__name__)
 
 USE_DAYS: Final = 30
 KEPT_MAX: Final = 20_000
@@ -27,12 +31,14 @@ class UsesView:
         count: How many there were, also those that are not in `newest`.
         by_reader: How many each reader has opened, the most first.
         since: Since when, in UTC milliseconds.
+        unreadable: How many records, or damaged batches of them, cannot be read: their uses are missing.
     """
 
     newest: tuple[RecordedUse, ...]
     count: int
     by_reader: tuple[tuple[str, int], ...]
     since: int
+    unreadable: int = 0
 
     def choose(self, reader: str, item: str) -> tuple[RecordedUse, ...]:
         """Return the uses of a reader and of an item, by its id or that of its notice; "" for all."""
@@ -51,12 +57,17 @@ def read_uses_view(console: ConsoleConnection, now: int) -> UsesView:
         now: The time in UTC milliseconds.
 
     Raises:
-        DecodeError: A record is malformed.
         InfrastructureError: No broker answers, or the topic cannot be read.
     """
     since, group = now - USE_DAYS * DAY_MS, name_console_group(console.state, "uses")
-    uses = read_uses(console.servers, console.state, group, since, None, console.properties, console.framing)
-    return view_uses(uses, since)
+    unreadable: Unreadable = []
+    uses = read_uses(
+        console.servers, console.state, group, since, None, console.properties, console.framing, unreadable=unreadable
+    )
+    view = view_uses(uses, since)
+    for each in unreadable:
+        log.warning("%s: %s", each.place, each.reason)
+    return replace(view, unreadable=len(unreadable))
 
 
 def view_uses(uses: Iterable[RecordedUse], since: int) -> UsesView:

@@ -24,7 +24,7 @@ from sharing.desk.contents.inbox_watch import InboxWatch
 from sharing.desk.contents.own_drafts import DraftSource
 from sharing.desk.contents.view_recorder import make_view_recorder
 from sharing.ids import make_draft_key
-from sharing.kafka.use_log import RecordedUse, read_uses
+from sharing.kafka.use_reader import RecordedUse, read_uses
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.model.indicator import Indicator
 from sharing.model.times import DAY_MS

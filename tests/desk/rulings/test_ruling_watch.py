@@ -10,9 +10,11 @@ import pytest
 
 from sharing.conversation.vocabulary import AskKind
 from sharing.desk.rulings.ruling_watch import SETTLED_SECONDS
+from sharing.errors import DecodeError
 from sharing.model.vocabulary import AuditLogName
 from sharing.rulings.act import Act
 from sharing.rulings.vocabulary import FAULT_SENTENCES, RulingFault
+from sharing.serialization.codec import get_codec
 from sharing.topology.topics import ACTS
 from tests.conversation.people import held
 from tests.desk.asgi import STATE
@@ -110,3 +112,16 @@ def test_a_ruling_that_was_not_written_does_not_wait(desk: RulingWorld, monkeypa
     desk.service.watch.expect("d" * 64, {"a": 0}, [0])
     uptime[0] = 600.0
     assert desk.service.watch.read_wait_seconds() == 0.0
+
+
+def test_an_act_of_a_newer_worker_hides_nothing_that_is_about_another_ruling(desk: RulingWorld) -> None:
+    rule(desk)
+    (own, *_) = desk.work()
+    newer = get_codec("act").encode({**replace(own, ruling="0" * 64).to_record(), "kind": "ASK_OF_A_LATER_RELEASE"})
+    block = make_block(STATE, AuditLogName.ACTS, [newer, own.encode()], 0, desk.clock.now)
+    assert desk.service.watch.take(ACTS.topic(STATE), 0, block)
+
+    of_this = get_codec("act").encode({**own.to_record(), "kind": "ASK_OF_A_LATER_RELEASE"})
+    block = make_block(STATE, AuditLogName.ACTS, [of_this], 0, desk.clock.now)
+    with pytest.raises(DecodeError, match="update this program"):
+        desk.service.watch.take(ACTS.topic(STATE), 0, block)

@@ -21,7 +21,8 @@ from sharing.desk.supervision.refusals import RefusalView, view_refusals
 from sharing.desk.supervision.uses_view import UsesView, view_uses
 from sharing.errors import SharingError
 from sharing.kafka.audit_reader import ReadCheckpoints
-from sharing.kafka.use_log import RecordedUse, Use, UseContext
+from sharing.kafka.use_log import Use, UseContext
+from sharing.kafka.use_reader import RecordedUse
 from sharing.model.vocabulary import AuditLogName
 from sharing.officers.roles import SUPERVISOR
 from sharing.rulings.act import Act, ActAnswer, ActKind

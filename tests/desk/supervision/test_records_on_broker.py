@@ -17,7 +17,8 @@ from sharing.desk.supervision.figures import read_figures
 from sharing.desk.supervision.log_state import read_log_state
 from sharing.desk.supervision.refusals import RefusalRow, read_refusals
 from sharing.desk.supervision.uses_view import read_uses_view
-from sharing.kafka.use_log import UseContext, UseLog, read_uses
+from sharing.kafka.use_log import UseContext, UseLog
+from sharing.kafka.use_reader import read_uses
 from sharing.model.times import DAY_MS
 from sharing.rulings.ruling import Answering, AskReference, Ruling
 from sharing.rulings.signing import sign_ruling
@@ -30,7 +31,7 @@ from tests.audit.audited_bus import STATES, prepare_audited_bus
 from tests.audit.clock_tsa import get_service
 from tests.cli.conversation_bus import PARTITIONS, ConversationBus, Registered, now_ms
 from tests.conversation.people import JUDGE, disclosed, held, withheld
-from tests.kafka.topic_io import read_records
+from tests.kafka.topic_io import read_records, write_records
 from tests.rulings.ruling_fixtures import KEY
 
 TOPIC = RULINGS.topic("CH")
@@ -100,9 +101,9 @@ def test_uses_of_the_last_month_are_read(bus: ConversationBus, monkeypatch: pyte
     log.flush()
     asked: list[int | None] = []
 
-    def read(bootstrap: str, state: str, group: str, since: int | None, *rest: Any) -> Any:
+    def read(bootstrap: str, state: str, group: str, since: int | None, *rest: Any, **named: Any) -> Any:
         asked.append(since)
-        return read_uses(bootstrap, state, group, None, *rest)  # the embedded broker finds no offset by its time
+        return read_uses(bootstrap, state, group, None, *rest, **named)  # the embedded broker finds no offset by time
 
     monkeypatch.setattr(uses_view, "read_uses", read)
     now = now_ms()
@@ -110,6 +111,12 @@ def test_uses_of_the_last_month_are_read(bus: ConversationBus, monkeypatch: pyte
     assert [(each.context.reader, each.use.item_id) for each in view.newest] == [("anna", "i-1")]
     assert view.by_reader == (("anna", 1),)
     assert asked == [view.since] == [now - 30 * DAY_MS]
+    assert view.unreadable == 0
+
+    write_records(bus.broker, USES.topic("CH"), [b"no block of uses", None])
+    view = read_uses_view(connect(bus.broker), now)
+    assert [each.use.item_id for each in view.newest] == ["i-1"]
+    assert view.unreadable == 2
 
 
 def test_the_log_is_verified_against_its_checkpoints(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from sharing.desk.supervision.uses_view import KEPT_MAX, view_uses
 from sharing.desk.supervision.waiting import view_waiting
 from sharing.desk.web.background_result import RETRY_MS, BackgroundResult
 from sharing.errors import InputError
-from sharing.kafka.use_log import RecordedUse, Use, UseContext
+from sharing.kafka.use_log import Use, UseContext
+from sharing.kafka.use_reader import RecordedUse
 from sharing.model.times import MINUTE_MS
 from tests.conversation.people import held
 from tests.desk.asgi import NOW, Clock
