@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sharing.kafka import clients
+from sharing.kafka import clients, directory_own_topic, ruling_writer, topic_admin, use_log
 from sharing.keystore import encryption
 from sharing.model.countries import COUNTRIES
 from sharing.testing.broker import KafkaUnavailableError, admin, jvm, process
@@ -47,6 +47,10 @@ encryption.SCRYPT_LOG_N = 10
 # A machine that other work keeps busy may stall for seconds: a broker that is there answers much later than people wait
 # for. `short_connect_timeout` is for tests in which there is none.
 clients.CONNECT_SECONDS_MAX = 30.0
+directory_own_topic.ANNOUNCE_SECONDS_MAX = 60.0
+ruling_writer.CONFIRM_SECONDS_MAX = 60.0
+use_log.CONFIRM_SECONDS_MAX = 60.0
+topic_admin.ADMIN_SECONDS_MAX = 30.0
 kafka_node._READY_S = 240.0
 kafka_node._STATUS_S = 10.0
 admin._TIMEOUT_S = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
@@ -13,7 +13,7 @@ from sharing.kafka.clients import client_properties, fetch_topics, make_producer
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
 from sharing.topology.topics import RULINGS
 
-CONFIRM_SECONDS_MAX: Final = 15.0
+CONFIRM_SECONDS_MAX = 15.0
 
 
 def write_ruling(

@@ -30,7 +30,7 @@ from sharing.topology.topics import USES
 SCHEMA: Final = "uses"
 BLOCK_USES: Final = 500
 BLOCK_SECONDS: Final = 0.2
-CONFIRM_SECONDS_MAX: Final = 15.0
+CONFIRM_SECONDS_MAX = 15.0
 
 
 @dataclass(frozen=True, slots=True)
