@@ -16,7 +16,7 @@ from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import Revision
 from sharing.errors import DecodeError
 from sharing.kafka.item_history import match_ids, read_history
-from sharing.kafka.unreadable_records import Unreadable, UnreadableRecord
+from sharing.kafka.unreadable_records import Unreadable, UnreadableRecord, add_unreadable_at
 from sharing.model.decision import RecipientDecision
 from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.times import DAY_MS
@@ -110,10 +110,7 @@ def _read_partition(
         try:
             decided[record.item, read_revision(record.fields)] = read_recipients(record)
         except DecodeError as error:
-            if unreadable is None:
-                raise
-            topic, offset = DECISIONS.topic(console.state), record.offset
-            unreadable.append(UnreadableRecord(topic, partition, offset, offset, str(error)))
+            add_unreadable_at(unreadable, DECISIONS.topic(console.state), partition, record.offset, error)
     return decided
 
 

@@ -16,7 +16,7 @@ from sharing.errors import DecodeError, InputError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.item_history import HistoryRecord, list_records, match_ids, read_history
 from sharing.kafka.key_partition import find_partition
-from sharing.kafka.unreadable_records import Unreadable, add_unreadable
+from sharing.kafka.unreadable_records import Unreadable, add_unreadable_at
 from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import ACTS, DECISIONS
 
@@ -117,15 +117,8 @@ def list_acts(
         DecodeError: It cannot be decoded, and there is no list for it.
     """
     records = list_records(message, console.open_history(ACTS), match_ids({place.item: place.item}), unreadable)
-    events = []
-    for done in records:
-        if done.fields["provider"] != provider:
-            continue
-        try:
-            events.append(read_act(done))
-        except DecodeError as error:
-            add_unreadable(unreadable, message, error)
-    return events
+    own = (done for done in records if done.fields["provider"] == provider)
+    return [event for done in own for event in _tell(console, ACTS, done, unreadable)]
 
 
 def list_events(
@@ -145,14 +138,24 @@ def list_events(
     for message in messages:
         if message.topic() == DECISIONS.topic(console.state):
             for decided in list_decisions(console, place, message, unreadable):
-                try:
-                    events = list(list_decided(decided))
-                except DecodeError as error:
-                    add_unreadable(unreadable, message, error)
-                else:
-                    yield from events
+                yield from _tell(console, DECISIONS, decided, unreadable)
         else:
             yield from list_acts(console, place, console.state, message, unreadable)
+
+
+def _tell(
+    console: ConsoleConnection, kind: TopicKind, record: HistoryRecord, unreadable: Unreadable | None
+) -> list[TimelineEvent]:
+    """Return what a decision or an act tells; nothing if it says what this release does not know.
+
+    Raises:
+        DecodeError: It does, and there is no list for it.
+    """
+    try:
+        return list(list_decided(record)) if kind is DECISIONS else [read_act(record)]
+    except DecodeError as error:
+        add_unreadable_at(unreadable, kind.topic(console.state), record.partition, record.offset, error)
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +172,12 @@ class ItemHistory:
 
 
 def read_item_history(
-    console: ConsoleConnection, place: ItemPlace, provider: str, since_ms: int | None = None
-) -> ItemHistory:  # fmt: skip
+    console: ConsoleConnection,
+    place: ItemPlace,
+    provider: str,
+    since_ms: int | None = None,
+    unreadable: Unreadable | None = None,
+) -> ItemHistory:
     """Return what is recorded about an item.
 
     Args:
@@ -178,20 +185,23 @@ def read_item_history(
         place: The item.
         provider: The State that provides it.
         since_ms: Only what was written since then, in UTC milliseconds.
+        unreadable: Is given what cannot be read; None if that is an error.
 
     Raises:
-        DecodeError: A record cannot be decoded.
+        DecodeError: A record cannot be decoded, and there is no list for it.
         InfrastructureError: No broker answers, or a topic cannot be read.
     """
 
     def read(kind: TopicKind, name: str) -> list[HistoryRecord]:
         wanted, topic = match_ids({name: place.item}), console.open_history(kind)
         found = read_history(
-            console.servers, topic, place.partition, wanted, console.properties, since_ms=since_ms
+            console.servers, topic, place.partition, wanted, console.properties, since_ms=since_ms,
+            unreadable=unreadable,
         )  # fmt: skip
         return list(found)
 
     decisions = read(DECISIONS, place.indicator) if provider == console.state else []
-    events = [event for decided in decisions for event in list_decided(decided)]
-    events += [read_act(done) for done in read(ACTS, place.item) if done.fields["provider"] == provider]
+    acts = [done for done in read(ACTS, place.item) if done.fields["provider"] == provider]
+    events = [event for decided in decisions for event in _tell(console, DECISIONS, decided, unreadable)]
+    events += [event for done in acts for event in _tell(console, ACTS, done, unreadable)]
     return ItemHistory(tuple(sorted(events, key=lambda event: event.at)), tuple(decisions))

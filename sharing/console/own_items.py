@@ -63,11 +63,11 @@ def find_own_item(console: ConsoleConnection, name: str, unreadable: Unreadable 
         console.servers, console.state, keep, console.properties, skip_unreadable=unreadable is not None
     )
     table.read()
+    found_key = own_key if own_key in table.entries else None
     if unreadable is not None:
-        is_found = own_key is not None and own_key in table.entries
-        unreadable += table.list_bad_batches() if is_found else table.list_unreadable()
-    if own_key is not None and own_key in table.entries:
-        return _make_item(table, own_key)
+        unreadable += table.list_unreadable() if found_key is None else table.list_bad_batches()
+    if found_key is not None:
+        return _make_item(table, found_key)
     if len(table.entries) > 1:
         ids = ", ".join(entry.value.conversation.item for entry in table.entries.values())
         raise InputError(

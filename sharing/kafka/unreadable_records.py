@@ -72,7 +72,24 @@ def add_unreadable(unreadable: Unreadable | None, message: Message, error: Shari
     Raises:
         DecodeError: There is no list.
     """
-    topic, partition, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
+    add_unreadable_at(unreadable, message.topic() or "", message.partition() or 0, message.offset() or 0, error)
+
+
+def add_unreadable_at(
+    unreadable: Unreadable | None, topic: str, partition: int, offset: int, error: SharingError
+) -> None:
+    """Add a record that cannot be decoded, or that says what is not known, by its place.
+
+    Args:
+        unreadable: Is given it.
+        topic: Name of its topic.
+        partition: Number of its partition.
+        offset: Its offset.
+        error: Why it cannot be decoded.
+
+    Raises:
+        DecodeError: There is no list.
+    """
     if unreadable is None:
         cause = error.cause if isinstance(error, DecodeError) else "MALFORMED"
         raise DecodeError(f"{topic}[{partition}] at offset {offset}: {error}", cause=cause)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,20 +18,20 @@ from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.unreadable import exit_if_incomplete, print_unreadable
 from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
+from sharing.console.item_timeline import ItemPlace, read_item_history
 from sharing.console.printable import to_printable
 from sharing.console.readers import open_reader
-from sharing.console.timeline import TimelineEvent, list_decided, read_act
-from sharing.errors import DecodeError, InputError, SettingsError
+from sharing.console.timeline import TimelineEvent
+from sharing.errors import InputError, SettingsError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.conversation_reader import name_console_group
-from sharing.kafka.item_history import HistoryRecord, match_ids, read_history
 from sharing.kafka.key_partition import find_partition
-from sharing.kafka.unreadable_records import Unreadable, UnreadableRecord
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.kafka.use_reader import RecordedUse, read_uses
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.model.times import format_time
 from sharing.text_file import read_text_file
-from sharing.topology.topics import ACTS, DECISIONS
+from sharing.topology.topics import DECISIONS
 
 _SHOWN_MAX = 40
 _STDIN = Path("-")
@@ -148,33 +148,8 @@ def _read_events(
     number = item.partition if partition is None else partition
     if number == UNKNOWN_PARTITION:
         return []
-    events: list[TimelineEvent] = []
-    if item.provider == console.state:
-        decisions = console.open_history(DECISIONS)
-        wanted = match_ids({item.indicator: item.item})
-        for record in read_history(
-            console.servers, decisions, number, wanted, console.properties, unreadable=unreadable
-        ):
-            events += _read_record(list_decided, record, decisions.name, unreadable)
-    acts = console.open_history(ACTS)
-    for record in read_history(
-        console.servers, acts, number, match_ids({item.item: item.item}), console.properties, unreadable=unreadable
-    ):
-        if record.fields["provider"] != item.provider:
-            continue
-        events += _read_record(lambda act: [read_act(act)], record, acts.name, unreadable)
-    return sorted(events, key=lambda event: event.at)
-
-
-def _read_record(
-    read: Callable[[HistoryRecord], Iterable[TimelineEvent]], record: HistoryRecord, topic: str, unreadable: Unreadable
-) -> list[TimelineEvent]:
-    """Return what a record tells; nothing if it says what this release does not know, which is added to a list."""
-    try:
-        return list(read(record))
-    except DecodeError as error:
-        unreadable.append(UnreadableRecord(topic, record.partition, record.offset, record.offset, str(error)))
-        return []
+    place = ItemPlace(item.item, item.indicator, number, None)
+    return list(read_item_history(console, place, item.provider, unreadable=unreadable).events)
 
 
 def _read_uses(console: ConsoleConnection, items: Iterable[SubjectItem], unreadable: Unreadable) -> list[RecordedUse]:
