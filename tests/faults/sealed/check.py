@@ -218,13 +218,25 @@ def publish_again(bus: Bus, state: str, numbers: Iterable[int]) -> None:
     bus.stop_child(bus.agencies[state])
 
 
+def count_effects(bus: Bus) -> Counter[str]:
+    """Return how often conversations have done each kind of thing, and sent something again because of an order."""
+    counts: Counter[str] = Counter()
+    for state in STATES:
+        signed = read_signed(bus.get_journal("officers", state))
+        for act in _read_acts(bus, state):
+            counts[str(act.kind)] += 1
+            if is_resend(signed, act):
+                counts[OpeningKind.RESEND] += 1
+    return counts
+
+
 def _count_handled(contents: ConversationContents) -> Counter[str]:
     """Return how many acts of officers, other than answers to single Asks, had an effect."""
     return Counter(
         {
             "asks answered beforehand": sum(1 for _ in list_covered(contents)),
             "asks answered by another after a claim was given up": count_taken_over(contents),
-            "effects of orders to send again": sum(is_resend(contents, placed.act) for placed in contents.acts),
+            "effects of orders to send again": sum(is_resend(contents.signed, placed.act) for placed in contents.acts),
         }
     )
 

@@ -208,7 +208,9 @@ def _check_asks(contents: ConversationContents) -> Iterator[Violation]:
         if act.ask is None or act.ask_status is None:
             continue
         key = act.provider, act.ask
-        is_new = act.kind is ActKind.ASK_OPENED or (act.kind is ActKind.UNDELIVERED and not is_resend(contents, act))
+        is_new = act.kind is ActKind.ASK_OPENED or (
+            act.kind is ActKind.UNDELIVERED and not is_resend(contents.signed, act)
+        )
         opened[key] += is_new and act.ask_status is AskStatus.OPEN
         last[key] = act
     kept: dict[tuple[str, str], Ask] = {}

@@ -58,7 +58,9 @@ def _check_pair(state: str, provider: str, states: Mapping[str, ConversationCont
     again = Counter(
         placed.act.ask or ""
         for placed in theirs.acts
-        if placed.act.kind is ActKind.REPLY_RESULT and state in placed.act.states and is_resend(theirs, placed.act)
+        if placed.act.kind is ActKind.REPLY_RESULT
+        and state in placed.act.states
+        and is_resend(theirs.signed, placed.act)
     )
     told = _count_acts(own, ActKind.RESULT_TOLD, provider, "")
     answers, refused_answers = _count_replies(own, ReplyKind.ANSWER, state, provider)

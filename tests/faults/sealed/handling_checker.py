@@ -7,14 +7,14 @@ has, and it becomes effective once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import AskStatus, Refusal
 from sharing.model.vocabulary import NoticeKind
 from sharing.rulings.act import Act, ActKind
-from sharing.rulings.ruling import Answering, Claiming, Opening, PassingOn
+from sharing.rulings.ruling import Answering, Claiming, Opening, PassingOn, Ruling
 from sharing.rulings.vocabulary import OpeningKind
 from tests.faults.sealed.conversation_records import ConversationContents, PlacedAct
 from tests.faults.violations import Breach, Violation
@@ -51,9 +51,14 @@ def count_taken_over(contents: ConversationContents) -> int:
     return count
 
 
-def is_resend(contents: ConversationContents, act: Act) -> bool:
-    """Return whether an act is the effect of an order to send again."""
-    ruling = contents.signed.get(act.ruling or "")
+def is_resend(signed: Mapping[str, Ruling], act: Act) -> bool:
+    """Return whether an act is the effect of an order to send again.
+
+    Args:
+        signed: What the officers of the State have signed, by its digest.
+        act: An act of the same State.
+    """
+    ruling = signed.get(act.ruling or "")
     return ruling is not None and isinstance(ruling.act, Opening) and ruling.act.opens is OpeningKind.RESEND
 
 
@@ -126,7 +131,7 @@ def _check_sent_again(contents: ConversationContents) -> Iterator[Violation]:
         act = placed.act
         if act.kind is not ActKind.NOTICE_SENT or act.provider != contents.state or act.revision is None:
             continue
-        is_again = is_resend(contents, act)
+        is_again = is_resend(contents.signed, act)
         for state in act.states:
             key = act.item_id, state
             if is_again and has.get(key) != act.revision:

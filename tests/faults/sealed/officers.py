@@ -69,7 +69,9 @@ class Officers:
         self._given_up: dict[str, str] = {}
         self._covering: list[EndingCover] = []
         # Each is done at the beginning, so that a short campaign has all of them.
-        self._first = [self._cover_one, self._resend_one, self._rule_badly, self._claim_one]
+        self._first = [
+            self._answer_partner, self._cover_one, self._resend_one, self._rule_badly, self._claim_one
+        ]  # fmt: skip
         self._signals: list[int] = []
 
     def request_stop(self, number: int, _: object) -> None:
@@ -115,6 +117,12 @@ class Officers:
         waiting = [(kept, each) for kept in entries for each in list_open_asks(kept)]
         return [(kept, each) for kept, each in waiting if each.ask.nonce not in self._ruled]
 
+    def _answer_partner(self, entries: list[KeptEntry[Entry]]) -> None:
+        """Answer what another State asks, without an error: it says what became of the answer."""
+        asked = [found for _, found in self._list_waiting(entries) if found.provider != self._state]
+        if asked:
+            self._write_answer(self._rng.choice(asked))
+
     def _answer_one(self, entries: list[KeptEntry[Entry]]) -> None:
         waiting = self._list_waiting(entries)
         if not waiting:
@@ -124,6 +132,9 @@ class Officers:
         if self._rng.random() < BAD_SHARE:
             self._rule_badly(entries)
             return
+        self._write_answer(found)
+
+    def _write_answer(self, found: FoundAsk) -> None:
         act = self._acts.answer(found)
         self._ruled.add(found.ask.nonce)
         if act is None:
