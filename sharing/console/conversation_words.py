@@ -130,16 +130,18 @@ def describe_answers(row: KindRow) -> dict[Answer, str]:
 
 
 def describe_time_left(deadline: int, now: int) -> str:
-    """Return how long it is until a deadline, in the two largest units.
+    """Return how long it is until a deadline, or that it is over.
 
     Args:
         deadline: In UTC milliseconds.
         now: In UTC milliseconds.
     """
-    if deadline <= now:
-        return "over"
-    left = deadline - now
-    days, hours, minutes = left // DAY_MS, left % DAY_MS // HOUR_MS, left % HOUR_MS // MINUTE_MS
+    return "over" if deadline <= now else f"{describe_duration(deadline - now)} left"
+
+
+def describe_duration(duration: int) -> str:
+    """Return milliseconds in the two largest units."""
+    days, hours, minutes = duration // DAY_MS, duration % DAY_MS // HOUR_MS, duration % HOUR_MS // MINUTE_MS
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else "less than 1 min"

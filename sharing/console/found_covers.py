@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sharing.console.connection import ConsoleConnection
-from sharing.console.conversation_words import describe_kind, describe_time_left, join_codes
+from sharing.console.conversation_words import describe_duration, describe_kind, join_codes
 from sharing.console.found_asks import FoundAsk
 from sharing.conversation_state.covers import Covers, CoverTerms
 from sharing.errors import InputError
@@ -74,7 +74,7 @@ class FoundCover:
         """Return it as one line of a list."""
         by = f"by {self.officer} [{self.digest[:SHOWN_DIGITS]}]"
         what = f"{describe_kind(self.terms.kind)} (of {self.provider}, for {join_codes(self.terms.recipients)})"
-        return f"later ones are answered {self.terms.answer} for {describe_time_left(self.until, now)}: {what}, {by}"
+        return f"later ones are answered {self.terms.answer} for {describe_duration(max(0, self.until - now))}: {what}, {by}"
 
 
 def list_covers(covers: Mapping[int, Covers], now: int) -> list[FoundCover]:

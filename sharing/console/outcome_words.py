@@ -72,9 +72,16 @@ def describe_followed(told: FollowedOutcome) -> str:
     if told.answer is not None:
         text += f", {describe_answer(told.answer)}"
     if told.ask is not None:
-        text += f": {describe_kind(AskKind(told.ask)) if told.ask in AskKind.__members__ else told.ask}"
+        text += f": {describe_question(told.ask)}"
     details = [join_codes(told.states)] if told.states else []
     details += [f"role {describe_role(told.role)}"] if told.role is not None else []
     details += [f"facts: {join_codes(told.facts)}"] if told.facts else []
     details += [f"until {format_time(told.until)}"] if told.until is not None else []
     return f"{text} ({'; '.join(details)})" if details else text
+
+
+def describe_question(kind: str | None) -> str:
+    """Return what is asked; the code of a kind that this release does not know."""
+    if kind is None:
+        return "not known"
+    return describe_kind(AskKind(kind)) if kind in AskKind.__members__ else kind

@@ -82,7 +82,7 @@ def read_history(
         find_item: Says which records are wanted.
         properties: Further librdkafka properties, such as those of TLS.
         since_ms: Only what was written since then, in UTC milliseconds.
-        unreadable: Is given what cannot be read; None if a malformed record is an error.
+        unreadable: Is given what cannot be read; None if that is an error.
 
     Raises:
         DecodeError: A record cannot be decoded, and there is no list for it.
@@ -112,8 +112,7 @@ def list_records(
     """
     try:
         block = read_block(topic.framing.to_single_object(message.value()))
-        if unreadable is not None:
-            require_state(block.state, topic.state)
+        require_state(block.state, topic.state)
         wanted = [(find_item(read_entry_id(entry, block.log)), entry) for entry in block.entries]
         codec = get_codec(block.log.entry_schema)
         found = [(item, codec.decode(entry)) for item, entry in wanted if item is not None]

@@ -56,9 +56,16 @@ def describe_bad_batch(batch: BadBatch) -> UnreadableRecord:
 
 
 def add_bad_batches(unreadable: Unreadable | None, batches: Iterable[BadBatch]) -> None:
-    """Add batches that no client can read, if there is a list."""
+    """Add batches that no client can read.
+
+    Raises:
+        DecodeError: There is no list, and there is such a batch.
+    """
+    found = list(map(describe_bad_batch, batches))
     if unreadable is not None:
-        unreadable.extend(map(describe_bad_batch, batches))
+        unreadable += found
+    elif found:
+        raise DecodeError(f"{found[0].place}: {found[0].reason}", cause="MALFORMED")
 
 
 def add_unreadable(unreadable: Unreadable | None, message: Message, error: SharingError) -> None:

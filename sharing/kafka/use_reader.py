@@ -56,7 +56,7 @@ def read_uses(
         until_ms: Only what was recorded before then, in UTC milliseconds.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
-        unreadable: Is given what cannot be read; None if a malformed record is an error.
+        unreadable: Is given what cannot be read; None if that is an error.
 
     Raises:
         DecodeError: A record is malformed, and there is no list for it.

@@ -280,7 +280,7 @@ def test_two_officers_who_must_approve_are_said_where_the_law_is_known_here(
 def test_open_questions_are_shown_with_the_time_left(call: Call, gate: FakeGate) -> None:
     gate.tell_item(ID, ASKED, partition=find(ID))
     result = show(call, ID, "--agency", "fedpol")
-    assert "open, over left: SUPPLY_FACT (FR)" in result.out
+    assert "open, over: supply the facts without which the law withholds an item (FR)" in result.out
     document = show(call, ID, "--agency", "fedpol", "--json").json_document
     assert document["open_asks"] == [
         {"ask": "SUPPLY_FACT", "states": ["FR"], "revision": "1", "until": "2026-03-01T12:00:00.000Z"}

@@ -71,8 +71,8 @@ def test_acts_are_told_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("left", "text"),
     [
-        (0, "over"), (-1, "over"), (1, "less than 1 min"), (MINUTE_MS, "1 min"), (HOUR_MS, "1 h 0 min"),
-        (2 * HOUR_MS - 1, "1 h 59 min"), (DAY_MS + 5 * HOUR_MS, "1 d 5 h"),
+        (0, "over"), (-1, "over"), (1, "less than 1 min left"), (MINUTE_MS, "1 min left"),
+        (HOUR_MS, "1 h 0 min left"), (2 * HOUR_MS - 1, "1 h 59 min left"), (DAY_MS + 5 * HOUR_MS, "1 d 5 h left"),
     ],
 )  # fmt: skip
 def test_time_left_is_told_in_the_two_largest_units(left: int, text: str) -> None:

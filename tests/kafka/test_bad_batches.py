@@ -11,11 +11,12 @@ from confluent_kafka import KafkaError, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharing.errors import InfrastructureError
+from sharing.errors import DecodeError, InfrastructureError
 from sharing.kafka import bad_batches
 from sharing.kafka.bad_batches import BAD_BATCH_ERRORS, BOUNDED_FETCH, BadBatch, BadBatchFinder, BatchEndSearch
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.kafka.topic_follower import TopicFollower
+from sharing.kafka.unreadable_records import UnreadableRecord, add_bad_batches
 from tests.kafka.compressed_batches import damage_batch, write_batch, write_bomb
 from tests.kafka.topic_io import SECONDS, write_records
 from tests.support.waiting import wait_until
@@ -258,3 +259,12 @@ def test_without_an_answer_the_search_is_left_to_the_next_report(monkeypatch: py
     finder = BadBatchFinder(client_properties("127.0.0.1:1"))
     report = _Report("topic", KafkaError._BAD_COMPRESSION)
     assert finder.find_batch(report) is None  # type: ignore[arg-type]
+
+
+def test_a_reader_without_a_list_does_not_pass_over_a_batch_in_silence() -> None:
+    batch, found = BadBatch("topic", 0, 7, 9, "_BAD_COMPRESSION"), list[UnreadableRecord]()
+    add_bad_batches(found, [batch])
+    assert [each.place for each in found] == ["topic[0]@7-9"]
+    add_bad_batches(None, [])
+    with pytest.raises(DecodeError, match=r"topic\[0\]@7-9"):
+        add_bad_batches(None, [batch])

@@ -73,7 +73,7 @@ def _print_cover(cover: FoundCover, now: int) -> None:
     print_line(f"{terms.answer}: {describe_kind(terms.kind)}", style="bold")
     print_labelled("cover", cover.digest)
     print_labelled("items", f"of {cover.provider}, for {join_codes(terms.recipients)}")
-    print_labelled("until", f"{format_time(cover.until)} ({describe_time_left(cover.until, now)} left)")
+    print_labelled("until", f"{format_time(cover.until)} ({describe_time_left(cover.until, now)})")
     print_labelled("officer", cover.officer)
     print_labelled("law", terms.rule or "asked by no rule")
     print_labelled(

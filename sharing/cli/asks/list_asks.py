@@ -206,7 +206,7 @@ def _print_group(
     """Print alike Asks as one: the first, which has the least time left, and how many there are."""
     found, count = group[0], len(group)
     ask = found.ask
-    left = describe_time_left(ask.expires_at, now) + " left" if ask.is_open else ask.status.lower()
+    left = describe_time_left(ask.expires_at, now) if ask.is_open else ask.status.lower()
     urgency = "" if ask.urgency is Urgency.ORDINARY else f"  {ask.urgency}"
     number = f" ({count:,} alike)" if count > 1 else ""
     style = "bold red" if urgency and ask.is_open else "bold"

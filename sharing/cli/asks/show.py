@@ -129,7 +129,7 @@ def _print_times(found: FoundAsk, now: int) -> None:
     ask = found.ask
     if not ask.is_open:
         return
-    print_labelled("deadline", f"{format_time(ask.expires_at)} ({describe_time_left(ask.expires_at, now)} left)")
+    print_labelled("deadline", f"{format_time(ask.expires_at)} ({describe_time_left(ask.expires_at, now)})")
     for step, instant in enumerate(list_escalation_instants(ask.opened_at, ask.expires_at, ask.kind), 1):
         made = "told" if step <= ask.escalated else "is told"
         print_labelled("escalates", f"{format_time(instant)}: the contact point of step {step} {made}")

@@ -11,6 +11,7 @@ from sharing.cli.shared.console import out, print_json, print_labelled, print_li
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.unreadable import exit_if_incomplete, print_unreadable
 from sharing.console.conversation_words import describe_time_left, format_revision
+from sharing.console.outcome_words import describe_question
 from sharing.console.own_items import shorten_name
 from sharing.disclosure.terms import list_approvals
 from sharing.errors import InputError, SharingError
@@ -172,5 +173,5 @@ def _print_questions(history: OutcomeHistory) -> None:
     now = read_clock()
     for question, until in zip(history.list_questions(), history.questions.values(), strict=True):
         if until is not None:
-            left = describe_time_left(until, now)
-            print_line(f"{format_time(until)}  open, {left} left: {question['ask']} ({', '.join(question['states'])})")
+            left, what = describe_time_left(until, now), describe_question(question["ask"])
+            print_line(f"{format_time(until)}  open, {left}: {what} ({', '.join(question['states'])})")

@@ -173,6 +173,6 @@ def _print_open(kept: Conversation | None) -> None:
             left = describe_time_left(ask.expires_at, now)
             needed = f", {ask.needed} officers" if ask.needed > 1 else ""
             print_line(
-                f"{format_time(ask.expires_at)}  open, {left} left: {describe_kind(ask.kind)}, asked of "
+                f"{format_time(ask.expires_at)}  open, {left}: {describe_kind(ask.kind)}, asked of "
                 f"{ask.state}{needed} [ask {ask.id}]; silence: {describe_silence(ask.row)}"
             )

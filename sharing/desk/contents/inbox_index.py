@@ -6,11 +6,12 @@ import sys
 import threading
 from typing import Any, NamedTuple
 
-from sharing.console.inbox_items import InboxItem, UnreadableItem
+from sharing.console.inbox_items import InboxItem, UnreadableItem, list_bad_batches
 from sharing.console.inbox_rows import InboxRow, make_inbox_row
 from sharing.console.recalls import Recalled, add_recall, is_recalled, read_revision
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.desk.contents.item_categories import find_inbox_category
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.vocabulary import NoticeKind
 
 _RECALL = NoticeKind.RECALL.value
@@ -49,6 +50,7 @@ class InboxIndex:
         self._lock = threading.Lock()
         self._messages: dict[str, IndexedMessage] = {}
         self._unreadable: dict[str, UnreadableItem] = {}
+        self._bad_batches: list[UnreadableItem] = []
         self._items: dict[tuple[str, str], tuple[str, ...]] = {}
         self._recalled: Recalled = {}
         self._listed: list[tuple[InboxRow, bool]] | None = None
@@ -58,6 +60,12 @@ class InboxIndex:
     def is_read(self) -> bool:
         """Whether the inbox was read to its end, and is not being read again."""
         return self._is_read
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the inbox was read to its end, and no batch of it is damaged: what is not here was not received."""
+        with self._lock:
+            return self._is_read and not self._bad_batches
 
     def mark_read(self) -> None:
         """Note that the inbox was read to its end."""
@@ -88,6 +96,11 @@ class InboxIndex:
                 item = _get_item(row.fields)
                 self._items[item] = (*self._items.get(item, ()), key)
 
+    def take_bad_batches(self, bad: Unreadable) -> None:
+        """Note all batches found so far that no client can read: nobody knows which messages are in them."""
+        with self._lock:
+            self._bad_batches = list_bad_batches(bad)
+
     def list_rows(self) -> list[tuple[InboxRow, bool]]:
         """Return what is listed of each message, newest first, and whether it is recalled."""
         with self._lock:
@@ -97,9 +110,9 @@ class InboxIndex:
             return list(self._listed)
 
     def list_unreadable(self) -> list[UnreadableItem]:
-        """Return what cannot be opened."""
+        """Return what cannot be opened: messages, and batches of them that cannot be read."""
         with self._lock:
-            return list(self._unreadable.values())
+            return [*self._unreadable.values(), *self._bad_batches]
 
     def find(self, message: str) -> IndexedMessage | None:
         """Return the message with an id; None if there is none."""

@@ -21,6 +21,7 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_follower import Place, TopicFollower
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches
 from sharing.topology.topics import INBOX, INBOX_URGENT
 
 log = logging.getLogger(__name__)
@@ -132,23 +133,27 @@ class InboxWatch:
         checked = TopicCheck(console.servers, console.properties, topics, self._note_heard)
         self.index.mark_unread()  # what was read before stays on the list: after an outage it is not shown as empty
         self._filled = InboxIndex()
-        positions = self._read_all(reader)
+        bad: Unreadable = []
+        positions = self._read_all(reader, bad)
         self._filled.mark_read()
         self.index = self._filled
         self._note_heard()
         self._changes.announce()
         group = name_console_group(self._console.state, "inbox")
-        follower = TopicFollower(self._console.servers, group, positions, self._console.properties)
+        follower = TopicFollower(self._console.servers, group, positions, self._console.properties, unreadable=bad)
         with closing(follower):
             while not self._following.is_closing:
+                bad_count = len(bad)
                 messages = follower.poll(POLL_SECONDS)
-                if messages:
-                    self._take(reader, messages)
+                self._take(reader, messages)
+                if len(bad) > bad_count:
+                    self._filled.take_bad_batches(bad)
+                if messages or len(bad) > bad_count:
                     self._changes.announce()
                 checked.check(follower.positions)
 
-    def _read_all(self, reader: InboxReader) -> dict[Place, int]:
-        """Read what is there, and return where following goes on."""
+    def _read_all(self, reader: InboxReader, bad: Unreadable) -> dict[Place, int]:
+        """Read what is there, and return where following goes on. Batches that cannot be read are added to a list."""
         console, positions = self._console, dict[Place, int]()
         for kind in (INBOX, INBOX_URGENT):
             topic, group = kind.topic(console.state), name_console_group(console.state, "inbox")
@@ -160,6 +165,8 @@ class InboxWatch:
                     self._note_heard()
                     if self._following.is_closing:
                         break
+                add_bad_batches(bad, opened.bad_batches)
+        self._filled.take_bad_batches(bad)
         return positions
 
     def _take(self, reader: InboxReader, messages: Iterable[Any]) -> None:

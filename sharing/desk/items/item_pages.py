@@ -58,8 +58,9 @@ class ItemViews:
         place = locate_item(console, item)
         if place.item != item:  # the id was that of its indicator
             return RedirectResponse(f"/items/{console.state}/{place.item}", 303)
-        history, begins_at = read_own_history(console, place, is_whole=request.query_params.get("history") == "all")
-        if place.conversation is None and not history.events:
+        is_whole = request.query_params.get("history") == "all"
+        history, begins_at, unreadable = read_own_history(console, place, is_whole=is_whole)
+        if place.conversation is None and not history.events and not unreadable:
             raise PageError(
                 404,
                 _(
@@ -78,7 +79,7 @@ class ItemViews:
             request, "items/own.html", item=page, reason=HIDDEN_WORDS.get(view.reason) if view.reason else "",
             rows=None if view.content is None else list_content_rows(view.content),
             facts=list_fact_fields(are_findings=False), findings=list_fact_fields(are_findings=True),
-            describe=describe_code,
+            describe=describe_code, unreadable=unreadable,
         )  # fmt: skip
 
     def _show_received(self, request: Request, provider: str, item: str) -> Response:
@@ -86,7 +87,7 @@ class ItemViews:
         console, contents = services.console, services.contents
         place = find_received_item(console, provider, item)
         is_known = place is not None or contents.inbox.has_item(provider, item)
-        if not is_known and (contents.inbox.is_read or not contents.has_reader_key):
+        if not is_known and (contents.inbox.is_complete or not contents.has_reader_key):
             raise PageError(
                 404,
                 _("%(state)s has received no item with this id from that State, or it was forgotten.",

@@ -19,6 +19,7 @@ from sharing.desk.items.law_words import ShownRule, describe_rules
 from sharing.desk.web.condition_words import ShownCondition, describe_conditions
 from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.law.fact_questions import QUESTIONS
 from sharing.model.decision import PackReference, RecipientDecision
 from sharing.model.effects import FORBIDDING_EFFECTS
@@ -128,8 +129,8 @@ class OwnItemPage:
 
 def read_own_history(
     console: ConsoleConnection, place: ItemPlace, *, is_whole: bool
-) -> tuple[ItemHistory, int | None]:  # fmt: skip
-    """Return what is recorded about an own item, and since when it was read.
+) -> tuple[ItemHistory, int | None, int]:  # fmt: skip
+    """Return what is recorded about an own item, since when it was read, and how much of it cannot be read.
 
     A decision is written before its first Ask is opened. So what is older than the oldest Ask by more than a day is
     read only if it is wanted, or if the decision on the newest revision is older.
@@ -140,16 +141,17 @@ def read_own_history(
         is_whole: Whether everything is wanted.
 
     Raises:
-        DecodeError: A record cannot be decoded.
         InfrastructureError: No broker answers, or a topic cannot be read.
     """
+    unreadable: Unreadable = []
     conversation = place.conversation
     asked = [ask.opened_at for ask in conversation.asks.values()] if conversation is not None else []
     since = min(asked) - DAY_MS if asked and not is_whole else None
-    history = read_item_history(console, place, console.state, since)
+    history = read_item_history(console, place, console.state, since, unreadable)
     if since is not None and _find_decision(place, history) is None:
-        return read_item_history(console, place, console.state), None
-    return history, since
+        since, unreadable = None, []
+        history = read_item_history(console, place, console.state, unreadable=unreadable)
+    return history, since, len(unreadable)
 
 
 def make_own_page(

@@ -18,6 +18,7 @@ from sharing.desk.contents.received_terms import ReceivedTerms
 from sharing.desk.items.law_words import ShownRule, describe_rules
 from sharing.desk.items.own_item import ShownAsk
 from sharing.desk.web.condition_words import ShownCondition, describe_conditions
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.officers.entry import OfficerEntry
 
 
@@ -34,6 +35,7 @@ class ReceivedItemPage:
         conditions: What binds this State.
         asks: The open Asks put to people of this State.
         events: What happened here, in time.
+        unreadable: How many records, or damaged batches of them, cannot be read: events may be missing.
         can_resend: Whether an answer was sent of which nobody has told what became.
         has_role: Whether the officer may have it sent again.
         roles: The roles that may.
@@ -47,6 +49,7 @@ class ReceivedItemPage:
     conditions: list[ShownCondition]
     asks: list[ShownAsk]
     events: tuple[TimelineEvent, ...]
+    unreadable: int
     can_resend: bool
     has_role: bool
     roles: tuple[str, ...]
@@ -71,14 +74,14 @@ def make_received_page(
         officer: The officer who looks.
 
     Raises:
-        DecodeError: A record cannot be decoded.
         InfrastructureError: No broker answers, or a topic cannot be read.
     """
     received, roles = None if place is None else place.received, list_opening_roles(console)
     events: tuple[TimelineEvent, ...] = ()
+    unreadable: Unreadable = []
     if place is not None:
         located = ItemPlace(item, "", place.partition, None)
-        events = read_item_history(console, located, provider).events
+        events = read_item_history(console, located, provider, unreadable=unreadable).events
     return ReceivedItemPage(
         item=item,
         provider=provider,
@@ -88,6 +91,7 @@ def make_received_page(
         conditions=[] if terms is None else describe_conditions(terms.conditions),
         asks=[] if received is None else [_show_ask(ask, officer) for ask in received.asks.values() if ask.is_open],
         events=events,
+        unreadable=len(unreadable),
         can_resend=received is not None and is_answered(received),
         has_role=bool(set(roles) & set(officer.roles)),
         roles=roles,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sharing.desk.desk_figures import DeskFigures
 from sharing.desk.topic_check import TopicCheck
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.topic_follower import Place
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.kafka.use_log import Use
 from sharing.keystore.private_key import generate_key
 from sharing.model.times import DAY_MS, from_milliseconds
@@ -40,6 +42,7 @@ from tests.desk.contents.content_world import (
     wait_for_inbox,
     without_settings,
 )
+from tests.kafka.compressed_batches import write_bomb
 from tests.kafka.topic_io import write_records
 from tests.rulings.ruling_fixtures import make_id
 from tests.support.waiting import TIMEOUT_S, wait_until
@@ -184,12 +187,12 @@ def test_an_inbox_that_is_read_again_stays_listed_and_opens_nothing_until_it_is_
     listed = contents.inbox.list_rows()
     may_read, has_failed, read_all = threading.Event(), threading.Event(), InboxWatch._read_all
 
-    def read_later(watch: InboxWatch, reader: InboxReader) -> dict[Place, int]:
+    def read_later(watch: InboxWatch, reader: InboxReader, bad: Unreadable) -> dict[Place, int]:
         if not has_failed.is_set():
             has_failed.set()
             raise InfrastructureError("the broker is away again")
         assert may_read.wait(TIMEOUT_S)
-        return read_all(watch, reader)
+        return read_all(watch, reader, bad)
 
     def check(*_: object) -> None:
         monkeypatch.undo()
@@ -205,6 +208,22 @@ def test_an_inbox_that_is_read_again_stays_listed_and_opens_nothing_until_it_is_
     wait_until(lambda: contents.inbox.is_read, "the inbox was read again")
     assert contents.inbox.list_rows() == listed
     assert de.look(notice["item_id"]).content is not None
+
+
+def test_a_batch_that_cannot_be_read_is_counted_and_what_follows_is_listed(de: Received) -> None:
+    inbox = de.world.contents.inbox
+    before = len(inbox.list_unreadable())
+    write_bomb(de.world.bus.broker, INBOX.topic(de.world.state), 40)
+    wait_until(lambda: len(inbox.list_unreadable()) == before + 1, "the damaged batch was found")
+    assert not inbox.is_complete, "an item that is not listed may be in it"
+    notice = de.put()
+    assert de.look(notice["item_id"]).content is not None
+    with closing(DeskContents.open(de.world.console, de.world.clock.read)) as again:  # it reads from the beginning
+        again.start()
+        wait_until(lambda: again.inbox.is_read, "the inbox was read")
+        assert len(again.inbox.list_unreadable()) == before + 1
+        assert not again.inbox.is_complete
+        assert again.inbox.has_item("CH", str(notice["item_id"]))
 
 
 def test_the_list_has_no_content_and_newest_first(de: Received) -> None:

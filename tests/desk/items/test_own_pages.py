@@ -28,11 +28,12 @@ from sharing.model.recipient_terms import EVALUATION_FAILED, RecipientTerms, Rul
 from sharing.model.vocabulary import Effect, Outcome, Urgency
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.topology.topics import CONVERSATIONS
+from sharing.topology.topics import ACTS, CONVERSATIONS, DECISIONS
 from tests.conversation.people import JUDGE, ROLE, disclosed, held, offered
 from tests.conversation.test_provider import Story
 from tests.desk.asgi import Desk, FakeBoard, FakeRegister, make_services, open_desk
 from tests.desk.contents.content_world import VALUE, ContentWorld, FakeKeys, open_world, without_settings
+from tests.kafka.compressed_batches import write_bomb
 from tests.kafka.topic_io import write_records
 from tests.support.soft_authenticator import ORIGIN
 
@@ -255,6 +256,21 @@ def test_nothing_is_shown_of_an_item_whose_entry_is_malformed(
             answer = desk.get(f"/items/CH/{item}")
     assert answer.status_code >= 400
     assert VALUE not in answer.text
+
+
+def test_records_of_what_happened_that_cannot_be_read_are_said_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_settings(monkeypatch)
+    with EmbeddedBroker() as broker, open_world(broker, tmp_path, keys=FakeKeys()) as own:
+        item, story = own.publish(11, disclosed("DE"))
+        own.bus.write_acts(item, "CH", story.effects)
+        write_bomb(broker, DECISIONS.topic("CH"), 40)
+        write_records(broker, ACTS.topic("CH"), [b"no block of acts"])
+        with desk_of(own, "o-clerk") as desk:
+            page = desk.get(f"/items/CH/{item}?history=all").text
+    assert "2 records cannot be read here, so this page may not be complete" in page
+    assert "decided for Germany (DE)" in page
 
 
 class FormReader(HTMLParser):

@@ -29,7 +29,7 @@ from sharing.model.times import DAY_MS, from_milliseconds
 from sharing.model.vocabulary import Urgency
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.topology.topics import CONVERSATIONS
+from sharing.topology.topics import ACTS, CONVERSATIONS
 from tests.cli.test_inbox import ReceivingState
 from tests.conversation.people import NOW
 from tests.conversation.test_receiver import Inbox
@@ -248,6 +248,23 @@ def test_what_was_never_received_is_not_found(de: tuple[ContentWorld, ReceivingS
     with desk_of(world) as desk:
         answer = desk.get(f"/items/CH/{make_id(99)}")
     assert (answer.status_code, "has received no item with this id" in answer.text) == (404, True)
+
+
+def test_a_record_of_what_happened_that_cannot_be_read_is_said_on_the_page(
+    de: tuple[ContentWorld, ReceivingState],
+) -> None:
+    world, sender = de
+    notice = deliver(world, sender)
+    received = replace(Inbox().received, item=str(notice["item_id"]), from_state="CH", state="DE")
+    key = make_received_key("CH", received.item)
+    write_records(world.bus.broker, CONVERSATIONS.topic("DE"), [encode_received(received)], key=key)
+    warning = "cannot be read here, so this page may not be complete"
+    with desk_of(world) as desk:
+        assert warning not in desk.get(f"/items/CH/{notice['item_id']}").text
+        write_records(world.bus.broker, ACTS.topic("DE"), [b"no block of acts"])
+        page = desk.get(f"/items/CH/{notice['item_id']}").text
+    assert f"1 record {warning}" in page
+    assert "hidden.example.org" in page
 
 
 def test_a_malformed_notice_is_no_traceback(
