@@ -136,10 +136,11 @@ class Settings(BaseSettings):
     record_uses: bool = Field(
         default=True, description="Record what is opened; false only for a program that keeps such a record itself."
     )
-    seal_indicators: bool = Field(
+    seal_to_worker: bool = Field(
         default=True,
         description=(
-            "With `trust_file`, indicators and rulings are sealed; false only where the State runs its own cluster."
+            "With `trust_file`, indicators and rulings are sealed to the State's worker; false only where the State "
+            "runs its own cluster."
         ),
     )
     trust_file: Path | None = Field(default=None, description="YAML file with the pinned roots of other States.")

@@ -190,7 +190,7 @@ def _make_sources(
         DraftOpening(state, own_keys.find_wrapping_key, read_clock, framing=framing),
         OfficerFollower(_open_register(inputs, own_keys)),
         law_source,
-        RulingOpening(state, own_keys, accepts_unsealed=not inputs.settings.seal_indicators),
+        RulingOpening(state, own_keys, accepts_unsealed=not inputs.settings.seal_to_worker),
     )
 
 

@@ -128,7 +128,7 @@ def open_gate_sealing(
             state,
             own_keys.get_opening_keys,
             framing=framing,
-            accepts_unsealed=not inputs.settings.seal_indicators,
+            accepts_unsealed=not inputs.settings.seal_to_worker,
         ),
         AmendmentOpening(state, own_keys.find_wrapping_key, framing=framing),
     )

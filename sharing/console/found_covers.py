@@ -74,7 +74,8 @@ class FoundCover:
         """Return it as one line of a list."""
         by = f"by {self.officer} [{self.digest[:SHOWN_DIGITS]}]"
         what = f"{describe_kind(self.terms.kind)} (of {self.provider}, for {join_codes(self.terms.recipients)})"
-        return f"later ones are answered {self.terms.answer} for {describe_duration(max(0, self.until - now))}: {what}, {by}"
+        left = describe_duration(max(0, self.until - now))
+        return f"later ones are answered {self.terms.answer} for {left}: {what}, {by}"
 
 
 def list_covers(covers: Mapping[int, Covers], now: int) -> list[FoundCover]:

@@ -32,14 +32,14 @@ def find_worker_key(console: ConsoleConnection, now: int) -> PublishedKey | None
         InputError: The State's keys do not verify.
         InfrastructureError: None is in force, or the directory cannot be read.
     """
-    if not console.settings.seal_indicators:
+    if not console.settings.seal_to_worker:
         return None
     keys = read_own_keys(console, now)
     if keys is None:
         raise SettingsError(
             f"a ruling is sealed to the worker of {console.state}, and its keys are not known here: set "
             f"SHARING_TRUST_FILE with the pinned root of {console.state}, or SHARING_KEY_FOLDER; "
-            "SHARING_SEAL_INDICATORS=false only if the State runs its own cluster"
+            "SHARING_SEAL_TO_WORKER=false only if the State runs its own cluster"
         )
     key = select_seal_keys({console.state: keys}, now).get(console.state)
     if key is None:

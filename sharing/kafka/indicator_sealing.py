@@ -38,7 +38,7 @@ _RETRY_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.1
 _CATCH_UP_SECONDS_MAX: Final = 2.0
 _OWN_CLUSTER: Final = (
-    "switch sealing off with `--no-seal`, SHARING_SEAL_INDICATORS=false or `pins=None` only if the State runs its own "
+    "switch sealing off with `--no-seal`, SHARING_SEAL_TO_WORKER=false or `pins=None` only if the State runs its own "
     "cluster"
 )
 

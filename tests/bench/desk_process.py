@@ -35,7 +35,7 @@ from tests.desk.board.board_world import HELD_BY
 def serve(bootstrap: str, port: int, desks: int) -> None:
     """Serve a desk until standard input ends; print its sessions as JSON once its board is read."""
     settings = DeskSettings(STATE, f"http://localhost:{port}")
-    console = ConsoleConnection(Settings(seal_indicators=False), STATE, bootstrap, {}, SINGLE_OBJECT_FRAMING)
+    console = ConsoleConnection(Settings(seal_to_worker=False), STATE, bootstrap, {}, SINGLE_OBJECT_FRAMING)
     broker, changes, register = BrokerState(), ChangeFeed(), FakeRegister()
     now = int(time.time() * 1000)
     officers = [f"officer-{number}" for number in range(max(desks, 1))]

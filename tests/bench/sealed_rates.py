@@ -27,7 +27,7 @@ from tests.bench.workload import AGENCIES, make_indicators
 VARIANTS: Final = ("plain", "signed", "sealed", "both loops")
 """Without keys; with sealed and signed outputs; with sealed indicators too; with the conversation in the process."""
 
-_UNSEALED: Final = {"SHARING_SEAL_INDICATORS": "false"}
+_UNSEALED: Final = {"SHARING_SEAL_TO_WORKER": "false"}
 _SEALED: Final = ("sealed", "both loops")
 _GATE_ALONE: Final = {"SHARING_LOOPS": "gate"}
 _COUNTS_KEY: Final = b"counts"

@@ -117,7 +117,7 @@ class ConversationBus:
         """Run a command by which an officer rules."""
         key = self.folder / f"{officer}.key"
         secret = self.folder / f"{officer}.pass"
-        with patch.dict(os.environ, {"SHARING_SEAL_INDICATORS": "false"}):  # the worker of these tests has no keys
+        with patch.dict(os.environ, {"SHARING_SEAL_TO_WORKER": "false"}):  # the worker of these tests has no keys
             return self.run(*arguments, "--as", officer, "--key", key, "--passphrase-file", secret, "--wait", wait)
 
     def add_officer(self, officer: Officer = JUDGE) -> None:

@@ -322,7 +322,7 @@ def test_the_register_is_verified_where_its_keys_are_known(
     registrars = make_registrars(ch.call, ch.folder)
     registrars.add_judge("o-17", "PUBLIC_PROSECUTOR")
     monkeypatch.setenv("SHARING_KEY_FOLDER", str(registrars.folders[0]))
-    monkeypatch.setenv("SHARING_SEAL_INDICATORS", "false")  # the worker of these tests has no keys
+    monkeypatch.setenv("SHARING_SEAL_TO_WORKER", "false")  # the worker of these tests has no keys
     folder = registrars.ceremony.folder
     ask = ch.publish(1, replace(held("DE"), approver="PUBLIC_PROSECUTOR"))[1].find_ask(AskKind.APPROVE)
     other = ch.publish(2, held("DE"))[1].find_ask(AskKind.APPROVE)

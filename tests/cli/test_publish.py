@@ -114,7 +114,7 @@ def test_with_a_trust_file_nothing_is_published_unsealed(
     assert "--no-seal" in refused.err
     assert len(read_records(announced, INDICATORS.topic("CH"))) == before
     assert call("publish", file, *CH, "--no-seal").code == 0
-    monkeypatch.setenv("SHARING_SEAL_INDICATORS", "false")
+    monkeypatch.setenv("SHARING_SEAL_TO_WORKER", "false")
     assert call("publish", file, *CH).code == 0
     assert len(read_records(announced, INDICATORS.topic("CH"))) == before + 4
 

@@ -132,7 +132,7 @@ def make_services(clock: Clock | None = None, **changes: Any) -> DeskServices:
         register.add(make_officer(officer_id))
     settings = changes.pop("settings", None) or DeskSettings(STATE, ORIGIN, agency="bka")
     console = ConsoleConnection(
-        Settings(seal_indicators=False), settings.state, "127.0.0.1:1", {}, SINGLE_OBJECT_FRAMING
+        Settings(seal_to_worker=False), settings.state, "127.0.0.1:1", {}, SINGLE_OBJECT_FRAMING
     )
     absent: Any = None  # what a test needs, it gives
     made = DeskServices(

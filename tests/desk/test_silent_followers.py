@@ -113,7 +113,7 @@ class Follower:
 
 
 def make_console(broker: Broker) -> ConsoleConnection:
-    return ConsoleConnection(Settings(seal_indicators=False), STATE, broker.bootstrap, {}, SINGLE_OBJECT_FRAMING)
+    return ConsoleConnection(Settings(seal_to_worker=False), STATE, broker.bootstrap, {}, SINGLE_OBJECT_FRAMING)
 
 
 def make_inbox(broker: Broker, state: BrokerState) -> Follower:

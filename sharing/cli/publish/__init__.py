@@ -103,7 +103,7 @@ def publish(
         with say_that_nothing_is_published(), held.released():
             settings = load_settings(
                 bootstrap=bootstrap,
-                seal_indicators=False if no_seal else None,
+                seal_to_worker=False if no_seal else None,
                 state=None if state is None else read_state("--state", state),
                 agency=agency,
             )

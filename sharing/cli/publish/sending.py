@@ -88,7 +88,7 @@ def send_items(
     """
     with say_that_nothing_is_published(), held.released():
         framing = load_framing(settings, identity.state)
-        pins = read_directory_pins(settings) if settings.seal_indicators else None
+        pins = read_directory_pins(settings) if settings.seal_to_worker else None
         publisher = Publisher(
             servers, identity.state, identity.agency,
             properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,
@@ -126,7 +126,7 @@ def send_load(
 
     def make_publisher(load: str) -> BulkPublisher:
         framing = load_framing(settings, identity.state)
-        pins = read_directory_pins(settings) if settings.seal_indicators else None
+        pins = read_directory_pins(settings) if settings.seal_to_worker else None
         return BulkPublisher(
             servers, identity.state, identity.agency, load,
             properties=tls, framing=framing, pins=pins, state_folder=settings.state_folder,

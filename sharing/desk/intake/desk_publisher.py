@@ -81,7 +81,7 @@ class DeskPublisher:
             self.agency,
             properties=self._properties,
             framing=self._console.framing,
-            pins=read_directory_pins(settings) if settings.seal_indicators else None,
+            pins=read_directory_pins(settings) if settings.seal_to_worker else None,
             state_folder=settings.state_folder,
         )
 

@@ -99,7 +99,7 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeskOnBus]:
         officers: dict[str, Any] = made.officers
         officers["anna"] = make_officer("anna", state=STATE, roles=(ROLE,))
         monkeypatch.setattr(conversation_driver, "find_officer", lambda officer, _: made.officers.get(officer))
-        console = ConsoleConnection(Settings(seal_indicators=False), STATE, broker.bootstrap, {}, SINGLE_OBJECT_FRAMING)
+        console = ConsoleConnection(Settings(seal_to_worker=False), STATE, broker.bootstrap, {}, SINGLE_OBJECT_FRAMING)
         settings, broker_state, changes = DeskSettings(STATE, ORIGIN), BrokerState(), ChangeFeed()
         register = FakeRegister()
         register.find = lambda officer_id, now: made.officers.get(officer_id)  # type: ignore[method-assign,assignment,return-value]
