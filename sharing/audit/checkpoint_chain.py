@@ -56,6 +56,10 @@ class CheckpointChain:
         self._check_order(offset, record)
         self._records.append((offset, record))
 
+    def report_unreadable(self, offset: int, sentence: str) -> None:
+        """Report that records cannot be read: a checkpoint of this log may be in them."""
+        self._report(AuditFault.UNREADABLE, offset, None, sentence)
+
     def add_seen(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Add checkpoints of this log that were seen elsewhere, such as by a witness, with all their signatures."""
         self._elsewhere += [each for each in checkpoints if each.place == self._place]

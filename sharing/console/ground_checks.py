@@ -8,7 +8,7 @@ from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk
 from sharing.errors import InputError
 from sharing.model.times import to_utc_day
-from sharing.packs.library import find_law
+from sharing.packs.library import Law, find_law
 from sharing.packs.signature import read_public_keys
 from sharing.rulings.alikeness import find_unavailable_ground
 from sharing.rulings.asked_terms import AskedTerms
@@ -35,10 +35,22 @@ def require_grounds(
             raise InputError(say(FAULT_SENTENCES[fault]), field="grounds")
 
 
+def find_own_citation(console: ConsoleConnection, rule: str) -> str | None:
+    """Return the provision that a rule of this State's law pack cites; None if the pack has no rule with this id.
+
+    Raises:
+        SharingError: The law pack cannot be read.
+    """
+    return next((each.citation for each in _find_own_law(console).pack.rules if each.id == rule), None)
+
+
 def _list_in_force(console: ConsoleConnection, others: Collection[str], now: int) -> frozenset[str]:
     """Return the instruments that bind this State and each of the others today."""
-    settings = console.settings
-    law = find_law(console.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))
-    day = to_utc_day(now)
+    law, day = _find_own_law(console), to_utc_day(now)
     common = [law.treaties.list_common_instruments(console.state, other, day) or frozenset[str]() for other in others]
     return frozenset.intersection(*map(frozenset, common)) if common else frozenset()
+
+
+def _find_own_law(console: ConsoleConnection) -> Law:
+    settings = console.settings
+    return find_law(console.state, settings.packs, settings.pack, keys=read_public_keys(settings.pack_key))

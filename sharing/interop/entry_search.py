@@ -105,7 +105,8 @@ class EntrySearch:
                 index.update(self._source, self._show)
             except BrokenLogError as error:
                 fault = error
-            found = list(self._list_entries(index, place, item))
+            found, changed = self._list_entries(index, place, item)
+            fault = fault or changed
             if found and which is not None and which > len(found):
                 raise fault or InputError(f"--which {which}: there are {len(found)} entries about {item!r} in {topic}")
             if found:
@@ -154,16 +155,24 @@ class EntrySearch:
             block.get_commitment(found.index),
         )
 
-    def _list_entries(self, index: LogIndex, place: LogPlace, item: str) -> list[FoundEntry]:
+    def _list_entries(
+        self, index: LogIndex, place: LogPlace, item: str
+    ) -> tuple[list[FoundEntry], BrokenLogError | None]:
+        """Return the entries about an item, and what is wrong if a block that may have one is not there any more."""
         found = []
         leaves: list[bytes] = []
         for number in index.find(item):
             block = index.read_block(self._source, number)
-            for position, entry in enumerate(() if block is None else block.entries):
-                if block is not None and read_entry_id(entry, place.log) == item:
+            if block is None:
+                return found, BrokenLogError(
+                    f"{format_origin(place)}: block {number} is not the one that was read before, or cannot be read; "
+                    "`sharing audit verify` says what is wrong"
+                )
+            for position, entry in enumerate(block.entries):
+                if read_entry_id(entry, place.log) == item:
                     leaves = leaves or index.list_leaves()
                     found.append(FoundEntry(place, block, position, leaves))
-        return found
+        return found, None
 
     def _find_checkpoint(self, found: FoundEntry, keys: KnownKeys, required: int) -> KnownCheckpoint:
         """Return the first checkpoint of an entry that is witnessed; if there is none, the one that proves most."""

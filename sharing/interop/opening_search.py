@@ -152,8 +152,18 @@ class OpeningSearch:
         return list(entries.values())
 
     def _read(self, topic: str, partition: int, since: int | None) -> Iterator[Message]:
+        """Yield the records of a partition.
+
+        Raises:
+            InfrastructureError: Some cannot be read: what was read before may have been deleted in them.
+        """
         with closing(self._source.open(topic, since, partitions=[partition])) as opened:
             yield from read_messages(opened, topic)
+            for bad in opened.bad_batches:
+                raise InfrastructureError(
+                    f"{topic}[{partition}]@{bad.first_offset}: records cannot be read ({bad.cause}), and what opens the "
+                    "commitment may have been deleted in them; have the operators restore the topic (docs/maintain.md)"
+                )
 
     def __repr__(self) -> str:
         return f"OpeningSearch({self._state})"

@@ -149,6 +149,11 @@ class LogIndex:
                         f"{topic}[{place.partition}]@{message.offset()}: {error}; `sharing audit verify` says what "
                         "else is wrong"
                     ) from None
+            for bad in opened.bad_batches:  # the last ones: after any other, a block is missing
+                raise BrokenLogError(
+                    f"{topic}[{place.partition}]@{bad.first_offset}: records cannot be read ({bad.cause}); `sharing "
+                    "audit verify` says what else is wrong"
+                )
 
     def _add(self, first: int, end: int, entries: bytes, rows: bytes) -> None:
         """Add a segment. The file of blocks is written last: what it does not name does not exist."""

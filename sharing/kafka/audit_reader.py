@@ -151,6 +151,12 @@ def read_checkpoints(
                 chain = chains.setdefault(place, CheckpointChain(place, policy))
                 partitions.setdefault(place, message.partition() or 0)
                 chain.receive(message.offset() or 0, source.framing.to_single_object(message.value()))
+        for bad in opened.bad_batches:  # without keys: any log whose checkpoints are on that partition may be in them
+            likely = [place for place, number in partitions.items() if number == bad.partition]
+            for place in likely or [LogPlace(state, log, bad.partition) for log in AuditLogName]:
+                chain = chains.setdefault(place, CheckpointChain(place, policy))
+                partitions.setdefault(place, bad.partition)
+                chain.report_unreadable(bad.first_offset, f"records cannot be read: {bad.cause}")
     for checkpoint in elsewhere:
         chains.setdefault(checkpoint.place, CheckpointChain(checkpoint.place, policy)).add_seen([checkpoint])
     known = {place: chain.finish() for place, chain in chains.items()}

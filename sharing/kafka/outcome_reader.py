@@ -188,12 +188,11 @@ class OutcomeReader:
     def _decode(self, message: Message) -> Sequence[ItemOutcome]:
         try:
             block = read_block(message.value(), self._framing)
-            if self._unreadable is not None:
-                require_state(block.state, self._topic.state)
+            require_state(block.state, self._topic.state)
         except DecodeError as error:
             add_unreadable(self._unreadable, message, error)
             return ()
-        return block.items if block.state == self._topic.state else ()
+        return block.items
 
     def _require_same_topic(self) -> None:
         """Check from time to time that the topic is still the same.

@@ -17,6 +17,7 @@ from sharing.ids import make_ask_id, make_item_id
 from sharing.kafka.conversation_reader import EntryTable
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import Urgency
+from sharing.packs.library import find_law
 from sharing.rulings.ruling import Answering, compute_conditions_hash
 from sharing.topology.topics import RULINGS
 from tests.cli.conftest import Call
@@ -197,6 +198,17 @@ def test_an_answer_that_the_ask_does_not_take_is_one_sentence(ch: ConversationBu
         assert message in refused.error
         assert "PERHAPS" not in refused.error
     assert ch.read_rulings() == []
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_rule_of_the_own_law_that_the_log_will_not_name_is_said_to_be(ch: ConversationBus, is_known: bool) -> None:
+    ask = ch.publish(1, held("DE"))[1].find_ask(AskKind.APPROVE)
+    rule = find_law("CH").pack.rules[0].id if is_known else "ch.no-such-rule"
+    answered = ch.rule("asks", "answer", ask.id, "REFUSED", "--ground", "OWN_LAW", "--rule", rule, wait="0")
+    assert ("your law pack has no rule ch.no-such-rule: the log will not name it" in answered.err) is not is_known
+    (verified,) = ch.read_rulings()
+    assert isinstance(verified.ruling.act, Answering)
+    assert verified.ruling.act.own_rule == rule
 
 
 def test_facts_that_were_not_asked_for_are_refused_and_those_that_were_supplied(ch: ConversationBus) -> None:

@@ -11,7 +11,7 @@ from sharing.cli.asks.later import parse_later
 from sharing.cli.asks.who import AsksArgument
 from sharing.cli.given_values import FACT_METAVAR
 from sharing.cli.shared.connection import Bootstrap
-from sharing.cli.shared.console import AsJson
+from sharing.cli.shared.console import AsJson, err
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.officer_desk import KeyOption, OfficerOption, OfficerPassphrase, open_officer_desk
@@ -29,6 +29,8 @@ from sharing.console.answering import list_copies, make_answering, read_elsewher
 from sharing.console.asked_law import find_terms
 from sharing.console.connection import ConsoleConnection
 from sharing.console.found_asks import FoundAsk, find_asks, read_open
+from sharing.console.ground_checks import find_own_citation
+from sharing.console.printable import to_printable
 from sharing.console.readers import open_optional_reader
 from sharing.console.ruled_facts import parse_facts
 from sharing.conversation.covering import COVER_DAYS_MAX
@@ -110,6 +112,8 @@ def answer_asks(
         terms = _find_terms(console, found, others, conditions_hash)
         require_alike(found, terms)
         act = make_answering(console, found, terms, parts, now, until)
+    if act.own_rule is not None and find_own_citation(console, act.own_rule) is None:
+        err.print(f"note: your law pack has no rule {to_printable(act.own_rule)}: the log will not name it")
     if alike:
         fitting, left_out = sort_out(console, found[0], others, desk, parts, terms, now)
         report_alike(submit_alike(console, desk, act, [*found, *fitting], left_out, text, wait), as_json=as_json)

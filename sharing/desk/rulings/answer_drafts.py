@@ -23,6 +23,7 @@ from sharing.console.answering import (
     require_text_length,
 )
 from sharing.console.found_asks import FoundAsk, list_partitions, make_references
+from sharing.console.ground_checks import find_own_citation
 from sharing.conversation.vocabulary import Answer
 from sharing.desk.board.refusal_words import say_refusal_here
 from sharing.desk.rulings.prepared_ruling import FollowingAsks
@@ -119,7 +120,8 @@ def draft_answer(context: DraftContext, form: Form) -> RulingDraft:
         room = ASKS_MAX - len(chosen)
         chosen, rest = [*chosen, *fitting[:room]], fitting[room:]
         act = Answering(**{**dict(act), "asks": make_references(chosen)})
-    summary = summarise_answer(act, chosen, terms[found[0].ask.id], left_out, len(rest))
+    cited = None if act.own_rule is None else find_own_citation(console, act.own_rule)
+    summary = summarise_answer(act, chosen, terms[found[0].ask.id], left_out, len(rest), cited=cited)
     return RulingDraft(act, list_copies(console, act, chosen), parts.text, summary, _find_following(rest))
 
 

@@ -55,7 +55,13 @@ NO_UNDO: Final = mark_message("A ruling cannot be undone.")
 
 
 def summarise_answer(
-    act: Answering, asks: Sequence[FoundAsk], terms: AskedTerms, left_out: Sequence[LeftOut], rest: int
+    act: Answering,
+    asks: Sequence[FoundAsk],
+    terms: AskedTerms,
+    left_out: Sequence[LeftOut],
+    rest: int,
+    *,
+    cited: str | None = None,
 ) -> tuple[str, ...]:
     """Return what an answer will do.
 
@@ -65,6 +71,7 @@ def summarise_answer(
         terms: By which law they are put.
         left_out: Alike Asks that it does not fit.
         rest: How many alike Asks it fits that need a further signature.
+        cited: The provision that the rule of the own law cites; None if the law pack has no rule with this id.
     """
     ask = asks[0].ask
     consequence = ask.row.answers[act.answer]
@@ -88,12 +95,19 @@ def summarise_answer(
         lines += [_("Condition: %(words)s.", words=words) for words in said]
     lines += [_("Ground: %(words)s.", words=_say_ground(ground)) for ground in sorted(act.grounds)]
     if act.own_rule is not None:
-        lines.append(_("The rule of your own law: %(rule)s.", rule=act.own_rule))
+        lines.append(_say_own_rule(act.own_rule, cited))
     if act.relaxed is not None:
         lines += _summarise_relaxed(act.relaxed, terms, is_received=is_received)
     lines += [_("Fact: %(words)s.", words=_say_fact(fact)) for fact in act.facts]
     lines += _summarise_bulk(act, left_out, rest)
     return (*lines, _(NO_UNDO))
+
+
+def _say_own_rule(rule: str, cited: str | None) -> str:
+    if cited is not None:
+        return _("The rule of your own law: %(citation)s (%(rule)s).", citation=to_plain(cited), rule=rule)
+    return _("The rule of your own law: %(rule)s. Your law pack has no rule with this id: the log will not name it.",
+             rule=rule)  # fmt: skip
 
 
 def summarise_claim(asks: Sequence[FoundAsk], rest: int = 0) -> tuple[str, ...]:

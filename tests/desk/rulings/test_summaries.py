@@ -23,6 +23,7 @@ from sharing.desk.web.catalogue import set_language
 from sharing.desk.web.condition_words import CONDITION_WORDS
 from sharing.model.recipient_terms import Condition
 from sharing.model.vocabulary import Authority, ConditionKind
+from sharing.packs.library import find_law
 from sharing.rulings.asked_terms import AskedTerms
 from sharing.rulings.facts import RuledFact
 from sharing.rulings.ruling import Answering, compute_conditions_hash
@@ -163,7 +164,14 @@ def test_the_conditions_that_stay_are_named_and_no_other(desk: RulingWorld) -> N
 def test_the_rule_of_the_own_law_is_named(desk: RulingWorld) -> None:
     found = find(desk, desk.world.publish(1, held("CH")).find_ask(AskKind.APPROVE).id)
     said = summarise(found, [], answer=Answer.REFUSED, grounds=(RefusalGround.OWN_LAW,), own_rule="de.irg-73")
-    assert "The rule of your own law: de.irg-73." in said
+    unknown = "The rule of your own law: de.irg-73. Your law pack has no rule with this id: the log will not name it."
+    assert unknown in said
+    ask = desk.world.publish(2, held("CH")).find_ask(AskKind.APPROVE)
+    rule = find_law("DE").pack.rules[0]
+    named = prepare(desk, ask, answer="REFUSED", ground="OWN_LAW", rule=rule.id)
+    assert f"The rule of your own law: {rule.citation} ({rule.id})." in named["summary"]
+    unnamed = prepare(desk, ask, answer="REFUSED", ground="OWN_LAW", rule="de.no-such-rule")
+    assert unknown.replace("de.irg-73", "de.no-such-rule") in unnamed["summary"]
 
 
 def list_other_summaries() -> list[str]:
