@@ -87,7 +87,7 @@ THROUGHPUT = (
         ),
         "short",
         "Distance from the last stable offset to the end of a partition, and for how long that offset has not moved. "
-        "Normally 0: agencies' own publishers use no transactions.",
+        "Normally 0, or for seconds during a bulk load.",
     ),
     LATENCY,
     Panel(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
+_RETRY_SECONDS = 5.0
 _CLOSE_SECONDS_MAX = 10.0
 
 
@@ -231,9 +232,11 @@ class InboxReader:
     def _follow(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._directory.poll_updates(_POLL_SECONDS)
-        except SharingError as error:
-            log.error("the directory is not followed any more, and the keys hold until they expire: %s", error)  # noqa: TRY400 its text says all
+                try:
+                    self._directory.poll_updates(_POLL_SECONDS)
+                except SharingError as error:  # without this thread, nobody would hear of a revocation
+                    log.error("the directory cannot be read, and the last keys hold until they expire: %s", error)  # noqa: TRY400 its text says all
+                    self._stopping.wait(_RETRY_SECONDS)
         finally:
             self._directory.close()
 

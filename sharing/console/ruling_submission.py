@@ -82,6 +82,7 @@ class RulingOutcome:
         refusals: Why the worker has quarantined copies of it, with the partition.
         silent: The partitions on which nothing has been done yet.
         pending: The Asks on which nothing has been done yet, with their partition.
+        unread: The partitions on which something cannot be read that may be about it.
     """
 
     digest: str
@@ -90,6 +91,7 @@ class RulingOutcome:
     refusals: list[tuple[int, str]] = field(default_factory=list)
     silent: set[int] = field(default_factory=set)
     pending: dict[str, int] = field(default_factory=dict)
+    unread: set[int] = field(default_factory=set)
 
     @property
     def is_refused(self) -> bool:

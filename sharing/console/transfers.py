@@ -90,13 +90,13 @@ def read_log(
                     add_unreadable(unreadable, message, error)
                 else:
                     yield from entries
-    add_bad_batches(unreadable, opened.bad_batches)
     if opened.bad_batches and unreadable is None:
         raise DecodeError(
             f"{topic}: {len(opened.bad_batches)} batches cannot be read, so the result would not be complete; "
             "`sharing audit verify` says where",
             cause="UNREADABLE",
         )
+    add_bad_batches(unreadable, opened.bad_batches)
 
 
 def list_transfer_cells(rows: Mapping[TransferRow, int]) -> list[tuple[str, str, str, str, str, int]]:

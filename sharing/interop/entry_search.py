@@ -159,7 +159,7 @@ class EntrySearch:
         self, index: LogIndex, place: LogPlace, item: str
     ) -> tuple[list[FoundEntry], BrokenLogError | None]:
         """Return the entries about an item, and what is wrong if a block that may have one is not there any more."""
-        found = []
+        found: list[FoundEntry] = []
         leaves: list[bytes] = []
         for number in index.find(item):
             block = index.read_block(self._source, number)

@@ -14,7 +14,7 @@ from confluent_kafka import Message
 from pydantic import SecretBytes
 
 from sharing.audit.origins import format_origin
-from sharing.errors import InputError, SharingError
+from sharing.errors import InfrastructureError, InputError, SharingError
 from sharing.interop.content_opening import Opening
 from sharing.interop.entry_search import FoundEntry
 from sharing.kafka.audit_reader import AuditSource, read_messages
@@ -161,8 +161,9 @@ class OpeningSearch:
             yield from read_messages(opened, topic)
             for bad in opened.bad_batches:
                 raise InfrastructureError(
-                    f"{topic}[{partition}]@{bad.first_offset}: records cannot be read ({bad.cause}), and what opens the "
-                    "commitment may have been deleted in them; have the operators restore the topic (docs/maintain.md)"
+                    f"{topic}[{partition}]@{bad.first_offset}: records cannot be read ({bad.cause}), and what opens "
+                    "the commitment may have been deleted in them; have the operators restore the topic "
+                    "(docs/maintain.md)"
                 )
 
     def __repr__(self) -> str:

@@ -96,15 +96,15 @@ class EntryTable(Generic[Shown]):
                     self._take(message)
         finally:
             topic_range.close()
-        add_bad_batches(self._bad_batches, topic_range.bad_batches)
-        for bad in topic_range.bad_batches:
-            place = self.topic, bad.partition
-            self._positions[place] = max(self._positions[place], bad.next_offset)
         if topic_range.bad_batches and self._bad_batches is None:
             raise InfrastructureError(
                 f"{self.topic}: {len(topic_range.bad_batches)} batches cannot be read, so Asks may be missing; "
                 "restore the topic from a backup"
             )
+        add_bad_batches(self._bad_batches, topic_range.bad_batches)
+        for bad in topic_range.bad_batches:
+            place = self.topic, bad.partition
+            self._positions[place] = max(self._positions[place], bad.next_offset)
 
     def follow(self, seconds: float) -> bool:
         """Read what has come since. Return whether anything that is remembered may have changed.

@@ -33,10 +33,12 @@ class OwnTopic:
 
     Attributes:
         published: The newest value of each record key, as of the last time that the topic was read.
+        is_whole: Whether nothing was skipped then, because it could not be read.
     """
 
     def __init__(self, bootstrap: str, state: str, properties: Mapping[str, Any], framing: Framing) -> None:
         self.published: dict[str, bytes | None] = {}
+        self.is_whole = True
         self._bootstrap = bootstrap
         self._state = state
         self._properties = properties
@@ -56,7 +58,7 @@ class OwnTopic:
         topic = DIRECTORY.topic(self._state)
         require_topics(look_up_topics(self._bootstrap, self._properties), [topic], self._state)
         consumer = make_directory_consumer(self._bootstrap, self._properties)
-        self.published = {}
+        self.published, self.is_whole = {}, True
         try:
             self._read(consumer, TopicPartition(topic, _PARTITION, OFFSET_BEGINNING), receive)
         except KafkaException as error:
@@ -84,6 +86,7 @@ class OwnTopic:
                 position = max(position, message.offset() or 0)
                 end = position  # what follows it is not committed
             elif error.code() in BAD_BATCH_ERRORS:
+                self.is_whole = False
                 position = end - 1 if end - 1 > position else end  # as every reader: the newest record counts
                 consumer.seek(TopicPartition(partition.topic, _PARTITION, position))
 

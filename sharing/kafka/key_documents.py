@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sharing.directory.state_chain import KEYS_KEY, StateChain, make_root_key
+from sharing.errors import InfrastructureError
 from sharing.kafka.directory_own_topic import OwnTopic
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
+from sharing.topology.topics import DIRECTORY
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.root import Pin
@@ -34,7 +36,7 @@ def read_key_documents(
         framing: How records are framed.
 
     Raises:
-        InfrastructureError: The topic cannot be read.
+        InfrastructureError: The topic, or a part of it, cannot be read.
         TrustError: What is in it does not lead to a key statement.
     """
     written: defaultdict[str, list[bytes]] = defaultdict(list)
@@ -43,7 +45,13 @@ def read_key_documents(
         if value:
             written[key].append(value)
 
-    OwnTopic(bootstrap, pin.state, properties or {}, framing).read_to_end(receive)
+    topic = OwnTopic(bootstrap, pin.state, properties or {}, framing)
+    topic.read_to_end(receive)
+    if not topic.is_whole:
+        raise InfrastructureError(
+            f"{DIRECTORY.topic(pin.state)}: records cannot be read, and a newer root or a revocation may be in them; "
+            f"have the operators create the topic again, and {pin.state} announce again"
+        )
     chain = StateChain(pin)
     roots: list[bytes] = []
     version = pin.version

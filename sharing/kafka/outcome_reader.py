@@ -203,7 +203,9 @@ class OutcomeReader:
         if time.monotonic() < self._check_at:
             return
         self._check_at = time.monotonic() + CHECK_SECONDS
-        if is_other_topic(self._id, self._query_id()):
+        current = self._query_id()
+        self._id = self._id or current  # the broker may have been away when reading began
+        if is_other_topic(self._id, current):
             raise InfrastructureError(
                 f"{self._topic.name} was deleted and created again, so that what it has said is lost; run the command "
                 "again: what is told from now on is there, and the State's officers know the rest"

@@ -30,6 +30,7 @@ from tests.audit.audited_bus import STATES, AuditedBus, prepare_audited_bus
 from tests.audit.clock_tsa import ClockTsa, get_service
 from tests.audit.local_tsa import LocalTsa
 from tests.cli.conftest import Call
+from tests.kafka.compressed_batches import damage_records
 from tests.kafka.topic_io import write_records
 from tests.trust.trust_fixtures import NOW
 
@@ -192,6 +193,40 @@ def test_a_decision_is_proved_and_checked_on_a_machine_with_nothing_else(
     commands = call("audit", "check-proof", proof, "--trust-file", bus.trust_file, "--openssl", folder, "--json")
     digests = [each for each in commands.json_document["openssl"] if each.startswith("openssl dgst")]
     assert (len(digests), len(commands.json_document["openssl"])) == (2 * 3, 2 * 3 + 3 + 3)
+
+
+def test_checkpoints_that_cannot_be_read_are_reported(
+    call: Call, bus: AuditedBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, number = CHECKPOINTS.topic("CH"), len(bus.decisions.records)
+    damage_records(monkeypatch, topic, number - 1, partition=PARTITION)  # nothing follows that would show a gap
+    result = call("audit", "verify", "--json")
+    assert (result.code, result.json_document["ok"]) == (1, False)
+    found = [each for each in result.json_document["findings"] if each["kind"] == "UNREADABLE"]
+    assert {(each["topic"], each["partition"], each["offset"]) for each in found} == {(topic, PARTITION, number - 1)}
+
+
+def test_checkpoints_of_which_none_can_be_read_are_reported(
+    call: Call, bus: AuditedBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage_records(monkeypatch, CHECKPOINTS.topic("CH"), *range(1000), partition=PARTITION)
+    result = call("audit", "verify", "--json")
+    assert {each["kind"] for each in result.json_document["findings"]} >= {"UNREADABLE"}
+
+
+def test_an_entry_in_a_block_that_cannot_be_read_is_not_said_to_be_missing(
+    call: Call, bus: AuditedBus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    last = make_id((BATCHES - 1) * ENTRIES)
+    with monkeypatch.context() as patch:
+        damage_records(patch, DECISIONS.topic("CH"), BATCHES - 1, partition=PARTITION)
+        result = call("audit", "prove", last, "--of", "decision", "--output", tmp_path / "x")
+        assert (result.code, "cannot be read" in result.error) == (3, True), result
+    monkeypatch.setenv("SHARING_STATE_FOLDER", str(tmp_path / "state"))
+    assert call("audit", "prove", ITEM, "--output", tmp_path / "one").code == 0
+    damage_records(monkeypatch, DECISIONS.topic("CH"), 0, partition=PARTITION)
+    result = call("audit", "prove", ITEM, "--of", "decision", "--output", tmp_path / "x")
+    assert (result.code, "block 0 is not the one that was read before" in result.error) == (3, True), result
 
 
 def test_an_act_and_what_is_not_there(call: Call, bus: AuditedBus, tmp_path: Path) -> None:

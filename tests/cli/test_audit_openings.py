@@ -24,6 +24,7 @@ from sharing.topology.topics import ACTS, CHECKPOINTS, DECISIONS, DIRECTORY, DRA
 from tests.audit.audit_fixtures import SECRET, make_content, make_id
 from tests.audit.audited_bus import STATES, AuditedBus, prepare_audited_bus
 from tests.cli.conftest import Call
+from tests.kafka.compressed_batches import damage_records
 from tests.kafka.keyed_states import read_now
 from tests.kafka.topic_io import fill_defaults, read_records, write_records
 from tests.processors.conversation.conversation_driver import make_draft
@@ -196,3 +197,19 @@ def test_what_was_shredded_leaves_a_log_that_is_whole_and_confirms_no_guess(
         assert not (tmp_path / "no").exists()
         shown = call("audit", "check-proof", tmp_path / f"{DRAFTED}.proof", "--trust-file", bus.trust_file)
         assert shown.code == 0
+
+
+def test_a_copy_is_not_shown_whose_deletion_may_be_in_what_cannot_be_read(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedBroker() as broker:
+        bus = configure(prepare(broker, tmp_path / "log"), monkeypatch)
+        write_records(broker, DRAFTS.topic("CH"), [None], key=DRAFT_KEY)
+        write_records(broker, GATE_STATE.topic("CH"), [None], key=make_key(bus))
+        for number, kind in ((DRAFTED, DRAFTS), (WITHHELD, GATE_STATE)):
+            with monkeypatch.context() as patch:
+                damage_records(patch, kind.topic("CH"), 1)
+                options = ("--with-salt", "--content", write_item(tmp_path, number))
+                refused = call("audit", "prove", make_id(number), "--output", tmp_path / "no", *options)
+            assert (refused.code, "may have been deleted" in refused.error) == (3, True), refused
+        assert not (tmp_path / "no").exists()

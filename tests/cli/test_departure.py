@@ -241,6 +241,16 @@ def test_a_state_that_cannot_sign_any_more_is_unpinned_by_the_others(call: Call,
 
 
 @pytest.mark.kafka
+def test_an_entry_that_cannot_be_read_is_not_one_that_was_removed(call: Call, cluster: Cluster) -> None:
+    preview = call("partners", "leave", "XB")
+    assert (preview.code, "it cannot be read" in preview.out) == (0, True), preview
+    refused = call("partners", "leave", "XB", "--confirm", "--topics", "all")
+    assert (refused.code, "cannot be read in the directory" in refused.error) == (2, True), refused
+    assert cluster.count_rights() == (4, 4)
+    assert call("partners", "leave", "XB", "--confirm", "--unsigned").code == 0
+
+
+@pytest.mark.kafka
 def test_who_cannot_leave_is_refused_and_only_the_operator_may_run_it(
     call: Call, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,17 @@ def test_a_recall_in_the_inbox_marks_the_item_where_nothing_else_is_known(
     listed = bus.run("inbox", "list", "--json")
     assert "recalls are known from the inbox alone" in listed.err
     assert [row["recalled"] for row in listed.json_lines if row["kind"] == "ITEM"] == [True]
+    shown = bus.run("inbox", "show", notice["id"], "--json")
+    assert (shown.code, shown.json_document["recalled"]) == (0, True), "the recall is another message of the inbox"
+    other = receiver.put_notice()
+    shown = bus.run("inbox", "show", other["id"], "--json")
+    assert (shown.code, shown.json_document["recalled"]) == (0, False)
+    write_records(bus.broker, INBOX.topic(bus.state), [b"a recall that cannot be opened"], key=make_id(5).encode())
+    for command in ("show", "list"):
+        result = bus.run("inbox", command, *([other["id"]] if command == "show" else []), "--json")
+        told = {row["id"]: row["recalled"] for row in result.json_lines}
+        assert (result.code, told[other["id"]]) == (1, None), result
+        assert "an item that is not marked may be recalled" in result.err
 
 
 def test_an_offer_is_shown_with_its_conditions_and_answered_by_their_hash(

@@ -188,6 +188,12 @@ def test_a_block_of_a_later_release_is_an_error_after_the_report(call: Call, gat
     assert result.json_document["published"] == 2
 
 
+def test_a_block_that_names_another_state_is_an_error(call: Call, gate: FakeGate) -> None:
+    gate.blocks = [make_block((ID, make_tag(DECIDED)), state="DE")]
+    result = publish(call, 1)
+    assert (result.code, "names another State than CH" in result.error) == (2, True), result
+
+
 @pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit(143)])
 def test_an_interruption_while_it_waits_does_not_take_the_report(
     call: Call, gate: FakeGate, monkeypatch: pytest.MonkeyPatch, signal: Any

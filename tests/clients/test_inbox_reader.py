@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaError
@@ -178,6 +179,27 @@ def test_a_revocation_takes_effect_while_the_reader_runs(files: ReaderFiles) -> 
     received, reported = read(files)
     assert not received
     assert [each.cause for each in reported] == ["REVOKED"]
+
+
+def test_a_revocation_takes_effect_after_the_directory_could_not_be_read(
+    files: ReaderFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sharing.clients.inbox_reader._RETRY_SECONDS", 0.01)
+    with files.open() as reader:
+        poll, failed = reader._directory.poll_updates, threading.Event()
+
+        def fail_once(seconds: float) -> Any:
+            if not failed.is_set():
+                failed.set()
+                raise InfrastructureError("directory.<st>: no State has this topic")
+            return poll(seconds)
+
+        monkeypatch.setattr(reader._directory, "poll_updates", fail_once)
+        wait_until(failed.is_set, "the failure")
+        keys = reader._directory.trusted_keys[files.signed.state]
+        files.announce("keys", files.signed.revoke(KeyRole.GATE, now=now_ms() - 1))
+        files.announce(files.signed.state, files.signed.renew(now=now_ms()))
+        wait_until(lambda: reader._directory.trusted_keys.get(files.signed.state, keys) is not keys, "the new keys")
 
 
 def test_nothing_is_passed_over_while_the_keys_are_not_known(files: ReaderFiles) -> None:

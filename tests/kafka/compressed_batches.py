@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sharing.kafka.topic_range import TopicRange
+from sharing.model.bad_batch import BadBatch
 from tests.kafka.topic_io import SECONDS, plain_producer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
     from sharing.testing.broker import Broker
     from sharing.testing.broker.kafka import KafkaBroker
 
@@ -29,6 +35,8 @@ def write_batch(
             "queue.buffering.max.kbytes": 2_000_000,
         },
     )
+    # While the partition is not known, records wait elsewhere, and a flush sends each as soon as it comes from there.
+    producer.list_topics(topic, SECONDS)
     errors = []
     for value in values:
         producer.produce(
@@ -53,3 +61,24 @@ def damage_batch(kafka: KafkaBroker, topic: str, offset: int, *, partition: int 
         length = 12 + int.from_bytes(data[start + 8 : start + 12], "big")
         log.seek(start + _HEADER_BYTES)
         log.write(b"\xff" * (length - _HEADER_BYTES))
+
+
+def damage_records(monkeypatch: pytest.MonkeyPatch, topic: str, *offsets: int, partition: int = 0) -> None:
+    """Let a range read some records as batches that cannot be read, on a broker that has no files to damage."""
+    read_batches = TopicRange.read_batches
+
+    def read(self: TopicRange) -> Iterator[list[Any]]:
+        for batch in read_batches(self):
+            kept = []
+            for message in batch:
+                place = message.topic(), message.partition(), message.offset()
+                if place[:2] == (topic, partition) and place[2] in offsets:
+                    self.bad_batches.append(
+                        BadBatch(topic, partition, message.offset() or 0, message.offset() or 0, "_BAD_MSG")
+                    )
+                else:
+                    kept.append(message)
+            if kept:
+                yield kept
+
+    monkeypatch.setattr(TopicRange, "read_batches", read)

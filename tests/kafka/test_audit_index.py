@@ -14,6 +14,7 @@ from sharing.kafka import audit_index
 from sharing.kafka.audit_index import SEGMENTS_MAX, BrokenLogError, LogIndex
 from sharing.kafka.audit_reader import AuditSource
 from sharing.keystore.files import replace_file
+from sharing.model.bad_batch import BadBatch
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from tests.audit.audit_fixtures import PLACE, World, fill_world, make_id, make_world
 
@@ -37,6 +38,7 @@ class FakeRange:
     """Some records of the log."""
 
     messages: list[FakeMessage]
+    bad_batches: list[BadBatch] = field(default_factory=list)
 
     @property
     def total(self) -> int:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Any
+
 import pytest
+from confluent_kafka import KafkaError
 
 import sharing.kafka.directory_own_topic
 from sharing.directory.statement import ENTRY_BYTES_MAX
 from sharing.errors import InfrastructureError, InputError
+from sharing.kafka.directory_own_topic import OwnTopic
 from sharing.kafka.directory_topic import announce_entry, parse_entries
+from sharing.kafka.key_documents import read_key_documents
 from sharing.model.directory import DirectoryEntry
 from sharing.serialization.codec import get_codec
+from sharing.serialization.framing import SINGLE_OBJECT_FRAMING
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import DIRECTORY
+from tests.directory.signed_states import SignedState
 from tests.kafka.directory_fixtures import make_entry
+from tests.trust.trust_fixtures import NOW
 
 
 def test_an_entry_that_readers_would_not_accept_is_refused(embedded: EmbeddedBroker) -> None:
@@ -98,3 +107,67 @@ def test_a_broker_that_stops_answering_does_not_confirm(monkeypatch: pytest.Monk
 def test_the_error_for_an_invalid_file_of_entries_names_the_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_entries(text, "d.yaml")
+
+
+@dataclass
+class FakeMessage:
+    """A record, or an error in its place."""
+
+    number: int
+    data: bytes = b""
+    fault: int | None = None
+    name: bytes = b"keys"
+
+    def error(self) -> KafkaError | None:
+        return None if self.fault is None else KafkaError(self.fault)
+
+    def offset(self) -> int:
+        return self.number
+
+    def key(self) -> bytes:
+        return self.name
+
+    def value(self) -> bytes:
+        return self.data
+
+
+@dataclass
+class FakeConsumer:
+    """A topic of three records."""
+
+    messages: list[FakeMessage]
+    sought: list[int] = field(default_factory=list)
+
+    def assign(self, _partitions: Any) -> None:
+        """Everything is assigned."""
+
+    def poll(self, _seconds: float) -> FakeMessage:
+        return self.messages.pop(0)
+
+    def seek(self, partition: Any) -> None:
+        self.sought.append(partition.offset)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_keys_are_not_proved_by_a_topic_of_which_a_part_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, is_damaged: bool
+) -> None:
+    """A revocation may be in that part."""
+    signed = SignedState("CH", now=NOW)
+    second = FakeMessage(1, fault=KafkaError._BAD_MSG) if is_damaged else FakeMessage(1, signed.keys_data)
+    messages = [FakeMessage(0, signed.root_data, name=b"root.1"), second, FakeMessage(2, signed.keys_data)]
+    module = sharing.kafka.directory_own_topic
+    monkeypatch.setattr(module, "look_up_topics", lambda *_: {DIRECTORY.topic("CH"): 1})
+    monkeypatch.setattr(module, "query_watermarks", lambda *_: (0, 3))
+    monkeypatch.setattr(module, "make_directory_consumer", lambda *_: FakeConsumer(list(messages)))
+    topic = OwnTopic("", "CH", {}, SINGLE_OBJECT_FRAMING)
+    topic.read_to_end(lambda *_: None)
+    assert topic.is_whole is not is_damaged
+    if is_damaged:
+        with pytest.raises(InfrastructureError, match="a revocation may be in them"):
+            read_key_documents("", signed.pin, NOW)
+    else:
+        assert read_key_documents("", signed.pin, NOW)[1] == signed.keys_data

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.inbox.recalled import RECALLS_UNKNOWN, read_known_recalls
+from sharing.cli.inbox.recalled import RECALLS_UNKNOWN, read_kept_recalls
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.console_connection import StateOption, connect_console
@@ -39,7 +39,8 @@ def list_inbox(
     console = connect_console(bootstrap, state)
     sender = None if from_state is None else read_state("--from", from_state)
     unread: Unreadable = []
-    recalled = read_known_recalls(console, unread)
+    known = read_kept_recalls(console, unread)
+    recalled: Recalled = {} if known is None else known
 
     def keep(item: InboxItem) -> InboxRow:
         add_recall(recalled, item)
@@ -52,16 +53,17 @@ def list_inbox(
     rows = [row for row in kept.values() if isinstance(row, InboxRow) and sender in {None, row.fields["from_state"]}]
     rows.sort(key=lambda row: (-row.received_at, row.id))
     unreadable = [each for each in kept.values() if isinstance(each, UnreadableItem)]
+    is_complete = not unread and (known is not None or not unreadable)  # of the recalls
     if as_json:
         for row in rows:
             shown = row.to_json(recalled)
-            print_json(shown if shown["recalled"] or not unread else {**shown, "recalled": None})
+            print_json(shown if shown["recalled"] or is_complete else {**shown, "recalled": None})
     else:
         _print_rows(rows, recalled, is_complete=not unreadable)
     for each in unreadable:
         err.print(f"unreadable: {each.place}: {to_printable(each.reason)}")
     count = len(unreadable) + print_unreadable(unread)
-    exit_if_incomplete(count, RECALLS_UNKNOWN if unread else "items may be missing")
+    exit_if_incomplete(count, "items may be missing" if is_complete else RECALLS_UNKNOWN)
 
 
 def _print_rows(rows: list[InboxRow], recalled: Recalled, *, is_complete: bool) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from sharing.cli.shared.console import err
+from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
-from sharing.console.recalls import Recalled, read_recalled
+from sharing.console.inbox_items import UnreadableItem, read_inbox
+from sharing.console.recalls import Recalled, add_recall, read_recalled
 from sharing.errors import InfrastructureError
 from sharing.kafka.unreadable_records import Unreadable
 
@@ -16,11 +18,10 @@ RECALLS_UNKNOWN: Final = (
 )
 
 
-def read_known_recalls(console: ConsoleConnection, unreadable: Unreadable) -> Recalled:
-    """Return what is recalled, as the worker keeps it.
+def read_kept_recalls(console: ConsoleConnection, unreadable: Unreadable) -> Recalled | None:
+    """Return what is recalled, as the worker keeps it; None where that may not be read, and this says so.
 
-    Where the topic may not be read, as with the certificate of a case system, recalls in the inbox are all that is
-    known, and this says so.
+    With the certificate of a case system, recalls in the inbox are all that is known.
 
     Args:
         console: The connection.
@@ -30,4 +31,16 @@ def read_known_recalls(console: ConsoleConnection, unreadable: Unreadable) -> Re
         return read_recalled(console, unreadable)
     except InfrastructureError as error:
         err.print(f"recalls are known from the inbox alone: {error}")
-        return {}
+        return None
+
+
+def read_recalls_in_inbox(console: ConsoleConnection, reader: InboxReader, recalled: Recalled) -> list[UnreadableItem]:
+    """Add the recalls that are in the inbox. Return what cannot be opened: a recall may be in it.
+
+    Args:
+        console: The connection.
+        reader: Opens the inbox.
+        recalled: Is given the recalls.
+    """
+    kept = read_inbox(console, reader, lambda item: add_recall(recalled, item))
+    return [each for each in kept.values() if each is not None]

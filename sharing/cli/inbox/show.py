@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing.cli.inbox.recalled import RECALLS_UNKNOWN, read_known_recalls
+from sharing.cli.inbox.recalled import RECALLS_UNKNOWN, read_kept_recalls, read_recalls_in_inbox
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.notices import print_notice
-from sharing.cli.shared.unreadable import exit_if_unreadable
+from sharing.cli.shared.unreadable import exit_if_incomplete, print_unreadable
 from sharing.clients.inbox_reader import InboxReader
 from sharing.console.conversation_words import describe_time_left, format_revision
 from sharing.console.inbox_items import InboxItem, UnreadableItem, find_inbox_items
 from sharing.console.printable import to_printable
 from sharing.console.readers import require_reader
-from sharing.console.recalls import add_recall, is_recalled
+from sharing.console.recalls import Recalled, add_recall, is_recalled
 from sharing.errors import InputError
 from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.recipient_terms import Condition, RuleReference
@@ -45,8 +45,16 @@ def show_received(
     ) as reader:  # fmt: skip
         found = find_inbox_items(console, reader, {message_id})
         item = found.pop(message_id, None)
+        unread: Unreadable = []
+        recalled: Recalled = {}
+        unopened: list[UnreadableItem] = []
         if isinstance(item, InboxItem):
             _record_use(reader, item)
+            known = read_kept_recalls(console, unread)
+            if known is None:
+                unopened = read_recalls_in_inbox(console, reader, recalled)
+            else:
+                recalled = known
     if item is None:
         for each in found.values():
             if isinstance(each, UnreadableItem):
@@ -57,12 +65,12 @@ def show_received(
         )
     if isinstance(item, UnreadableItem):
         raise InputError(f"{item.place} cannot be opened: {item.reason}")
-    unread: Unreadable = []
-    recalled = read_known_recalls(console, unread)
     add_recall(recalled, item)
     is_gone = is_recalled(recalled, item.fields)
-    _print(item, is_gone=is_gone, is_known=is_gone or not unread, as_json=as_json)
-    exit_if_unreadable(unread, RECALLS_UNKNOWN)
+    _print(item, is_gone=is_gone, is_known=is_gone or not (unread or unopened), as_json=as_json)
+    for each in unopened:
+        err.print(f"unreadable: {each.place}: {to_printable(each.reason)}")
+    exit_if_incomplete(len(unopened) + print_unreadable(unread), RECALLS_UNKNOWN)
 
 
 def _print(item: InboxItem, *, is_gone: bool, is_known: bool, as_json: bool) -> None:

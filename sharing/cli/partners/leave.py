@@ -36,6 +36,7 @@ from sharing.topology.acls import AclEntry, Principal
 from sharing.topology.partners import read_partners
 from sharing.topology.topic_kinds import TopicScope
 from sharing.topology.topics import DIRECTORY
+from sharing.trust.faults import TrustFault
 
 
 class LeftTopics(StrEnum):
@@ -60,11 +61,13 @@ class DirectoryPresence:
         status: IN_FORCE: gates send to it. REMOVED: it has no entry. With pins, it has signed that.
         is_verified: Whether it was verified from the pinned root.
         until: When the entry ends by itself, in UTC milliseconds; None if it does not.
+        problem: Why it is not known whether it has an entry, as a code; "" if it is known.
     """
 
     status: str
     is_verified: bool
     until: int | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,11 @@ def leave(
             f"{code} still has an entry in the directory: it removes it by `sharing directory remove --state {code}`. "
             f"If it cannot sign any more, give --unsigned, and let each State run `sharing trust remove {code}`"
         )
+    if confirm and presence.problem and not unsigned:
+        raise InputError(
+            f"whether {code} has removed its entry cannot be read in the directory ({presence.problem}); see `sharing "
+            "directory check`. If it cannot sign any more, give --unsigned"
+        )
     removed, remaining = revoke_principals(servers, _is_of(code), tls, dry_run=True)  # says who may do this
     backlogs = measure_backlogs(servers, code, tls)
     deleted = [name for name in names if _is_deleted(name, topics)]
@@ -177,11 +185,12 @@ def _read_presence(settings: Settings, servers: str, state: str, tls: Mapping[st
     reader = DirectoryReader(servers, tls, load_framing(settings, None), pins=own, states=[state])
     try:
         entry = reader.read_to_end().entries.get(state)
-        is_verified = own is not None and (entry is not None or state not in reader.unreadable)
+        problem = "" if entry is not None else reader.unreadable.get(state, "")
     finally:
         reader.close()
-    if entry is None:
-        return DirectoryPresence(_REMOVED, is_verified)
+    is_verified = own is not None and not problem
+    if entry is None:  # what has expired counts for nobody any more
+        return DirectoryPresence(_REMOVED, is_verified, problem="" if problem == TrustFault.EXPIRED else problem)
     until = None if entry.valid_until is None else to_milliseconds(entry.valid_until)
     has_ended = until is not None and until < time.time() * 1000
     return DirectoryPresence(_REMOVED if has_ended else _IN_FORCE, is_verified, until)
@@ -252,6 +261,8 @@ def _to_document(departure: Departure, *, confirmed: bool) -> dict[str, Any]:
 def _print_departure(departure: Departure, *, confirmed: bool) -> None:
     presence = departure.presence
     proof = "verified from its pinned root" if presence.is_verified else "not verified: its root is not pinned here"
+    if presence.problem:
+        proof = f"not verified: it cannot be read ({presence.problem})"
     until = "" if presence.until is None else f" until {format_time(presence.until)}"
     says = "entry in force" if presence.status == _IN_FORCE else "no entry in force"
     print_line(f"{departure.state}: {says}{until}, {proof}")

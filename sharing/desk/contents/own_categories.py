@@ -16,6 +16,7 @@ from sharing.desk.contents.item_categories import find_category
 from sharing.desk.contents.own_drafts import DraftSource, OpenedDraft
 from sharing.errors import InfrastructureError
 from sharing.ids import make_draft_key
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.times import DAY_MS
 
 log = logging.getLogger(__name__)
@@ -65,8 +66,16 @@ class OwnCategories:
         opened = min(each.ask.opened_at for asks in wanted.values() for each in asks)
         try:
             for since in (opened - DAY_MS, None):
-                for key, value in self._drafts.read_topic(partition, since) if left else ():
-                    if key in left:
+                unreadable: Unreadable = []
+                last: dict[bytes, bytes | None] = {}
+                if left:
+                    read = self._drafts.read_topic(partition, unreadable, since)
+                    last.update((key, value) for key, value in read if key in left)
+                if unreadable:  # a deletion may be in it
+                    log.warning("the categories of own items are not looked up: %s", unreadable[0].place)
+                    return
+                for key, value in last.items():
+                    if value is not None:
                         self._take(found, left.pop(key), key, value)
         except InfrastructureError as error:
             log.warning("the categories of own items cannot be looked up: %s", error)

@@ -24,6 +24,7 @@ from sharing.errors import DecodeError, SharingError
 from sharing.ids import make_draft_key, make_item_id
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_range import TopicRange
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.model.indicator_record import WireRecord
 from sharing.seal.own_records import SCHEMA_NAME, open_own_record
@@ -75,7 +76,11 @@ class DraftSource:
             InfrastructureError: No broker answers, or the topic of drafts cannot be read.
         """
         kept = None if place.conversation is None else self.find_kept(place.conversation, place.drafts)
-        found = kept or self._find_on_topic(place)
+        unreadable: Unreadable = []
+        found = kept or self._find_on_topic(place, unreadable)
+        if unreadable:
+            log.warning("item %s: its copy is not shown: %s cannot be read", place.item, unreadable[0].place)
+            return HiddenReason.NOT_OPENED
         if found is None:
             return HiddenReason.NOT_KEPT
         return self.open_copy(place.item, *found)
@@ -106,22 +111,27 @@ class DraftSource:
         value = None if draft is None else self._console.framing.to_single_object(draft)
         return None if value is None else (make_draft_key(conversation.item, *revision), value)
 
-    def _find_on_topic(self, place: ItemPlace) -> _Found | None:
-        """Return the last draft of an item that its partition of the topic has."""
+    def _find_on_topic(self, place: ItemPlace, unreadable: Unreadable) -> _Found | None:
+        """Return the last draft of an item that its partition of the topic has; None if that was deleted."""
         found: _Found | None = None
         revision = None if place.conversation is None else place.conversation.revision
         expected = None if revision is None else make_draft_key(place.item, revision.version, revision.amendment)
-        for key, value in self.read_topic(place.partition):
-            is_wanted = key == expected if expected is not None else _is_of(place, key, value)
-            if is_wanted:
+        for key, value in self.read_topic(place.partition, unreadable):
+            if value is None:
+                if found is not None and key == found[0]:
+                    found = None  # the broker removes it only when it compacts the topic
+            elif key == expected if expected is not None else _is_of(place, key, value):
                 found = key, value
         return found
 
-    def read_topic(self, partition: int, since_ms: int | None = None) -> Iterator[_Found]:
-        """Yield the drafts on a partition, with their keys.
+    def read_topic(
+        self, partition: int, unreadable: Unreadable, since_ms: int | None = None
+    ) -> Iterator[tuple[bytes, bytes | None]]:
+        """Yield the drafts on a partition, with their keys; None where one was deleted.
 
         Args:
             partition: The partition.
+            unreadable: Is given damaged batches: a draft in one is missing, or one that it deletes is not deleted.
             since_ms: Only what was written since then, in UTC milliseconds.
 
         Raises:
@@ -136,9 +146,8 @@ class DraftSource:
         with closing(opened):
             for batch in opened.read_batches():
                 for message in batch:
-                    value = console.framing.to_single_object(message.value())
-                    if value:
-                        yield message.key() or b"", value
+                    yield message.key() or b"", console.framing.to_single_object(message.value()) or None
+        add_bad_batches(unreadable, opened.bad_batches)
 
     def _open(self, key: bytes, value: bytes) -> OpenedDraft:
         """Return what a draft says. Its key names the item and the revision that are wanted.

@@ -41,7 +41,8 @@ class PreservationList:
     Attributes:
         watched: Those that somebody waits for, the least time left first.
         closed: Those that are closed, the last first.
-        unreadable: How many records could not be read: of a later release, or damaged.
+        unreadable: How many records, or batches of them, could not be read: of a later release, sealed under a key
+            that is not here, or damaged.
     """
 
     watched: tuple[WatchedPreservation, ...]
@@ -72,11 +73,12 @@ class PreservationBook:
         records = self._services.store.list(DeskKind.PRESERVATION)
         read = [self._read(record) for record in records]
         found = [each for each in read if each is not None]
+        unopened = [each for each in self._services.store.list_unopened() if each.may_be(DeskKind.PRESERVATION)]
         watched = [each for each in found if each.level is not ExpiryLevel.CLOSED]
         closed = [each for each in found if each.level is ExpiryLevel.CLOSED]
         watched.sort(key=lambda each: (each.preservation.expires_at, each.id))
         closed.sort(key=lambda each: (-(each.preservation.closed_at or 0), each.id))
-        return PreservationList(tuple(watched), tuple(closed), len(records) - len(found))
+        return PreservationList(tuple(watched), tuple(closed), len(records) - len(found) + len(unopened))
 
     def find(self, record_id: str) -> WatchedPreservation | None:
         """Return a preservation; None if there is none with this id.

@@ -11,7 +11,7 @@ from pydantic import Field
 from sharing.clients.publisher import new_id
 from sharing.desk.intake.item_draft import ItemDraft
 from sharing.desk.intake.unsent_items import RecordStore
-from sharing.desk.store.desk_record import DeskRecord, read_content
+from sharing.desk.store.desk_record import DeskRecord, UnopenedRecord, list_unknown, read_content
 from sharing.errors import InputError
 from sharing.model.strict_model import StrictModel
 from sharing.model.vocabulary import DeskKind
@@ -64,6 +64,10 @@ class AnswerProfiles:
             if (content := read_content(record, ProfileContent)) is not None
         ]
         return sorted(found, key=lambda profile: profile.content.name.casefold())
+
+    def list_unread(self, officer: str) -> tuple[UnopenedRecord, ...]:
+        """Return the profiles of an officer that cannot be read."""
+        return tuple(list_unknown(self._store.list(DeskKind.PROFILE, officer), ProfileContent))
 
     def find(self, officer: str, id: str) -> AnswerProfile | None:  # noqa: A002 as in the record
         """Return a profile of an officer; None if there is none, or it is that of somebody else."""

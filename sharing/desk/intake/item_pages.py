@@ -43,7 +43,8 @@ class ItemPages:
         officer = get_officer(request)
         try:
             items, profiles = self._desk.items.list_own(officer), self._desk.profiles.list_own(officer)
-            unopened, fault = self._desk.items.list_unopened(), ""
+            unopened = *self._desk.items.list_unopened(officer), *self._desk.profiles.list_unread(officer)
+            fault = ""
         except InfrastructureError as error:
             items, profiles, unopened, fault = [], [], (), translate_error(error)
         return render(

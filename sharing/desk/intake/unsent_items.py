@@ -9,7 +9,13 @@ from typing import Any, Protocol
 
 from sharing.desk.intake.desk_publisher import ItemPublisher
 from sharing.desk.intake.item_draft import DraftStage, ItemBasics, ItemDraft, check_draft
-from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, UnopenedRecord, read_content
+from sharing.desk.store.desk_record import (
+    DeskRecord,
+    RecordConflictError,
+    UnopenedRecord,
+    list_unknown,
+    read_content,
+)
 from sharing.errors import InputError
 from sharing.ids import make_item_id
 from sharing.model.indicator import Indicator
@@ -104,9 +110,9 @@ class UnsentItems:
         found = self._store.list(DeskKind.UNSENT, officer)
         return [UnsentItem(record, draft) for record in found if (draft := read_content(record, ItemDraft))]
 
-    def list_unopened(self) -> tuple[UnopenedRecord, ...]:
-        """Return the records of unsent items and profiles that cannot be opened."""
-        return self._store.list_unopened()
+    def list_unopened(self, officer: str) -> tuple[UnopenedRecord, ...]:
+        """Return the records of the desk that cannot be opened, and the items of an officer that cannot be read."""
+        return *self._store.list_unopened(), *list_unknown(self._store.list(DeskKind.UNSENT, officer), ItemDraft)
 
     def add(self, officer: str, draft: ItemDraft) -> UnsentItem:
         """Keep a new item.

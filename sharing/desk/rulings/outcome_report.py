@@ -93,11 +93,16 @@ def make_report(ruling_id: str, digest: str, outcome: RulingOutcome | None) -> R
         for text, number in counted.items()
     ]
     lines += dict.fromkeys(_("Refused: %(reason)s.", reason=_(reason)) for _partition, reason in outcome.refusals)
+    if outcome.unread:
+        lines.append(
+            _("A record cannot be read here: another release of the software has written it, or it is damaged.")
+        )
     if outcome.is_refused:
         is_done = any(act.reason is None for _partition, act in outcome.acts)
         status = RulingStatus.PARTLY if is_done else RulingStatus.REFUSED
     else:
-        status = RulingStatus.WAITING if outcome.silent or not outcome.written else RulingStatus.DONE
+        is_known = bool(outcome.written) and not outcome.silent and not outcome.unread
+        status = RulingStatus.DONE if is_known else RulingStatus.WAITING
     return RulingReport(ruling_id, digest, status, tuple(lines))
 
 

@@ -17,10 +17,11 @@ from sharing.console.ruling_submission import RulingOutcome
 from sharing.desk.broker_state import BrokerContact, BrokerState
 from sharing.desk.following_thread import FollowingThread
 from sharing.desk.topic_check import TopicCheck
-from sharing.errors import InfrastructureError, SharingError
+from sharing.errors import DecodeError, InfrastructureError, SharingError
 from sharing.kafka.clients import look_up_topics, require_topics
 from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_follower import Place, TopicFollower, find_ends
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.rulings.act import Act
 from sharing.serialization.codec import get_codec
 from sharing.topology.topics import ACTS, QUARANTINE, RULINGS
@@ -173,13 +174,36 @@ class RulingWatch:
         with self._condition:
             return bool(self._open) or time.monotonic() < self._heard_at + SETTLED_SECONDS
 
-    def _take_acts(self, partition: int, records: Iterable[Mapping[str, Any]]) -> bool:
+    def note_unread(self, partition: int) -> None:
+        """Note that something on a partition cannot be read: what is awaited there may be in it."""
         is_news = False
+        with self._condition:
+            for outcome in self._outcomes.values():
+                awaited = outcome.silent | set(outcome.pending.values())
+                if partition in awaited - outcome.unread:
+                    outcome.unread.add(partition)
+                    is_news = True
+        if is_news:
+            self._on_change()
+
+    def _take_acts(self, partition: int, records: Iterable[Mapping[str, Any]]) -> bool:
+        """Note acts because of the rulings of this desk.
+
+        Raises:
+            DecodeError: One of them has a code that this release does not know. The others are noted.
+        """
+        is_news = False
+        unknown: DecodeError | None = None
         with self._condition:
             for fields in records:
                 outcome = self._outcomes.get(fields["ruling"] or "")
                 if outcome is not None:
-                    act = Act.from_record(fields)
+                    try:
+                        act = Act.from_record(fields)
+                    except DecodeError as error:
+                        outcome.unread.add(partition)
+                        unknown = error
+                        continue
                     is_news = True
                     self._heard_at = time.monotonic()
                     outcome.acts.append((partition, act))
@@ -189,6 +213,8 @@ class RulingWatch:
                         self._open.discard(outcome.digest)
             if is_news:
                 self._condition.notify_all()
+        if unknown is not None:
+            raise unknown
         return is_news
 
     def _follow(self) -> None:
@@ -206,13 +232,18 @@ class RulingWatch:
         watched = {topic: list(range(present[topic])) for topic in topics}
         ends = find_ends(console.servers, group, watched, console.properties)
         positions = {place: min(self._positions.get(place, end), end) for place, end in ends.items()}
-        follower = TopicFollower(console.servers, group, positions, console.properties, unreadable=[])
-        with closing(follower):  # what is skipped is in the log: a damaged batch hides its own news and no other
+        bad: Unreadable = []
+        follower = TopicFollower(console.servers, group, positions, console.properties, unreadable=bad)
+        with closing(follower):  # a damaged batch hides its own news and no other
             with self._condition:
                 self._is_following = True
             self._note_heard()
             while not self._following.is_closing:
-                self._take_messages(follower.poll(POLL_SECONDS))
+                messages = follower.poll(POLL_SECONDS)
+                for batch in bad:
+                    self.note_unread(batch.partition)
+                bad.clear()
+                self._take_messages(messages)
                 self._positions = dict(follower.positions)
                 checked.check(follower.positions)
 
@@ -224,6 +255,7 @@ class RulingWatch:
                 is_news |= self.take(message.topic() or "", message.partition() or 0, value)
             except SharingError as error:  # one record of a newer release hides only its own news
                 log.warning("%s[%s]@%s: %s", message.topic(), message.partition(), message.offset(), error)
+                self.note_unread(message.partition() or 0)
         if is_news:
             self._on_change()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -80,14 +80,18 @@ class UnopenedRecord:
     """A record that cannot be opened.
 
     Attributes:
-        key: Its key on the topic; "" if it has none that is a key of the desk.
-        offset: Where it is.
+        key: Its key on the topic; "" of a batch of records.
+        offset: Where it is; None if that is not known.
         reason: Why, in words.
     """
 
     key: str
-    offset: int
+    offset: int | None
     reason: str
+
+    def may_be(self, kind: DeskKind) -> bool:
+        """Return whether it may be, or contain, a record of a kind."""
+        return not self.key or self.key.startswith(f"{kind}:")
 
 
 class RecordConflictError(InputError):
@@ -141,3 +145,9 @@ def read_content(record: DeskRecord, model: type[Content]) -> Content | None:
         return model.model_validate_json(json.dumps(record.content))
     except ValidationError:
         return None
+
+
+def list_unknown(records: Iterable[DeskRecord], model: type[StrictModel]) -> list[UnopenedRecord]:
+    """Return the records whose content does not fit a model: a list of the others must not be silent about them."""
+    reason = "its content is not of this release of the desk"
+    return [UnopenedRecord(record.key, None, reason) for record in records if read_content(record, model) is None]

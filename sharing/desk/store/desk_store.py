@@ -94,7 +94,7 @@ class DeskStore:
         Raises:
             InfrastructureError: The topic has not been read yet.
         """
-        return tuple(sorted(self._follower.copy().unopened.values(), key=lambda unopened: unopened.offset))
+        return tuple(sorted(self._follower.copy().unopened.values(), key=lambda unopened: unopened.offset or 0))
 
     def put(
         self,

@@ -13,8 +13,10 @@ from sharing.conversation_state.entries import KeptConversation, encode_conversa
 from sharing.conversation_state.item_keys import make_own_key
 from sharing.desk.contents.own_categories import OwnCategories
 from sharing.desk.contents.own_drafts import DraftSource
+from sharing.ids import make_draft_key
 from sharing.kafka.conversation_reader import KeptEntry
 from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.topology.topics import DRAFTS
 from tests.conversation.people import held, withheld
 from tests.desk.contents.content_world import (
     VALUE,
@@ -25,6 +27,7 @@ from tests.desk.contents.content_world import (
     seal,
     without_settings,
 )
+from tests.kafka.topic_io import write_records
 
 PHONE = {"type": "phone-number", "value": "+41446681800"}
 
@@ -68,6 +71,8 @@ def test_the_category_of_a_withheld_item_is_in_the_draft_on_the_topic(world: Con
     world.write_draft(other, seal(other, make_draft_of(world.bus.stories[other].conversation.indicator)), partition=1)
     world.write_draft(item, seal(item, make_draft_of(story.conversation.indicator, **PHONE)), partition=1)
     assert make_categories(world, FakeKeys()).find(asks) == {asks[0].ask.id: "TELECOM"}
+    write_records(world.bus.broker, DRAFTS.topic("CH"), [None], key=make_draft_key(item, 1), partition=1)
+    assert make_categories(world, FakeKeys()).find(asks) == {}, "the draft was deleted"
 
 
 def test_what_cannot_be_opened_or_found_has_no_category(world: ContentWorld) -> None:

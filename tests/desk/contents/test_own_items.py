@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from sharing.kafka.use_log import Use
 from sharing.model.vocabulary import Authority
 from sharing.officers.entry import OfficerEntry
 from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.topology.topics import DRAFTS
 from tests.cli.conversation_bus import PARTITIONS
 from tests.conversation.people import ROLE, disclosed, held, offered
 from tests.desk.contents.content_world import (
@@ -33,6 +35,8 @@ from tests.desk.contents.content_world import (
     seal,
     without_settings,
 )
+from tests.kafka.compressed_batches import write_bomb
+from tests.kafka.topic_io import write_records
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +190,26 @@ def test_what_the_entry_has_no_more_is_found_on_the_topic_of_drafts(world: Conte
     assert view.content is not None
     assert view.content.fields["value"] == VALUE
     assert look(world, world.officer("o-other"), item).reason is HiddenReason.NOT_ADDRESSED
+
+
+def test_a_draft_that_was_deleted_is_not_shown_although_the_topic_still_has_it(world: ContentWorld) -> None:
+    item, story = world.bus.publish(29, disclosed("DE"), partition=1)
+    author, topic = world.officer("o-publisher"), DRAFTS.topic("CH")
+    world.write_draft(item, seal(item, make_draft_of(story.conversation.indicator)), partition=1)
+    assert look(world, author, item).content is not None
+    write_records(world.bus.broker, topic, [None], key=make_draft_key(item, 1), partition=1)
+    assert look(world, author, item).reason is HiddenReason.NOT_KEPT
+
+
+def test_no_draft_is_shown_next_to_a_damaged_batch_which_may_delete_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_settings(monkeypatch)
+    with EmbeddedBroker() as broker, open_world(broker, tmp_path, keys=FakeKeys()) as own:
+        item, story = own.bus.publish(30, disclosed("DE"), partition=1)
+        own.write_draft(item, seal(item, make_draft_of(story.conversation.indicator)), partition=1)
+        write_bomb(broker, DRAFTS.topic("CH"), 40, partition=1)
+        assert look(own, own.officer("o-publisher"), item).reason is HiddenReason.NOT_OPENED
 
 
 def test_without_keys_the_copy_in_clear_is_shown_to_who_has_published_it(world: ContentWorld) -> None:

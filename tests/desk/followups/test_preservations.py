@@ -9,7 +9,7 @@ import pytest
 
 from sharing.desk.followups.preservations import IS_GONE
 from sharing.desk.followups.words import SENTENCES
-from sharing.desk.store.desk_record import DeskRecord
+from sharing.desk.store.desk_record import DeskRecord, UnopenedRecord
 from sharing.followups.expiry import IS_CLOSED, IS_OVER, NOT_LATER, TOO_FAR
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import DeskKind
@@ -172,6 +172,14 @@ def test_a_record_of_a_later_release_is_counted_not_hidden(opened: FollowUpDesk)
     page = opened.desk.get("/followups").text
     assert "1 preservation cannot be read here" in page
     assert "NL-24/7-17" in page
+
+
+def test_records_that_cannot_be_opened_are_counted_not_hidden(opened: FollowUpDesk) -> None:
+    begin(opened)
+    opened.store.unopened = tuple(
+        UnopenedRecord(key, 7, "it cannot be opened") for key in (f"{DeskKind.PRESERVATION}:x", "", "UNSENT:y")
+    )
+    assert "2 preservations cannot be read here" in opened.desk.get("/followups").text
 
 
 @pytest.mark.parametrize("record", ["none", "%2e%2e", "a b", "x" * 200, "%3Cscript%3E"])

@@ -331,6 +331,17 @@ def test_the_list_shows_no_value_and_what_cannot_be_opened_stops_nothing(intake:
     assert "<script>" not in re.sub(r"<script [^>]*></script>", "", page)
 
 
+@pytest.mark.parametrize("kind", [DeskKind.UNSENT, DeskKind.PROFILE])
+def test_an_item_or_a_profile_of_a_later_release_is_named_not_hidden(intake: Intake, kind: DeskKind) -> None:
+    item = intake.add(value="secret.example")
+    officer = intake.store.records[f"{DeskKind.UNSENT}:{item}"].officer
+    intake.store.put(kind, "future", officer, {"format": 2})
+    intake.store.put(kind, "of-another", "another", {"format": 2})
+    page = intake.desk.get("/intake").text
+    assert f"{kind}:future" in page
+    assert "of-another" not in page
+
+
 def test_hostile_text_is_inert_on_every_page(intake: Intake) -> None:
     item = intake.add(summary=HOSTILE.replace("\u202e", ""), nexus_reason="<b>x</b>", nexus="FR", case="<i>")
     typed = {"type": "domain-name", "value": "example.nl", "summary": HOSTILE.replace("\u202e", "")}

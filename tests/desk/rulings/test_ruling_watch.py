@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sharing.conversation.vocabulary import AskKind
+from sharing.desk.rulings.outcome_report import RulingReport, RulingStatus, make_report
 from sharing.desk.rulings.ruling_watch import SETTLED_SECONDS
 from sharing.errors import DecodeError
 from sharing.model.vocabulary import AuditLogName
@@ -125,3 +126,33 @@ def test_an_act_of_a_newer_worker_hides_nothing_that_is_about_another_ruling(des
     block = make_block(STATE, AuditLogName.ACTS, [of_this], 0, desk.clock.now)
     with pytest.raises(DecodeError, match="update this program"):
         desk.service.watch.take(ACTS.topic(STATE), 0, block)
+
+
+def test_an_act_that_cannot_be_read_leaves_it_open_what_became_of_the_ruling(desk: RulingWorld) -> None:
+    report = rule(desk)
+    (own, *_) = desk.work(0)
+    newer = get_codec("act").encode({**own.to_record(), "reason": "A_REFUSAL_OF_A_LATER_RELEASE"})
+    block = make_block(STATE, AuditLogName.ACTS, [newer, own.encode()], 0, desk.clock.now)
+    with pytest.raises(DecodeError, match="update this program"):
+        desk.service.watch.take(ACTS.topic(STATE), 0, block)
+    told = make_report(report["id"], report["digest"], desk.service.watch.find(report["digest"]))
+    assert told.status is RulingStatus.WAITING
+    assert any("cannot be read here" in line for line in told.lines)
+
+
+def test_a_batch_that_cannot_be_read_concerns_what_is_awaited_on_its_partition(desk: RulingWorld) -> None:
+    report = rule(desk)
+    watch = desk.service.watch
+
+    def tell() -> RulingReport:
+        return make_report(report["id"], report["digest"], watch.find(report["digest"]))
+
+    watch.note_unread(7)
+    assert not tell().lines
+    watch.note_unread(0)
+    assert (tell().status, any("cannot be read here" in line for line in tell().lines)) == (RulingStatus.WAITING, True)
+    done = rule(desk, 2)
+    desk.work()
+    watch.note_unread(0)
+    after = make_report(done["id"], done["digest"], watch.find(done["digest"]))
+    assert (after.status, any("cannot be read here" in line for line in after.lines)) == (RulingStatus.DONE, False)
