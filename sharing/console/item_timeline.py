@@ -164,7 +164,7 @@ class ItemHistory:
 
     Attributes:
         events: What happened, in time.
-        decisions: The gate's decisions on it, in their order; none of an item of another State.
+        decisions: The gate's decisions on it that can be read, in their order; none of an item of another State.
     """
 
     events: tuple[TimelineEvent, ...]
@@ -200,8 +200,10 @@ def read_item_history(
         )  # fmt: skip
         return list(found)
 
-    decisions = read(DECISIONS, place.indicator) if provider == console.state else []
+    decided = read(DECISIONS, place.indicator) if provider == console.state else []
+    told = [(each, _tell(console, DECISIONS, each, unreadable)) for each in decided]
     acts = [done for done in read(ACTS, place.item) if done.fields["provider"] == provider]
-    events = [event for decided in decisions for event in _tell(console, DECISIONS, decided, unreadable)]
+    events = [event for _, said in told for event in said]
     events += [event for done in acts for event in _tell(console, ACTS, done, unreadable)]
-    return ItemHistory(tuple(sorted(events, key=lambda event: event.at)), tuple(decisions))
+    readable = tuple(each for each, said in told if said)  # a decision that can be read says something
+    return ItemHistory(tuple(sorted(events, key=lambda event: event.at)), readable)

@@ -59,8 +59,8 @@ class ItemViews:
         if place.item != item:  # the id was that of its indicator
             return RedirectResponse(f"/items/{console.state}/{place.item}", 303)
         is_whole = request.query_params.get("history") == "all"
-        history, begins_at, unreadable = read_own_history(console, place, is_whole=is_whole)
-        if place.conversation is None and not history.events and not unreadable:
+        recorded = read_own_history(console, place, is_whole=is_whole)
+        if place.conversation is None and not recorded.history.events and not recorded.unreadable:
             raise PageError(
                 404,
                 _(
@@ -74,12 +74,12 @@ class ItemViews:
         agency = "" if services.publisher is None else services.publisher.agency
         draft = view.draft
         is_own = draft is not None and is_publisher(officer, draft.publisher) and draft.publisher.agency == agency
-        page = make_own_page(console, place, history, begins_at, officer, addressed, is_own_publication=is_own)
+        page = make_own_page(console, place, recorded, officer, addressed, is_own_publication=is_own)
         return render(
             request, "items/own.html", item=page, reason=HIDDEN_WORDS.get(view.reason) if view.reason else "",
             rows=None if view.content is None else list_content_rows(view.content),
             facts=list_fact_fields(are_findings=False), findings=list_fact_fields(are_findings=True),
-            describe=describe_code, unreadable=unreadable,
+            describe=describe_code,
         )  # fmt: skip
 
     def _show_received(self, request: Request, provider: str, item: str) -> Response:

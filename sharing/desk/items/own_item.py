@@ -10,14 +10,13 @@ from sharing.console.conversation_words import format_revision
 from sharing.console.item_timeline import ItemHistory, ItemPlace, read_item_history
 from sharing.console.openings import is_sent, list_opening_roles, list_standing
 from sharing.console.own_items import describe_deliveries
-from sharing.console.timeline import TimelineEvent, describe_reason
+from sharing.console.timeline import TimelineEvent, describe_reason, read_recipients
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.vocabulary import DeliveryStatus
 from sharing.desk.board.ask_words import describe_asked, describe_silence
 from sharing.desk.items.law_words import ShownRule, describe_rules
 from sharing.desk.web.condition_words import ShownCondition, describe_conditions
-from sharing.disclosure.decided import read_recipient
 from sharing.kafka.item_history import HistoryRecord
 from sharing.kafka.unreadable_records import Unreadable
 from sharing.law.fact_questions import QUESTIONS
@@ -74,6 +73,20 @@ class ShownAsk(NamedTuple):
     is_addressed: bool
 
 
+class OwnHistory(NamedTuple):
+    """What is recorded about an own item.
+
+    Attributes:
+        history: What can be read of it.
+        begins_at: Since when it was read, in UTC milliseconds; None since the first record.
+        unreadable: How many records, or damaged batches of them, cannot be read.
+    """
+
+    history: ItemHistory
+    begins_at: int | None
+    unreadable: int
+
+
 @dataclass(frozen=True, slots=True)
 class Actions:
     """What the officer can begin about an item.
@@ -108,6 +121,7 @@ class OwnItemPage:
         asks: The open Asks.
         events: What happened, in time.
         begins_at: Since when events are shown, in UTC milliseconds; None since the first.
+        unreadable: How many records, or damaged batches of them, cannot be read: events may be missing.
         actions: What the officer can begin; None if there is no conversation about it.
         is_own_publication: Whether the officer has published it under the agency of this desk, and can publish a later
             version of it here.
@@ -123,14 +137,13 @@ class OwnItemPage:
     asks: list[ShownAsk]
     events: tuple[TimelineEvent, ...]
     begins_at: int | None
+    unreadable: int
     actions: Actions | None
     is_own_publication: bool = False
 
 
-def read_own_history(
-    console: ConsoleConnection, place: ItemPlace, *, is_whole: bool
-) -> tuple[ItemHistory, int | None, int]:  # fmt: skip
-    """Return what is recorded about an own item, since when it was read, and how much of it cannot be read.
+def read_own_history(console: ConsoleConnection, place: ItemPlace, *, is_whole: bool) -> OwnHistory:
+    """Return what is recorded about an own item.
 
     A decision is written before its first Ask is opened. So what is older than the oldest Ask by more than a day is
     read only if it is wanted, or if the decision on the newest revision is older.
@@ -151,14 +164,13 @@ def read_own_history(
     if since is not None and _find_decision(place, history) is None:
         since, unreadable = None, []
         history = read_item_history(console, place, console.state, unreadable=unreadable)
-    return history, since, len(unreadable)
+    return OwnHistory(history, since, len(unreadable))
 
 
 def make_own_page(
     console: ConsoleConnection,
     place: ItemPlace,
-    history: ItemHistory,
-    begins_at: int | None,
+    recorded: OwnHistory,
     officer: OfficerEntry,
     addressed: tuple[Ask, ...],
     *,
@@ -169,13 +181,12 @@ def make_own_page(
     Args:
         console: The connection.
         place: The item.
-        history: What is recorded about it.
-        begins_at: Since when that was read, in UTC milliseconds; None since the first record.
+        recorded: What is recorded about it.
         officer: The officer who looks.
         addressed: The Asks that wait for the officer.
         is_own_publication: Whether the officer has published it under the agency of this desk.
     """
-    conversation, decided = place.conversation, _find_decision(place, history)
+    conversation, decided = place.conversation, _find_decision(place, recorded.history)
     if conversation is not None:
         revision = format_revision(*conversation.revision)
     else:
@@ -191,8 +202,9 @@ def make_own_page(
         publisher=None if conversation is None else conversation.publisher.officer,
         recipients=_list_recipients(console, conversation, decided),
         asks=[_show_ask(ask, is_addressed=ask.id in known) for ask in asks if ask.is_open],
-        events=history.events,
-        begins_at=begins_at,
+        events=recorded.history.events,
+        begins_at=recorded.begins_at,
+        unreadable=recorded.unreadable,
         actions=None if conversation is None else _find_actions(console, conversation, officer),
         is_own_publication=is_own_publication,
     )
@@ -220,7 +232,7 @@ def _list_recipients(
     shown: dict[str, ShownRecipient] = {}
     if decided is not None:
         pack = PackReference(**decided.fields["pack"])
-        for each in map(read_recipient, decided.fields["recipients"]):
+        for each in read_recipients(decided):
             rules = describe_rules(console, each.rules, pack)
             shown[each.state] = ShownRecipient(
                 state=each.state,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sharing.audit.block import read_block
 from sharing.console.found_asks import FoundAsk
 from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.item_keys import make_own_key
@@ -25,8 +26,9 @@ from sharing.desk.settings import DeskSettings
 from sharing.ids import make_item_id
 from sharing.model.decision import RecipientDecision
 from sharing.model.recipient_terms import EVALUATION_FAILED, RecipientTerms, RuleReference, UndecidedRule
-from sharing.model.vocabulary import Effect, Outcome, Urgency
+from sharing.model.vocabulary import AuditLogName, Effect, Outcome, Urgency
 from sharing.rulings.asked_terms import AskedTerms
+from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.topology.topics import ACTS, CONVERSATIONS, DECISIONS
 from tests.conversation.people import JUDGE, ROLE, disclosed, held, offered
@@ -34,7 +36,8 @@ from tests.conversation.test_provider import Story
 from tests.desk.asgi import Desk, FakeBoard, FakeRegister, make_services, open_desk
 from tests.desk.contents.content_world import VALUE, ContentWorld, FakeKeys, open_world, without_settings
 from tests.kafka.compressed_batches import write_bomb
-from tests.kafka.topic_io import write_records
+from tests.kafka.topic_io import read_records, write_records
+from tests.support.audit_entries import make_block
 from tests.support.soft_authenticator import ORIGIN
 
 APPROVER = "PUBLIC_PROSECUTOR"
@@ -271,6 +274,25 @@ def test_records_of_what_happened_that_cannot_be_read_are_said_on_the_page(
             page = desk.get(f"/items/CH/{item}?history=all").text
     assert "2 records cannot be read here, so this page may not be complete" in page
     assert "decided for Germany (DE)" in page
+
+
+def test_a_decision_of_a_newer_worker_hides_no_other_part_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_settings(monkeypatch)
+    with EmbeddedBroker() as broker, open_world(broker, tmp_path, keys=FakeKeys()) as own:
+        item, _ = own.publish(12, disclosed("DE"))
+        (record,) = read_records(broker, DECISIONS.topic("CH"))
+        codec = get_codec("decision")
+        fields = codec.decode(read_block(record.value() or b"").entries[0])
+        fields["recipients"][0]["rules"] = [{"id": "a", "citation": "b", "effect": "EFFECT_OF_A_LATER_RELEASE"}]
+        newer = make_block("CH", AuditLogName.DECISIONS, [codec.encode(fields)], 0, own.clock.now)
+        write_records(broker, DECISIONS.topic("CH"), [newer])
+        with desk_of(own, "o-clerk") as desk:
+            answer = desk.get(f"/items/CH/{item}")
+    assert answer.status_code == 200
+    assert "1 record cannot be read here, so this page may not be complete" in answer.text
+    assert "decided for Germany (DE)" in answer.text
 
 
 class FormReader(HTMLParser):
