@@ -92,7 +92,7 @@ def read_inbox(
         if message.value():
             opened = open_message(console, reader, key, message)
             kept[key] = opened if isinstance(opened, UnreadableItem) else _keep(opened, keep)
-    return kept | {each.place: each for each in list_bad_batches(bad)}
+    return kept | describe_bad_batches(bad)
 
 
 def _keep(item: InboxItem, keep: Callable[[InboxItem], Kept]) -> Kept | UnreadableItem:
@@ -102,9 +102,9 @@ def _keep(item: InboxItem, keep: Callable[[InboxItem], Kept]) -> Kept | Unreadab
         return UnreadableItem(item.id, item.place, str(error))
 
 
-def list_bad_batches(bad: Unreadable) -> list[UnreadableItem]:
-    """Return batches that cannot be read as items that cannot be opened."""
-    return [UnreadableItem("", each.place, each.reason) for each in bad]
+def describe_bad_batches(bad: Unreadable) -> dict[str, UnreadableItem]:
+    """Return batches that cannot be read as items that cannot be opened, by their places."""
+    return {each.place: UnreadableItem("", each.place, each.reason) for each in bad}
 
 
 def find_inbox_items(
@@ -118,7 +118,7 @@ def find_inbox_items(
     bad: Unreadable = []
     found = {key: message for key, message in _read_messages(console, bad) if key in ids}
     items = {key: open_message(console, reader, key, message) for key, message in found.items() if message.value()}
-    return items | {each.place: each for each in list_bad_batches(bad)}
+    return items | describe_bad_batches(bad)
 
 
 def _read_messages(console: ConsoleConnection, bad: Unreadable) -> Iterator[tuple[str, Any]]:

@@ -159,7 +159,8 @@ class OpeningSearch:
         """
         with closing(self._source.open(topic, since, partitions=[partition])) as opened:
             yield from read_messages(opened, topic)
-            for bad in opened.bad_batches:
+            if opened.bad_batches:
+                bad = opened.bad_batches[0]
                 raise InfrastructureError(
                     f"{topic}[{partition}]@{bad.first_offset}: records cannot be read ({bad.cause}), and what opens "
                     "the commitment may have been deleted in them; have the operators restore the topic "

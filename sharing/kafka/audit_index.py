@@ -149,7 +149,8 @@ class LogIndex:
                         f"{topic}[{place.partition}]@{message.offset()}: {error}; `sharing audit verify` says what "
                         "else is wrong"
                     ) from None
-            for bad in opened.bad_batches:  # the last ones: after any other, a block is missing
+            if opened.bad_batches:  # the last ones: after any other, a block is missing
+                bad = opened.bad_batches[0]
                 raise BrokenLogError(
                     f"{topic}[{place.partition}]@{bad.first_offset}: records cannot be read ({bad.cause}); `sharing "
                     "audit verify` says what else is wrong"

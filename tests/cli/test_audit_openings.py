@@ -178,13 +178,19 @@ def test_options_that_do_not_go_together(
     assert not proof.exists()
 
 
+def prepare_shredded(broker: EmbeddedBroker, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AuditedBus:
+    """Return a log of which the copies of two items were deleted."""
+    bus = configure(prepare(broker, folder), monkeypatch)
+    write_records(broker, DRAFTS.topic("CH"), [None], key=DRAFT_KEY)
+    write_records(broker, GATE_STATE.topic("CH"), [None], key=make_key(bus))
+    return bus
+
+
 def test_what_was_shredded_leaves_a_log_that_is_whole_and_confirms_no_guess(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with EmbeddedBroker() as broker:
-        bus = configure(prepare(broker, tmp_path / "log"), monkeypatch)
-        write_records(broker, DRAFTS.topic("CH"), [None], key=DRAFT_KEY)
-        write_records(broker, GATE_STATE.topic("CH"), [None], key=make_key(bus))
+        bus = prepare_shredded(broker, tmp_path / "log", monkeypatch)
         verified = call("audit", "verify", "--json")
         assert (verified.code, verified.json_document["ok"], verified.json_document["records"]) == (0, True, 24)
         for number in (DRAFTED, WITHHELD):
@@ -203,9 +209,7 @@ def test_a_copy_is_not_shown_whose_deletion_may_be_in_what_cannot_be_read(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with EmbeddedBroker() as broker:
-        bus = configure(prepare(broker, tmp_path / "log"), monkeypatch)
-        write_records(broker, DRAFTS.topic("CH"), [None], key=DRAFT_KEY)
-        write_records(broker, GATE_STATE.topic("CH"), [None], key=make_key(bus))
+        prepare_shredded(broker, tmp_path / "log", monkeypatch)
         for number, kind in ((DRAFTED, DRAFTS), (WITHHELD, GATE_STATE)):
             with monkeypatch.context() as patch:
                 damage_records(patch, kind.topic("CH"), 1)

@@ -53,17 +53,17 @@ def list_inbox(
     rows = [row for row in kept.values() if isinstance(row, InboxRow) and sender in {None, row.fields["from_state"]}]
     rows.sort(key=lambda row: (-row.received_at, row.id))
     unreadable = [each for each in kept.values() if isinstance(each, UnreadableItem)]
-    is_complete = not unread and (known is not None or not unreadable)  # of the recalls
+    are_recalls_known = not unread and (known is not None or not unreadable)
     if as_json:
         for row in rows:
             shown = row.to_json(recalled)
-            print_json(shown if shown["recalled"] or is_complete else {**shown, "recalled": None})
+            print_json(shown if shown["recalled"] or are_recalls_known else {**shown, "recalled": None})
     else:
         _print_rows(rows, recalled, is_complete=not unreadable)
     for each in unreadable:
         err.print(f"unreadable: {each.place}: {to_printable(each.reason)}")
     count = len(unreadable) + print_unreadable(unread)
-    exit_if_incomplete(count, "items may be missing" if is_complete else RECALLS_UNKNOWN)
+    exit_if_incomplete(count, "items may be missing" if are_recalls_known else RECALLS_UNKNOWN)
 
 
 def _print_rows(rows: list[InboxRow], recalled: Recalled, *, is_complete: bool) -> None:

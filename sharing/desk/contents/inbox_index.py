@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Any, NamedTuple
 
-from sharing.console.inbox_items import InboxItem, UnreadableItem, list_bad_batches
+from sharing.console.inbox_items import InboxItem, UnreadableItem, describe_bad_batches
 from sharing.console.inbox_rows import InboxRow, make_inbox_row
 from sharing.console.recalls import Recalled, add_recall, is_recalled, read_revision
 from sharing.conversation.revision import NO_REVISION, Revision
@@ -50,7 +50,7 @@ class InboxIndex:
         self._lock = threading.Lock()
         self._messages: dict[str, IndexedMessage] = {}
         self._unreadable: dict[str, UnreadableItem] = {}
-        self._bad_batches: list[UnreadableItem] = []
+        self._bad_batches: dict[str, UnreadableItem] = {}
         self._items: dict[tuple[str, str], tuple[str, ...]] = {}
         self._recalled: Recalled = {}
         self._listed: list[tuple[InboxRow, bool]] | None = None
@@ -97,9 +97,9 @@ class InboxIndex:
                 self._items[item] = (*self._items.get(item, ()), key)
 
     def take_bad_batches(self, bad: Unreadable) -> None:
-        """Note all batches found so far that no client can read: nobody knows which messages are in them."""
+        """Note batches that no client can read: nobody knows which messages are in them."""
         with self._lock:
-            self._bad_batches = list_bad_batches(bad)
+            self._bad_batches |= describe_bad_batches(bad)
 
     def list_rows(self) -> list[tuple[InboxRow, bool]]:
         """Return what is listed of each message, newest first, and whether it is recalled."""
@@ -112,7 +112,7 @@ class InboxIndex:
     def list_unreadable(self) -> list[UnreadableItem]:
         """Return what cannot be opened: messages, and batches of them that cannot be read."""
         with self._lock:
-            return [*self._unreadable.values(), *self._bad_batches]
+            return [*self._unreadable.values(), *self._bad_batches.values()]
 
     def find(self, message: str) -> IndexedMessage | None:
         """Return the message with an id; None if there is none."""

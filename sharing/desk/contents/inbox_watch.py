@@ -133,28 +133,28 @@ class InboxWatch:
         checked = TopicCheck(console.servers, console.properties, topics, self._note_heard)
         self.index.mark_unread()  # what was read before stays on the list: after an outage it is not shown as empty
         self._filled = InboxIndex()
-        bad: Unreadable = []
-        positions = self._read_all(reader, bad)
+        positions = self._read_all(reader)
         self._filled.mark_read()
         self.index = self._filled
         self._note_heard()
         self._changes.announce()
         group = name_console_group(self._console.state, "inbox")
+        bad: Unreadable = []
         follower = TopicFollower(self._console.servers, group, positions, self._console.properties, unreadable=bad)
         with closing(follower):
             while not self._following.is_closing:
-                bad_count = len(bad)
                 messages = follower.poll(POLL_SECONDS)
-                self._take(reader, messages)
-                if len(bad) > bad_count:
+                if messages or bad:
+                    self._take(reader, messages)
                     self._filled.take_bad_batches(bad)
-                if messages or len(bad) > bad_count:
+                    bad.clear()
                     self._changes.announce()
                 checked.check(follower.positions)
 
-    def _read_all(self, reader: InboxReader, bad: Unreadable) -> dict[Place, int]:
-        """Read what is there, and return where following goes on. Batches that cannot be read are added to a list."""
+    def _read_all(self, reader: InboxReader) -> dict[Place, int]:
+        """Read what is there, and return where following goes on."""
         console, positions = self._console, dict[Place, int]()
+        bad: Unreadable = []
         for kind in (INBOX, INBOX_URGENT):
             topic, group = kind.topic(console.state), name_console_group(console.state, "inbox")
             with closing(TopicRange(console.servers, topic, group, properties=console.properties)) as opened:

@@ -66,11 +66,11 @@ class OwnCategories:
         opened = min(each.ask.opened_at for asks in wanted.values() for each in asks)
         try:
             for since in (opened - DAY_MS, None):
+                if not left:
+                    return
                 unreadable: Unreadable = []
-                last: dict[bytes, bytes | None] = {}
-                if left:
-                    read = self._drafts.read_topic(partition, unreadable, since)
-                    last.update((key, value) for key, value in read if key in left)
+                read = self._drafts.read_topic(partition, unreadable, since)
+                last = {key: value for key, value in read if key in left}
                 if unreadable:  # a deletion may be in it
                     log.warning("the categories of own items are not looked up: %s", unreadable[0].place)
                     return

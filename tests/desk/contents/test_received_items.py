@@ -25,7 +25,6 @@ from sharing.desk.desk_figures import DeskFigures
 from sharing.desk.topic_check import TopicCheck
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.topic_follower import Place
-from sharing.kafka.unreadable_records import Unreadable
 from sharing.kafka.use_log import Use
 from sharing.keystore.private_key import generate_key
 from sharing.model.times import DAY_MS, from_milliseconds
@@ -187,12 +186,12 @@ def test_an_inbox_that_is_read_again_stays_listed_and_opens_nothing_until_it_is_
     listed = contents.inbox.list_rows()
     may_read, has_failed, read_all = threading.Event(), threading.Event(), InboxWatch._read_all
 
-    def read_later(watch: InboxWatch, reader: InboxReader, bad: Unreadable) -> dict[Place, int]:
+    def read_later(watch: InboxWatch, reader: InboxReader) -> dict[Place, int]:
         if not has_failed.is_set():
             has_failed.set()
             raise InfrastructureError("the broker is away again")
         assert may_read.wait(TIMEOUT_S)
-        return read_all(watch, reader, bad)
+        return read_all(watch, reader)
 
     def check(*_: object) -> None:
         monkeypatch.undo()
