@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from processors.exactly_once.consumer import BatchConsumer, Rebalancing
 from processors.exactly_once.output_limits import query_output_limits
 from processors.exactly_once.producer import TransactionalProducer
-from processors.exactly_once.takeover import log_takeover
+from processors.exactly_once.takeover import is_replaced, log_takeover
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -92,6 +92,17 @@ class ClientPair:
         """
         was_bounded, self._bounds_batches = self._bounds_batches, True
         return not was_bounded
+
+    def is_replaced(self) -> bool:
+        """Return whether another process has this worker's place in the group.
+
+        Raises:
+            InfrastructureError: The broker refuses the query, or the worker is stopping and it does not answer.
+        """
+        try:
+            return is_replaced(self._admin, self._config, self.consumer.member_id, self._is_stopping, self._calls)
+        except KafkaException as failure:
+            raise self._reporter.make_fatal_error(failure.args[0]) from None
 
     def close(self) -> None:
         """Close both clients without leaving the group."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from confluent_kafka import KafkaException, TopicPartition
 
 from processors.exactly_once.fetched_records import FetchedRecords, is_end
-from processors.exactly_once.kafka_errors import ErrorReporter, is_retriable_query
+from processors.exactly_once.kafka_errors import ErrorReporter, is_fatal, is_retriable_query
 from processors.exactly_once.loop_config import LoopConfig, consumer_properties
 from processors.exactly_once.retry import CALL_TIMEOUT_S, CallWatch, retry_query
 from sharing.kafka.bad_batches import BadBatch, BadBatchFinder
@@ -22,7 +22,7 @@ from sharing.kafka.clients import make_consumer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, KafkaError
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class BatchConsumer:
     Attributes:
         group_metadata: Opaque group metadata to send with the offsets; None before the first assignment.
         fetched: What was received for the next batch.
+        member_id: The member id at the last assignment; "" before the first.
         started_at: The positions at which reading began in the partitions of this assignment.
 
     Raises:
@@ -79,6 +80,7 @@ class BatchConsumer:
         calls: CallWatch,
     ) -> None:
         self.group_metadata: Any = None
+        self.member_id = ""
         self.fetched = FetchedRecords(config, is_stopping)
         self._calls = calls
         self._reporter = reporter
@@ -130,6 +132,9 @@ class BatchConsumer:
                 # so these records must be dropped. If partitions were assigned again in the same call, `received` may
                 # hold records of the new assignment. They are dropped too, so the consumer's position is too far.
                 fetched.discard()
+                if fatal := list(filter(_is_fatal_message, received)):  # not reported again
+                    fetched.add(fatal)
+                    return True
                 return not self._assigned_during_consume
             if received:
                 fetched.add(received)
@@ -159,20 +164,23 @@ class BatchConsumer:
                 self._consumer.seek(TopicPartition(batch.topic, batch.partition, batch.next_offset))
         return found
 
-    def check_for_replacement(self) -> None:
-        """Wait for a heartbeat to report whether another process has taken over this member's id.
+    def await_rejection(self) -> KafkaError | None:
+        """Wait for a heartbeat to report whether the group rejects this member; return the error, or None.
 
         Records received meanwhile are discarded.
 
         Raises:
-            InfrastructureError: Another process has taken this member's place.
+            InfrastructureError: Not permitted.
         """
         deadline = time.monotonic() + HEARTBEAT_WAIT_S
         while time.monotonic() < deadline and not self._is_stopping():
             with self._calls.track():
                 received = self._consumer.consume(POLL_CHUNK_RECORDS, _POLL_S)
-            errors = filter(None, (message.error() for message in received))
+            errors = list(filter(None, (message.error() for message in received)))
+            if rejection := next(filter(is_fatal, errors), None):
+                return rejection
             self._reporter.handle_errors(error for error in errors if not is_end(error))
+        return None
 
     def close(self) -> None:
         """Close the consumer without leaving the group.
@@ -192,6 +200,7 @@ class BatchConsumer:
         self.fetched.forget_ends()
         # Keep the group metadata of this assignment: librdkafka may lose the membership later without reporting it.
         self.group_metadata = consumer.consumer_group_metadata()
+        self.member_id = consumer.memberid() or ""
         self._assigned_during_consume = True
         self._unassigned_since = time.monotonic()
         log.info("partitions assigned: %s", _format_partitions(partitions))
@@ -241,6 +250,11 @@ class BatchConsumer:
         self._revoked_during_consume = True
         self._unassigned_since = time.monotonic()
         log.info("partitions revoked: %s", _format_partitions(partitions))
+
+
+def _is_fatal_message(message: Any) -> bool:
+    error = message.error()
+    return error is not None and is_fatal(error)
 
 
 def _query_offsets(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:

@@ -97,7 +97,7 @@ class Recovery:
         is_smaller = False
         if expired:
             is_smaller = self._sizer.count_expired(records)
-            self._clients.consumer.check_for_replacement()  # opening the clients again would fence it
+            self._check_for_replacement()
         if not is_smaller:  # a restart would begin with large batches again
             self._aborts += 1
         if is_permanent(error) or self._retry.is_expired() or self._aborts == ABORTS_MAX:
@@ -122,8 +122,36 @@ class Recovery:
         limit_s = UNASSIGNED_SESSIONS * self._config.session_timeout_s
         if unassigned_s > limit_s and not self._retry.stopping:
             log.warning("no partition could be read for %.0f s; both clients are opened again", unassigned_s)
-            self._clients.consumer.check_for_replacement()  # as after an expired transaction
+            self._check_for_replacement()
             self.reopen_clients()
+
+    def rejoin(self, rejection: KafkaError) -> None:
+        """Open both clients again after the group has rejected this member, which no other process has replaced.
+
+        That is so after a broker was away for longer than the session timeout.
+
+        Args:
+            rejection: The fatal error of the consumer.
+
+        Raises:
+            InfrastructureError: Another process has taken this member's place.
+        """
+        self._stop_if_replaced(rejection)
+        log.warning(
+            "the session in the group has expired, and no other process has taken it over; both clients are "
+            "opened again"
+        )
+        self.reopen_clients()
+
+    def _check_for_replacement(self) -> None:
+        """Stop if another process has taken this member's place: opening the clients again would fence it."""
+        rejection = self._clients.consumer.await_rejection()
+        if rejection is not None:
+            self._stop_if_replaced(rejection)
+
+    def _stop_if_replaced(self, rejection: KafkaError) -> None:
+        if self._clients.is_replaced():
+            raise self._reporter.make_fatal_error(rejection)
 
     def reopen_clients(self) -> None:
         """Close both clients and the copies of the state, and open the clients again."""

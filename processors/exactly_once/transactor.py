@@ -27,10 +27,11 @@ batch sees the state with the changes of all batches before it, and none of an a
 
 **How it recovers.** There is one way for all failures: both clients are closed and opened again. A restart does the
 same: the new producer aborts what the old one left open, the new consumer starts at the committed offsets, and state is
-restored from its topic. Once a broker has answered, a broker that goes away is waited for without limit. A consumer
-that receives no assignment, not even an empty one, for `UNASSIGNED_SESSIONS` of its session timeouts may have lost its
-way back to the group, which librdkafka does not notice. Both clients are opened again then, too; if the group was only
-slow, this does no harm.
+restored from its topic. Once a broker has answered, a broker that goes away is waited for without limit. Both clients
+are opened again, too, if the group rejects this worker although no other process has its place, as happens after a
+broker was away for longer than the session timeout (`processors.exactly_once.takeover`); and if a consumer receives no
+assignment, not even an empty one, for `UNASSIGNED_SESSIONS` of its session timeouts: it may have lost its way back to
+the group, which librdkafka does not notice. If the group was only slow, this does no harm.
 
 **Which log.** Offsets, state and ids of topics are committed together, and compared with the log at each assignment and
 before transactions (`processors.exactly_once.input_logs`): a topic that was created again is read from its beginning,
@@ -60,7 +61,7 @@ from processors.exactly_once.client_pair import ClientPair
 from processors.exactly_once.committed_positions import CommittedPositions
 from processors.exactly_once.committer import Committer
 from processors.exactly_once.input_logs import InputLogs, LogChangedError
-from processors.exactly_once.kafka_errors import ErrorReporter, is_outside_log
+from processors.exactly_once.kafka_errors import ErrorReporter, is_fatal, is_outside_log
 from processors.exactly_once.loop_config import LoopConfig
 from processors.exactly_once.pending_commit import ignore_outcome
 from processors.exactly_once.read_horizon import AdminEndsQuery, ReadHorizon
@@ -173,6 +174,10 @@ class Transactor:
             # Another leader has another log, or the topic was created again: start again at a known offset.
             if self.finish_pending_commit():
                 self._recovery.reopen_clients()
+            return None
+        if rejection := next(filter(is_fatal, errors), None):
+            if self.finish_pending_commit():
+                self._recovery.rejoin(rejection)
             return None
         if errors:
             messages = [message for message in messages if not message.error()]

@@ -152,6 +152,9 @@ class OffsetsConsumer:
     def consumer_group_metadata(self) -> bytes:
         return self.group_metadata
 
+    def memberid(self) -> str:
+        return "this member"
+
     def committed(self, _: list[TopicPartition], __: float) -> list[TopicPartition]:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if callable(answer):
@@ -239,7 +242,7 @@ def test_the_watchdog_sees_each_call_that_waits_for_a_broker(
     batch_consumer.skip_bad_batches([])
     assert seen == [(name, True) for name in ("committed", "consume", "find_batches", "seek")]
     seen.clear()
-    batch_consumer.check_for_replacement()
+    assert batch_consumer.await_rejection() is None
     assert set(seen) == {("consume", True)}
     assert batch_consumer._calls.started_at is None
 

@@ -15,6 +15,10 @@ from tests.processors.exactly_once.loop_fixtures import OFFLINE_CONFIG
 PATIENCE_S = 150.0
 
 
+def make_message(size: int = 1, error: KafkaError | None = None) -> Mock:
+    return Mock(**{"error.return_value": error, "__len__": lambda _: size})
+
+
 @pytest.mark.parametrize("assigned", [False, True])
 def test_records_read_before_a_revocation_are_dropped(assigned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     consumer = ScriptedConsumer()
@@ -22,15 +26,31 @@ def test_records_read_before_a_revocation_are_dropped(assigned: bool, monkeypatc
     rebalancing = StubRebalancing()
     batch_consumer = open_batch_consumer(OFFLINE_CONFIG, rebalancing)
 
-    def revoke() -> list[str]:
+    def revoke() -> list[Mock]:
         batch_consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
         batch_consumer._assigned_during_consume = assigned
-        return ["c"]
+        return [make_message()]
 
-    consumer.results = [["a"], ["b"], revoke]
+    consumer.results = [[make_message()], [make_message()], revoke]
     assert batch_consumer.fill_batch(0) is not assigned  # the transactor then opens both clients again
     assert rebalancing.given_up == [set()]
     assert batch_consumer.fetched.take() == ([], [])
+
+
+def test_a_fatal_error_that_comes_with_a_revocation_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is reported only once, and a consumer that goes on reading would never get anything again."""
+    consumer = ScriptedConsumer()
+    monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
+    batch_consumer = open_batch_consumer(OFFLINE_CONFIG)
+    fatal = make_message(error=KafkaError(KafkaError._FATAL))
+
+    def reject() -> list[Mock]:
+        batch_consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
+        return [make_message(), fatal]
+
+    consumer.results = [[make_message()], reject]
+    assert batch_consumer.fill_batch(0)
+    assert batch_consumer.fetched.take() == ([fatal], [])
 
 
 @pytest.mark.parametrize("assigned", [False, True])

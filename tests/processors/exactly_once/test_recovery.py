@@ -47,7 +47,7 @@ def test_a_consumer_without_an_assignment_is_opened_again(
     assert transactor._clients.consumer is first
     first._unassigned_since -= 50
     with monkeypatch.context() as patch:
-        patch.setattr(first, "check_for_replacement", lambda: pytest.fail("replacement checked first"))
+        patch.setattr(first, "await_rejection", lambda: pytest.fail("replacement checked first"))
         with pytest.raises(pytest.fail.Exception, match="replacement"):
             transactor.read_batch()
     assert transactor._clients.consumer is first
@@ -63,21 +63,37 @@ def test_a_consumer_without_an_assignment_is_opened_again(
     transactor.close()
 
 
+def make_recovery(clients: Mock, sizer: BatchSizer) -> Recovery:
+    config = OFFLINE_CONFIG
+    retry = RetryPolicy(CallWatch())
+    return Recovery(config, clients, ErrorReporter(config), retry, sizer, Mock(), None, CommittedPositions())
+
+
+def make_sizer() -> BatchSizer:
+    config = OFFLINE_CONFIG
+    return BatchSizer(config.batch_records_max, config.output_bytes_max, config.transaction_timeout_s)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_after_an_expired_transaction_a_replaced_worker_ends_and_another_one_goes_on(replaced: bool) -> None:
+    rejection = KafkaError(KafkaError._FATAL, "rejected")
+    clients = Mock(**{"consumer.await_rejection.return_value": rejection, "is_replaced.return_value": replaced})
+    recovery = make_recovery(clients, make_sizer())
+    began_at = time.monotonic() - OFFLINE_CONFIG.transaction_timeout_s - 1
+    error = KafkaError(KafkaError.INVALID_TXN_STATE)
+    if replaced:
+        with pytest.raises(InfrastructureError, match=r"fenced: another process.*rejected"):
+            recovery.recover(error, 10, began_at)
+    else:
+        recovery.recover(error, 10, began_at)
+    assert clients.open.call_count == (not replaced)
+
+
 def recover_repeatedly(seconds: float) -> list[int]:
     """Abort full batches that have taken this long until the process must stop; return their sizes."""
-    config = OFFLINE_CONFIG
-    sizer = BatchSizer(config.batch_records_max, config.output_bytes_max, config.transaction_timeout_s)
-    clients = Mock()
-    recovery = Recovery(
-        config,
-        clients,
-        ErrorReporter(config),
-        RetryPolicy(CallWatch()),
-        sizer,
-        Mock(),
-        None,
-        CommittedPositions(),
-    )
+    sizer = make_sizer()
+    clients = Mock(**{"consumer.await_rejection.return_value": None})
+    recovery = make_recovery(clients, sizer)
     sizes: list[int] = []
     error = KafkaError(KafkaError.INVALID_TXN_STATE)
     while True:
