@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kafka
 
-SESSION_S = 6  # the shortest that a broker accepts
+SESSIONS_S = (6, 12, 24, 48)
+"""Timeouts of the session, from the shortest that a broker accepts."""
+
+REJECTED = "Fatal consumer error: Broker: Static consumer fenced"
+FORGOTTEN = "heartbeat error response .* Broker: Unknown member"
+"""What librdkafka prints if the group has removed the worker before its first heartbeat: its session on the broker has
+expired, too. It joins again by itself then."""
 
 
 def make_talkative_consumer(properties: Mapping[str, Any]) -> Consumer:
@@ -35,29 +42,50 @@ def rejected(
 ) -> Iterator[tuple[Transactor, CopyPipeline]]:
     """A transactor that has read records, and that was not called while its broker was away and came back.
 
-    So it is while a commit waits for the broker. The consumer has sent a heartbeat without its member id since.
+    So it is while a commit waits for the broker. The consumer has sent a heartbeat without its member id since. On a
+    slow machine it does so only after the group has removed it; then a longer session is tried.
     """
-    pipeline = CopyPipeline(fresh_kafka)
-    pipeline.send_records(3)
-    quick = {"debug": "cgrp", "heartbeat.interval.ms": 100}
-    transactor = Transactor(pipeline.loop_config(session_timeout_s=SESSION_S, client_properties=quick), lambda: 0)
-    with monkeypatch.context() as patch:
-        patch.setattr(consumer_module, "make_consumer", make_talkative_consumer)
-        transactor.open()
-    read_records(transactor, 3)
+    for session_s in SESSIONS_S:
+        pipeline = CopyPipeline(fresh_kafka)
+        pipeline.send_records(3)
+        with monkeypatch.context() as patch:
+            patch.setattr(consumer_module, "make_consumer", make_talkative_consumer)
+            transactor = open_transactor(pipeline, session_s)
+        read_records(transactor, 3)
+        if outlast_session(transactor, fresh_kafka, capfd):
+            yield transactor, pipeline
+            transactor.close()
+            return
+        transactor.close()
+    pytest.fail("no heartbeat reached the broker before the group had removed the worker")
+
+
+def open_transactor(pipeline: CopyPipeline, session_s: int) -> Transactor:
+    quick = {"debug": "cgrp", "heartbeat.interval.ms": 100, "reconnect.backoff.max.ms": 100}
+    transactor = Transactor(pipeline.loop_config(session_timeout_s=session_s, client_properties=quick), lambda: 0)
+    transactor.open()
+    return transactor
+
+
+def outlast_session(transactor: Transactor, kafka: KafkaBroker, capfd: pytest.CaptureFixture[str]) -> bool:
+    """Stop the broker until the worker's session has expired, and start it again.
+
+    Returns:
+        Whether the group rejects the worker. Otherwise it has removed it.
+    """
     client = transactor._clients.consumer._consumer
-    fresh_kafka.stop()
+    kafka.stop()
     wait_until(lambda: client.memberid() is None, "the session expires")
-    fresh_kafka.start()
+    capfd.readouterr()
+    kafka.start()
     printed: list[str] = []
 
-    def is_rejected() -> bool:
+    def is_answered() -> bool:
         printed.append(capfd.readouterr().err)
-        return "Fatal consumer error: Broker: Static consumer fenced" in "".join(printed)
+        return re.search(f"{REJECTED}|{FORGOTTEN}", "".join(printed)) is not None
 
-    wait_until(is_rejected, "the group rejects the consumer")
-    yield transactor, pipeline
-    transactor.close()
+    wait_until(is_answered, "the group answers to a heartbeat")
+    return REJECTED in "".join(printed)
 
 
 def read_records(transactor: Transactor, count: int) -> None:
