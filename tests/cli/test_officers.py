@@ -273,6 +273,7 @@ def test_a_replayed_record_is_shown_and_restored(ch: Registrars, broker: Embedde
     assert [each["officer"] for each in ch.list()["refused"]] == ["o-18"]
 
 
+@pytest.mark.usefixtures("short_connect_timeout")
 def test_without_a_broker_or_a_folder_the_command_says_so(ch: Registrars, call: Call) -> None:
     refused = call("officers", "list")
     assert (refused.code, "no key folder is set" in refused.error) == (2, True)

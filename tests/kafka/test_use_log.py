@@ -32,6 +32,7 @@ def test_one_program_records_the_views_of_several_people(embedded: EmbeddedBroke
     assert found[1].use == make_use(1)
 
 
+@pytest.mark.usefixtures("short_connect_timeout")
 def test_a_name_that_no_record_has_and_a_missing_topic_are_refused(embedded: EmbeddedBroker, state: str) -> None:
     log = UseLog(embedded.bootstrap, state, UseContext("desk"))
     with pytest.raises(InputError, match="letters, digits"):

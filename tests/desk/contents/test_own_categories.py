@@ -75,7 +75,9 @@ def test_the_category_of_a_withheld_item_is_in_the_draft_on_the_topic(world: Con
     assert make_categories(world, FakeKeys()).find(asks) == {}, "the draft was deleted"
 
 
-def test_what_cannot_be_opened_or_found_has_no_category(world: ContentWorld) -> None:
+def test_what_cannot_be_opened_or_found_has_no_category(
+    world: ContentWorld, request: pytest.FixtureRequest
+) -> None:  # fmt: skip
     item, story = world.bus.publish(4, held("DE"))
     draft = seal(item, make_draft_of(story.conversation.indicator))
     kept = find_asks(world, item, draft)
@@ -83,5 +85,6 @@ def test_what_cannot_be_opened_or_found_has_no_category(world: ContentWorld) -> 
     assert make_categories(world, FakeKeys()).find(find_asks(world, item, draft[:-1] + b"\0")) == {}, "altered"
     missing = find_asks(world, item)
     assert make_categories(world, FakeKeys()).find(missing) == {}, "no draft is kept"
+    request.getfixturevalue("short_connect_timeout")  # not before: the broker is asked until here
     away = replace(world.console, servers="127.0.0.1:1", properties={"socket.timeout.ms": "300"})
     assert OwnCategories(DraftSource(away, None, world.clock.read)).find(missing) == {}, "no broker answers"
