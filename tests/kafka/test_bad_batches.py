@@ -131,6 +131,17 @@ def test_a_follower_goes_past_it_only_where_it_can_say_so(kafka: KafkaBroker, to
         list(strict.read_to_end())
 
 
+def test_a_follower_that_begins_within_a_bad_batch_goes_past_it(kafka: KafkaBroker, topic: str) -> None:
+    """The error names the first record of the batch, which is before where reading began."""
+    write_batch(kafka, topic, "lz4", [b"a record that compresses well " * 20] * 7)
+    write_records(kafka, topic, [b"7"])
+    damage_batch(kafka, topic, 0)
+    unreadable: Unreadable = []
+    with closing(TopicFollower(kafka.bootstrap, "group", {(topic, 0): 4}, unreadable=unreadable)) as follower:
+        assert [message.value() for batch in follower.read_to_end() for message in batch] == [b"7"]
+    assert [each.place for each in unreadable] == [f"{topic}[0]@0-6"]
+
+
 class _Report:
     """A message with an error."""
 
