@@ -251,6 +251,11 @@ class Settings(BaseSettings):
         default=None, description="PEM file with the client certificate of that agency and its chain."
     )
     desk_agency_key: Path | None = Field(default=None, description="PEM file with the private key of that certificate.")
+    desk_lost_before: int = Field(
+        default=0,
+        ge=0,
+        description="What cannot be read of the desk's own topic before this offset is lost; officers go on without.",
+    )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Lowest level that is logged."
     )

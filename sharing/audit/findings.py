@@ -20,7 +20,7 @@ class AuditFault(StrEnum):
         CHAIN_BROKEN: A block does not name the block before it: one of the two was changed or replaced.
         COUNT_WRONG: A block does not say how many entries there are before it.
         TIME_DIFFERS: A record has an earlier time on the broker than its block says, so it would be deleted early.
-        UNREADABLE: The broker's records cannot be read.
+        UNREADABLE: The broker's records cannot be read, or acts cannot, so that receipts in them are not compared.
         BEGINNING_CUT: The first blocks are missing.
         TAIL_CUT: Blocks that a checkpoint covers are missing at the end.
         FORK: A checkpoint states another history than the blocks that are there, or than another checkpoint.

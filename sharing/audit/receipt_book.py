@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Final
 
 from sharing.audit.block import AuditBlock, LogPlace
@@ -14,6 +15,22 @@ from sharing.serialization.avro_primitives import encode_string
 from sharing.serialization.codec import HEADER_LENGTH, get_codec
 
 _RECEIPT: Final = encode_string("RECEIPT_RECORDED")
+_ACT_HEADER: Final = get_codec("act").header
+
+
+@dataclass(slots=True)
+class _UnreadActs:
+    """The acts of one log that cannot be decoded.
+
+    Attributes:
+        offset: Offset of the block that has the first one.
+        block: Number of that block.
+        count: How many there are.
+    """
+
+    offset: int
+    block: int
+    count: int = 0
 
 
 class ReceiptBook:
@@ -27,6 +44,7 @@ class ReceiptBook:
         self._state = state
         self._roots: set[bytes] = set()
         self._receipts: list[tuple[LogPlace, int, int, Receipt]] = []
+        self._unread: dict[LogPlace, _UnreadActs] = {}
 
     def observe(self, offset: int, block: AuditBlock) -> None:
         """Look at a block of one of the State's logs."""
@@ -35,17 +53,18 @@ class ReceiptBook:
             return
         place = LogPlace(block.state, block.log, block.partition)
         for entry in block.entries:
-            if not entry.startswith(_RECEIPT, HEADER_LENGTH):
+            if entry.startswith(_ACT_HEADER) and not entry.startswith(_RECEIPT, HEADER_LENGTH):
                 continue
             try:
                 receipt = find_receipt(get_codec("act").decode(entry))
-            except DecodeError:  # of a release that this program does not know
+            except DecodeError:  # such as one of a newer release: nobody can say whether it is a receipt
+                self._unread.setdefault(place, _UnreadActs(offset, block.number)).count += 1
                 continue
             if receipt is not None:
                 self._receipts.append((place, offset, block.number, receipt))
 
-    def find_contradictions(self) -> dict[LogPlace, list[AuditFinding]]:
-        """Return the receipts of batches that no block names, by log."""
+    def list_findings(self) -> dict[LogPlace, list[AuditFinding]]:
+        """Return the receipts of batches that no block names, and how many acts could not be read, by log."""
         missing = set(find_missing_roots(self._roots, [receipt for *_, receipt in self._receipts], self._state))
         found: defaultdict[LogPlace, list[AuditFinding]] = defaultdict(list)
         for place, offset, number, receipt in self._receipts:
@@ -63,4 +82,19 @@ class ReceiptBook:
                     sentence=sentence,
                 )
                 found[place].append(finding)
+        for place, unread in self._unread.items():
+            acts = "1 act" if unread.count == 1 else f"{unread.count} acts"
+            sentence = (
+                f"{acts} cannot be read, the first in block {unread.block}: what they say that other States have "
+                "received is not compared; verify the log with the release that the worker runs"
+            )
+            finding = AuditFinding(
+                AuditFault.UNREADABLE,
+                place,
+                in_checkpoints=False,
+                offset=unread.offset,
+                block=unread.block,
+                sentence=sentence,
+            )
+            found[place].append(finding)
         return found

@@ -94,4 +94,5 @@ def make_desk_settings(settings: Settings, state: str) -> DeskSettings:
         agency=settings.desk_agency,
         agency_certificate=settings.desk_agency_certificate,
         agency_key=settings.desk_agency_key,
+        lost_before=settings.desk_lost_before,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final
 
 from sharing.console.conversation_words import describe_act, format_revision, join_codes, list_law
 from sharing.disclosure.decided import read_recipient
 from sharing.errors import make_unknown_value_error
 from sharing.kafka.item_history import HistoryRecord
+from sharing.law.fact_questions import QUESTIONS
 from sharing.model.code_words import describe_outcome
 from sharing.model.decision import RecipientDecision
 from sharing.model.effects import FORBIDDING_EFFECTS
@@ -17,7 +19,7 @@ from sharing.model.recipient_terms import EVALUATION_FAILED, RuleReference
 from sharing.model.times import format_time, to_milliseconds
 from sharing.model.vocabulary import Outcome
 from sharing.rulings.act import Act
-from sharing.sentences import SaidStates, say
+from sharing.sentences import SaidStates, Sentence, say
 
 SHOWN_DIGITS: Final = 16
 """How many digits of the digest of a ruling a line shows: `sharing audit ruling` finds it by them."""
@@ -37,6 +39,7 @@ class TimelineEvent:
         revision: The state of the item, if the record names one.
         ask: Id of the Ask that it is about.
         ruling: Digest of the ruling that caused it; None if none did.
+        missing: The facts, as codes, that were not known, so that the law withheld it.
     """
 
     at: int
@@ -48,6 +51,7 @@ class TimelineEvent:
     revision: str | None
     ask: str | None
     ruling: str | None = None
+    missing: tuple[str, ...] = ()
 
     def describe_cause(self) -> str:
         """Return who caused it and by which ruling, as the end of a line; "" if nobody did."""
@@ -66,6 +70,7 @@ class TimelineEvent:
             "revision": self.revision,
             "ask": self.ask,
             "ruling": self.ruling,
+            "missing": list(self.missing),
         }
 
 
@@ -98,24 +103,42 @@ def list_decided(record: HistoryRecord) -> Iterator[TimelineEvent]:
             outcome=outcome,
             because=because,
         )
-        yield TimelineEvent(at, "DECIDED", each.state, None, each.rules, text, revision, None)
+        yield TimelineEvent(
+            at, "DECIDED", each.state, None, each.rules, text, revision, None, missing=list_missing(each)
+        )
     if not recipients:
         text = say("decided: no State was considered")
         yield TimelineEvent(at, "DECIDED", None, None, (), text, revision, None)
 
 
 def describe_reason(decided: RecipientDecision) -> str:
-    """Return why it was decided so for a State: citations and ids of rules, or what was missing, as a sentence."""
-    is_forbidden = any(rule.effect in FORBIDDING_EFFECTS for rule in decided.rules)
-    if decided.outcome is not Outcome.WITHHOLD or is_forbidden:
+    """Return why it was decided so for a State: citations and ids of rules, or what was not known, as a sentence."""
+    if not _is_undecided(decided):
         return decided.explanation or say("no rule applies")
-    facts = {entry.fact for entry in decided.undecided} - {EVALUATION_FAILED}
-    failed = decided.terms.failed_rules
-    missing = say("missing: %(facts)s", facts=join_codes(facts))
+    facts, failed = list_missing(decided), decided.terms.failed_rules
     broken = say("evaluation failed: %(rules)s", rules=join_codes(failed))
-    if facts and failed:
-        return say("%(missing)s; %(failed)s", missing=missing, failed=broken)
-    return missing if facts else broken if failed else say("no rule permits it")
+    if not facts:
+        return broken if failed else say("no rule permits it")
+    questions = reduce(_join, (say(QUESTIONS[fact]) if fact in QUESTIONS else fact for fact in facts))
+    missing = say("not known: %(questions)s", questions=questions)
+    return say("%(missing)s; %(failed)s", missing=missing, failed=broken) if failed else missing
+
+
+def list_missing(decided: RecipientDecision) -> tuple[str, ...]:
+    """Return the facts that were not known where nothing forbids it, those with a question first, in their order."""
+    if not _is_undecided(decided):
+        return ()
+    facts = {entry.fact for entry in decided.undecided} - {EVALUATION_FAILED}
+    return (*(fact for fact in QUESTIONS if fact in facts), *sorted(facts - QUESTIONS.keys()))
+
+
+def _is_undecided(decided: RecipientDecision) -> bool:
+    is_forbidden = any(rule.effect in FORBIDDING_EFFECTS for rule in decided.rules)
+    return decided.outcome is Outcome.WITHHOLD and not is_forbidden
+
+
+def _join(first: str, second: str) -> Sentence:
+    return say("%(first)s %(second)s", first=first, second=second)
 
 
 def read_act(record: HistoryRecord) -> TimelineEvent:

@@ -71,7 +71,7 @@ def compose(console: ConsoleConnection, settings: DeskSettings) -> Composition:
     asked_law = AskedLaw(make_look_up(console, contents.get_inbox_reader, categories.find), board.touch)
     rulings = RulingService(console, settings, read_clock, board, asked_law, broker, changes)
     figures.watch_rulings(rulings.watch.read_wait_seconds)
-    store = DeskStore(console, keys, read_clock, changes.announce, broker)
+    store = DeskStore(console, keys, read_clock, changes.announce, broker, settings.lost_before)
     publisher = None if settings.agency is None else DeskPublisher(console, settings)
     decisions = DecisionSource(console, law, read_clock, broker)
     services = DeskServices(
@@ -107,8 +107,8 @@ def _require_root(console: ConsoleConnection) -> None:
     settings = console.settings
     if settings.key_folder is None and console.state not in (read_directory_pins(settings) or {}):
         raise SettingsError(
-            f"nobody could sign in: the root of {console.state} is not known here, with which the register of officers "
-            "is verified; set SHARING_TRUST_FILE to a file that pins it, or SHARING_KEY_FOLDER"
+            f"nobody could sign in: this desk does not know the root of {console.state}, which verifies the register "
+            "of officers; set SHARING_TRUST_FILE to a file that pins it, or SHARING_KEY_FOLDER"
         )
 
 

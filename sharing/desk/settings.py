@@ -34,6 +34,7 @@ class DeskSettings:
         agency: Id of the agency under which the desk publishes; None if it publishes nothing.
         agency_certificate: PEM file with the client certificate of that agency, for the brokers; None without TLS.
         agency_key: PEM file with the private key of that certificate; None without TLS.
+        lost_before: The operator has given up what cannot be read of the desk's topic before this offset.
     """
 
     state: str
@@ -48,6 +49,7 @@ class DeskSettings:
     agency: str | None = None
     agency_certificate: Path | None = None
     agency_key: Path | None = None
+    lost_before: int = 0
 
     @property
     def rp_id(self) -> str:

@@ -24,6 +24,7 @@ from sharing.kafka.audit_index import BrokenLogError, LogIndex
 from sharing.kafka.audit_reader import LOG_TOPICS, AuditSource, ShowProgress, read_messages, show_nothing
 from sharing.kafka.clients import look_up_topics
 from sharing.kafka.key_partition import find_partition
+from sharing.kafka.unreadable_records import Unreadable, add_bad_batches
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
@@ -60,6 +61,9 @@ class EntrySearch:
         show: Shows how far it is.
         stamp_roots: The roots of the trusted time-stamping services: with them, a proof is under a checkpoint
             that is time-stamped, if there is one.
+
+    Attributes:
+        unreadable: The batches of checkpoints that could not be read: another checkpoint may be in them.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class EntrySearch:
         show: ShowProgress = show_nothing,
         stamp_roots: Sequence[Certificate] = (),
     ) -> None:
+        self.unreadable: Unreadable = []
         self._stamp_roots = stamp_roots
         self._source = source
         self._state = state
@@ -198,3 +203,4 @@ class EntrySearch:
             for message in read_messages(opened, topic):
                 if message.key() == origin:
                     chain.receive(message.offset() or 0, self._source.framing.to_single_object(message.value()))
+            add_bad_batches(self.unreadable, opened.bad_batches)

@@ -191,10 +191,8 @@ def verify_logs(
     for log in sorted(selection.logs):  # acts first: the decisions behind a receipt were committed before it
         reports += _verify_log(source, selection, log, checkpoints, now, book, required=required, show=show)
     if selection.is_whole:
-        contradictions = book.find_contradictions()
-        reports = [
-            replace(report, findings=(*report.findings, *contradictions.get(report.place, ()))) for report in reports
-        ]
+        received = book.list_findings()
+        reports = [replace(report, findings=(*report.findings, *received.get(report.place, ()))) for report in reports]
     return sorted(reports, key=lambda report: (report.place.log is AuditLogName.ACTS, report.place.partition))
 
 

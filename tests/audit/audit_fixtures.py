@@ -33,7 +33,7 @@ from sharing.interop.proved_keys import ProvedKeys, prove_keys
 from sharing.model.indicator import Indicator
 from sharing.model.times import MINUTE_MS
 from sharing.model.vocabulary import AuditLogName
-from sharing.serialization.codec import get_codec
+from sharing.serialization.codec import HEADER_LENGTH, SINGLE_OBJECT_MARKER, get_codec
 from sharing.sign.content_commitment import compute_commitments, derive_salts
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.root import Pin
@@ -119,6 +119,11 @@ def make_act(number: int, root: bytes | None = None) -> bytes:
         "states": ["DE"], "root": root,
     }  # fmt: skip
     return get_codec("act").encode(fill_defaults("act", fields))
+
+
+def make_later_act(number: int, root: bytes | None = None) -> bytes:
+    """Return such an act as a newer release writes it: its schema is not known here."""
+    return SINGLE_OBJECT_MARKER + b"\x07" * 8 + make_act(number, root)[HEADER_LENGTH:] + b"\x00"
 
 
 def make_id(number: int) -> str:

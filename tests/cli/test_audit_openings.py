@@ -217,3 +217,20 @@ def test_a_copy_is_not_shown_whose_deletion_may_be_in_what_cannot_be_read(
                 refused = call("audit", "prove", make_id(number), "--output", tmp_path / "no", *options)
             assert (refused.code, "may have been deleted" in refused.error) == (3, True), refused
         assert not (tmp_path / "no").exists()
+
+
+def test_checkpoints_that_cannot_be_read_are_named(
+    call: Call, bus: AuditedBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, options = CHECKPOINTS.topic("CH"), ("audit", "prove", make_id(DRAFTED), "--json", "--output")
+    assert call(*options, tmp_path / "whole").code == 0
+    last = len(read_records(bus.broker, topic, 1)) - 1
+    damage_records(monkeypatch, topic, last)
+    proved = call(*options, tmp_path / "proof")
+    assert (proved.code, proved.json_document["item"]) == (1, make_id(DRAFTED)), proved
+    assert proved.err.count(f"unreadable: {topic}[0]@{last}: ") == 1
+    assert "or one that contradicts this one" in proved.err
+    damage_records(monkeypatch, topic, *range(last + 1))
+    refused = call(*options, tmp_path / "none")
+    assert (refused.code, f"{topic}[0]@0: " in refused.err, "no checkpoint of" in refused.error) == (2, True, True)
+    assert not (tmp_path / "none").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from sharing.console import inbox_items
+from sharing.console.connection import ConsoleConnection
 from sharing.conversation.received_events import NoticeReceived, OfferReceived
 from sharing.conversation.revision import Revision
 from sharing.conversation_state.entries import encode_received
 from sharing.conversation_state.item_keys import make_received_key
 from sharing.ids import make_ask_id
+from sharing.kafka.unreadable_records import Unreadable
 from sharing.keystore.pin_file import make_pinned_root, write_pins
 from sharing.keystore.private_key import PrivateKey, generate_key
 from sharing.keystore.private_key_file import write_private_key
@@ -150,6 +154,26 @@ def test_a_notice_is_shown_with_what_binds_it_and_whether_it_is_recalled(
     recall(bus, notice["item_id"], 1)
     assert "RECALLED: it must not be used any more" in bus.run("inbox", "show", notice["id"]).out
     assert bus.run("inbox", "show", notice["id"], "--json").json_document["recalled"] is True
+
+
+def test_an_item_and_its_recalls_are_read_in_one_pass(
+    bus: ConversationBus, receiver: ReceivingState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice = receiver.put_notice()
+    receiver.put_notice(item_id=notice["item_id"], kind="RECALL")
+    monkeypatch.setattr("sharing.kafka.conversation_reader.CONVERSATIONS", replace(CONVERSATIONS, name="hidden"))
+    read, passes = inbox_items._read_messages, list[str]()
+
+    def count(console: ConsoleConnection, bad: Unreadable) -> Iterator[tuple[str, Any]]:
+        passes.append(console.state)
+        return read(console, bad)
+
+    monkeypatch.setattr(inbox_items, "_read_messages", count)
+    shown = bus.run("inbox", "show", notice["id"], "--json")
+    assert (shown.json_document["id"], shown.json_document["recalled"]) == (notice["id"], True)
+    assert passes == [bus.state]
+    missing = bus.run("inbox", "show", make_id(1))
+    assert (missing.code, "has no such notice" in missing.err, len(passes)) == (2, True, 2)
 
 
 def test_a_recall_in_the_inbox_marks_the_item_where_nothing_else_is_known(

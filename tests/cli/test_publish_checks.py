@@ -21,8 +21,10 @@ from sharing.cli.publish.dry_run import Predictor
 from sharing.cli.publish.held_signals import HeldSignals
 from sharing.cli.publish.publishing import ItemFates
 from sharing.clients.bulk_publisher import BulkPublisher
+from sharing.errors import InfrastructureError
 from sharing.kafka.directory_topic import announce_entry, parse_entries
-from sharing.outcomes.outcome import QuarantinedOutcome
+from sharing.kafka.outcome_reader import OutcomeReader
+from sharing.outcomes.outcome import ItemOutcome, QuarantinedOutcome
 from sharing.serialization.encoded_indicator import EncodedIndicator
 from sharing.testing.broker.embedded import EmbeddedBroker
 from sharing.testing.samples import sample_directory
@@ -102,6 +104,24 @@ def test_own_items_that_are_too_many_to_be_read_keep_nothing_back(
     result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--json")
     assert (result.code, result.json_document["published"]) == (0, 1)
     assert "was not read to its end" in result.err
+
+
+def test_own_items_that_cannot_be_read_further_are_named(
+    call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(announced, (ID, TOLD[0], 3, "fedpol"))
+    write_records(announced, OUTCOMES.topic("CH"), [b"of a later release"])
+    read_to_end = OutcomeReader.read_to_end
+
+    def fail(reader: OutcomeReader) -> Iterator[list[ItemOutcome]]:
+        yield from read_to_end(reader)
+        raise InfrastructureError("the broker delivers nothing")
+
+    monkeypatch.setattr(OutcomeReader, "read_to_end", fail)
+    result = call("publish", write_lines("items.jsonl", ITEM), *CH, "--dry-run", "--json")
+    assert result.json_document["published"] == 1
+    assert "note: the broker delivers nothing; an item of which" in result.err
+    assert "unreadable: " in result.err
 
 
 def test_a_signal_in_the_first_pass_is_reported(
@@ -233,6 +253,7 @@ def test_a_limit_of_the_size_of_files_is_named_with_the_remedy(announced: Embedd
     assert read_published_values(announced) == []
 
 
+@pytest.mark.usefixtures("short_connect_timeout")
 def test_the_broker_is_asked_after_the_files_are_read(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with a file is said, also when no broker answers."""
     monkeypatch.setenv("SHARING_BOOTSTRAP", "127.0.0.1:1")

@@ -7,7 +7,7 @@ from typing import Final
 from sharing.cli.shared.console import err
 from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
-from sharing.console.inbox_items import UnreadableItem, read_inbox
+from sharing.console.inbox_items import InboxItem, UnreadableItem, read_inbox
 from sharing.console.recalls import Recalled, add_recall, read_recalled
 from sharing.errors import InfrastructureError
 from sharing.kafka.unreadable_records import Unreadable
@@ -34,13 +34,21 @@ def read_kept_recalls(console: ConsoleConnection, unreadable: Unreadable) -> Rec
         return None
 
 
-def read_recalls_in_inbox(console: ConsoleConnection, reader: InboxReader, recalled: Recalled) -> list[UnreadableItem]:
-    """Add the recalls that are in the inbox. Return what cannot be opened: a recall may be in it.
+def find_item_and_recalls(
+    console: ConsoleConnection, reader: InboxReader, message_id: str, recalled: Recalled
+) -> dict[str, InboxItem | UnreadableItem]:
+    """Return an item of the inbox, if it is there, and what cannot be opened: a recall may be in it.
 
     Args:
         console: The connection.
         reader: Opens the inbox.
-        recalled: Is given the recalls.
+        message_id: Id of the item.
+        recalled: Is given the recalls that are in the inbox.
     """
-    kept = read_inbox(console, reader, lambda item: add_recall(recalled, item))
-    return [each for each in kept.values() if each is not None]
+
+    def keep(item: InboxItem) -> InboxItem | None:
+        add_recall(recalled, item)
+        return item if item.id == message_id else None
+
+    kept = read_inbox(console, reader, keep)
+    return {key: each for key, each in kept.items() if each is not None}

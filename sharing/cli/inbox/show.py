@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sharing.cli.inbox.recalled import RECALLS_UNKNOWN, read_kept_recalls, read_recalls_in_inbox
+from sharing.cli.inbox.recalled import RECALLS_UNKNOWN, find_item_and_recalls, read_kept_recalls
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_labelled, print_line
 from sharing.cli.shared.console_connection import StateOption, connect_console
@@ -43,21 +43,20 @@ def show_received(
     with require_reader(
         console.settings, console.servers, console.state, console.properties, "inbox show"
     ) as reader:  # fmt: skip
-        found = find_inbox_items(console, reader, {message_id})
-        item = found.pop(message_id, None)
         unread: Unreadable = []
-        recalled: Recalled = {}
-        unopened: list[UnreadableItem] = []
+        known = read_kept_recalls(console, unread)
+        recalled: Recalled = {} if known is None else known
+        if known is None:
+            found = find_item_and_recalls(console, reader, message_id, recalled)
+        else:
+            found = find_inbox_items(console, reader, {message_id})
+        item = found.pop(message_id, None)
+        unopened = [each for each in found.values() if isinstance(each, UnreadableItem)] if known is None else []
         if isinstance(item, InboxItem):
             _record_use(reader, item)
-            known = read_kept_recalls(console, unread)
-            if known is None:
-                unopened = read_recalls_in_inbox(console, reader, recalled)
-            else:
-                recalled = known
     if item is None:
         for each in found.values():
-            if isinstance(each, UnreadableItem):
+            if isinstance(each, UnreadableItem) and not each.id:
                 err.print(f"unreadable, and it may be in there: {each.place}: {to_printable(each.reason)}")
         raise InputError(
             f"{to_printable(message_id)[:_SHOWN_MAX]}: {console.state} has no such notice or offer in its inbox, or it "

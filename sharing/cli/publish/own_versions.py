@@ -44,6 +44,9 @@ def read_own_versions(
     deadline = time.monotonic() + READ_SECONDS_MAX
     try:
         connection = connect_agency(settings, publisher.state, publisher.agency, servers, properties)
+    except InfrastructureError:
+        return versions  # there is no such topic, or no broker answers, which is reported soon
+    try:
         with connection.open_reader(choose_partitions(connection.topic), unreadable) as reader:
             for outcomes in reader.read_to_end():
                 for outcome in outcomes:
@@ -59,9 +62,11 @@ def read_own_versions(
                         "version there is published, and withheld by the gate"
                     )
                     break
-    except InfrastructureError:
-        # It only saves the gate from what it withholds anyway. A broker that does not answer is reported soon.
-        return versions
+    except InfrastructureError as error:
+        err.print(
+            f"note: {error}; an item of which {connection.topic.name} shows a higher version in what was not read is "
+            "published, and withheld by the gate"
+        )
     if print_unreadable(unreadable):
         err.print(
             "note: an item of which there is a higher version in these records is published, and withheld by the gate"

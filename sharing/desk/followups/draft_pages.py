@@ -9,8 +9,8 @@ from sharing.desk.contents.access import HiddenReason
 from sharing.desk.followups.draft_making import DraftMaker
 from sharing.desk.followups.forms import SHOW, format_day, format_default_expiry, read_draft_choice
 from sharing.desk.followups.hidden_words import explain_hidden
-from sharing.desk.followups.preservations import PreservationBook, WatchedPreservation
-from sharing.desk.followups.words import list_kinds, list_severity_words
+from sharing.desk.followups.preservations import PreservationBook, PreservationList, WatchedPreservation
+from sharing.desk.followups.words import explain_unknown, list_kinds, list_severity_words
 from sharing.desk.services import DeskServices
 from sharing.desk.web.access import require_officer
 from sharing.desk.web.catalogue import _
@@ -48,6 +48,9 @@ class DraftPages:
         choice = read_draft_choice(form, self._services.console.state)
         if choice is None:
             return self._show_choice(request, form, 400)
+        if choice.kind is FollowUpKind.PRESERVATION and self._read_preservations() is None:
+            form.refuse("kind", explain_unknown())
+            return self._show_choice(request, form, 503)
         provider, item = request.path_params["provider"], request.path_params["item"]
         notice = self._drafts.open_notice(officer, provider, item)
         if choice.kind not in list_fitting(notice):
@@ -71,6 +74,10 @@ class DraftPages:
             is_read = contents.inbox.is_read
             raise PageError(404 if is_read else 503, *explain_hidden(None if is_read else HiddenReason.NOT_READ_YET))
         states, is_known = self._drafts.list_states()
+        preservations = self._read_preservations()
+        kinds = list_kinds()
+        if preservations is None:
+            kinds = [each for each in kinds if each[0] != FollowUpKind.PRESERVATION]
         return render(
             request,
             "followups/choose.html",
@@ -79,11 +86,13 @@ class DraftPages:
             provider=provider,
             item=item,
             row=found.row,
-            kinds=list_kinds(),
+            kinds=kinds,
             forms=_list_forms(),
             states=[(code, f"{code}: {name_country(code)}") for code in states],
             is_known=is_known,
-            earlier=self._list_earlier(provider, item),
+            earlier=[] if preservations is None else _list_earlier(preservations, provider, item),
+            unread=explain_unknown() if preservations is None else "",
+            unreadable=0 if preservations is None else preservations.unreadable,
         )
 
     def _show_draft(self, request: Request, form: Form, notice: Notice, document: FollowUpDocument) -> Response:
@@ -111,17 +120,21 @@ class DraftPages:
             forms=_list_forms(),
         )
 
-    def _list_earlier(self, provider: str, item: str) -> list[WatchedPreservation]:
-        """Return what other States preserve after this item; nothing while that is not known."""
+    def _read_preservations(self) -> PreservationList | None:
+        """Return what other States preserve; None while that is not known."""
         try:
-            found = self._book.list_all()
+            return self._book.list_all()
         except InfrastructureError:
-            return []
-        return [
-            each
-            for each in found.watched
-            if (each.preservation.from_state, each.preservation.item) == (provider, item)
-        ]  # fmt: skip
+            return None
+
+
+def _list_earlier(preservations: PreservationList, provider: str, item: str) -> list[WatchedPreservation]:
+    """Return what other States preserve after an item."""
+    return [
+        each
+        for each in preservations.watched
+        if (each.preservation.from_state, each.preservation.item) == (provider, item)
+    ]
 
 
 def _list_forms() -> list[tuple[str, str]]:

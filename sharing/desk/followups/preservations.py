@@ -25,6 +25,7 @@ class WatchedPreservation:
         officer: Id of the officer who wrote it last.
         preservation: The preservation.
         level: How urgent it is.
+        is_newest: Whether this is certainly the newest version; if not, it does not change.
     """
 
     id: str
@@ -32,6 +33,7 @@ class WatchedPreservation:
     officer: str
     preservation: Preservation
     level: ExpiryLevel
+    is_newest: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class PreservationBook:
         """
         require_expiry(preservation.expires_at, self._services.read_clock())
         record_id = uuid.uuid4().hex
-        self._put(record_id, officer, preservation, replaces=0)
+        self._put(record_id, officer, preservation, replaces=0, is_new_id=True)
         return record_id
 
     def renew(self, record_id: str, version: int, officer: str, expires_at: int, reference: str) -> None:
@@ -114,6 +116,7 @@ class PreservationBook:
         Raises:
             InputError: There is none, it is closed, or the date is not later, is over, or is too far ahead.
             RecordConflictError: Somebody else has changed it.
+            HiddenVersionError: What cannot be read may have a newer version.
             InfrastructureError: It was not confirmed.
         """
         changed = self._require(record_id).preservation.renew(expires_at, self._services.read_clock(), reference)
@@ -125,6 +128,7 @@ class PreservationBook:
         Raises:
             InputError: There is none, or it is closed already.
             RecordConflictError: Somebody else has changed it.
+            HiddenVersionError: What cannot be read may have a newer version.
             InfrastructureError: It was not confirmed.
         """
         changed = self._require(record_id).preservation.close(reason, self._services.read_clock())
@@ -136,13 +140,17 @@ class PreservationBook:
             raise InputError(IS_GONE)
         return found
 
-    def _put(self, record_id: str, officer: str, preservation: Preservation, *, replaces: int) -> None:
+    def _put(
+        self, record_id: str, officer: str, preservation: Preservation, *, replaces: int, is_new_id: bool = False
+    ) -> None:
         content = preservation.model_dump(mode="json")
-        self._services.store.put(DeskKind.PRESERVATION, record_id, officer, content, replaces=replaces)
+        self._services.store.put(
+            DeskKind.PRESERVATION, record_id, officer, content, replaces=replaces, is_new_id=is_new_id
+        )
 
     def _read(self, record: DeskRecord) -> WatchedPreservation | None:
         preservation = read_content(record, Preservation)
         if preservation is None:
             return None
         level = preservation.judge(self._services.read_clock())
-        return WatchedPreservation(record.id, record.version, record.officer, preservation, level)
+        return WatchedPreservation(record.id, record.version, record.officer, preservation, level, record.is_newest)

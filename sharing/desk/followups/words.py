@@ -40,6 +40,14 @@ def list_kinds() -> list[tuple[str, str, str]]:
     ]
 
 
+def explain_unknown() -> str:
+    """Return why no preservation can be drafted while it is not known what other States preserve."""
+    return _(
+        "It is not known now whether data are preserved already after this item, so no request to preserve data can "
+        "be drafted. Try again in a moment."
+    )
+
+
 def list_close_reasons() -> list[tuple[str, str]]:
     """Return why nobody watches a preservation any more: codes and words."""
     return [(reason.value, _(CLOSE_REASON_WORDS[reason])) for reason in CloseReason]

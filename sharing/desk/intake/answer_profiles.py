@@ -100,6 +100,7 @@ class AnswerProfiles:
             officer,
             json.loads(content.model_dump_json()),
             replaces=0 if before is None else before.record.version,
+            is_new_id=before is None,
         )
         return AnswerProfile(record, content)
 

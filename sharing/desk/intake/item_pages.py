@@ -65,7 +65,7 @@ class ItemPages:
         """Keep a new item, and go on to its questions."""
         officer, form = get_officer(request), read_form(request)
         draft = ItemDraft.begin(basics=read_basics(form))
-        return self._keep(request, form, draft, None, lambda: self._desk.items.add(officer, draft))
+        return self._keep(request, form, draft, None, lambda: self._desk.items.add(officer, draft, is_new_id=True))
 
     def show_basics(self, request: Request) -> Response:
         """Show what was typed."""

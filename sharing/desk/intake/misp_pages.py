@@ -115,7 +115,7 @@ class MispPages:
     def _add(self, officer: str, draft: ItemDraft, kept: list[UnsentItem], known: list[str]) -> None:
         """Keep an item; one that another officer has kept from the same file is here already."""
         try:
-            kept.append(self._desk.items.add(officer, draft))
+            kept.append(self._desk.items.add(officer, draft, is_new_id=self._secret_file is None))
         except RecordConflictError:
             known.append(draft.indicator_id)
 

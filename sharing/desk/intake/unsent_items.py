@@ -40,6 +40,10 @@ class RecordStore(Protocol):
         """Return what cannot be opened."""
         ...
 
+    def require_newest(self, kind: DeskKind, id: str) -> None:  # noqa: A002 as in the record
+        """Refuse to act on a record that may have a newer version in what cannot be read."""
+        ...
+
     def put(
         self,
         kind: DeskKind,
@@ -48,6 +52,7 @@ class RecordStore(Protocol):
         content: dict[str, Any],
         *,
         replaces: int = 0,
+        is_new_id: bool = False,
     ) -> DeskRecord:
         """Write a record."""
         ...
@@ -114,20 +119,27 @@ class UnsentItems:
         """Return the records of the desk that cannot be opened, and the items of an officer that cannot be read."""
         return *self._store.list_unopened(), *list_unknown(self._store.list(DeskKind.UNSENT, officer), ItemDraft)
 
-    def add(self, officer: str, draft: ItemDraft) -> UnsentItem:
+    def add(self, officer: str, draft: ItemDraft, *, is_new_id: bool = False) -> UnsentItem:
         """Keep a new item.
+
+        Args:
+            officer: Id of the officer.
+            draft: The item.
+            is_new_id: Whether its id was made just now; otherwise what cannot be read may have the item already.
 
         Raises:
             RecordConflictError: It is there already.
+            HiddenVersionError: It may be there already, among what cannot be read.
             InfrastructureError: The broker did not confirm it.
         """
-        return self._put(officer, draft, 0)
+        return self._put(officer, draft, 0, is_new_id=is_new_id)
 
     def begin_version(self, officer: str, draft: ItemDraft) -> UnsentItem:
         """Keep a later version of an item that was published. What is being written or sent of it already goes on.
 
         Raises:
-            InputError: A version as late was sent from here, and the gate has not decided on it yet.
+            InputError: A version as late was sent from here, and the gate has not decided on it yet; or one may be
+                among what cannot be read.
             RecordConflictError: Another officer, or another press of the button, keeps one.
             InfrastructureError: The broker did not confirm it.
         """
@@ -150,7 +162,7 @@ class UnsentItems:
 
         Raises:
             RecordConflictError: It has changed since it was read.
-            InputError: It was sent, and does not change any more.
+            InputError: It was sent, and does not change any more; or what cannot be read may have a newer version.
             InfrastructureError: The broker did not confirm it.
         """
         if draft.is_frozen:
@@ -177,12 +189,13 @@ class UnsentItems:
         id, version and content are sent again, and the gate recognises the repetition.
 
         Raises:
-            InputError: It is not valid, or too large. Nothing was sent.
+            InputError: It is not valid, too large, or what cannot be read may have a newer version. Nothing was sent.
             RecordConflictError: It has changed since it was read, and is not about to be sent. Nothing was sent.
             InfrastructureError: The broker did not confirm it. It may have been sent; sending it again is safe.
         """
         if item.draft.stage is DraftStage.SENT:
             return item
+        self._store.require_newest(DeskKind.UNSENT, item.id)
         frozen = item if item.draft.stage is DraftStage.SENDING else self._freeze(officer, item)
         if frozen.draft.stage is DraftStage.SENT:
             return frozen
@@ -230,7 +243,9 @@ class UnsentItems:
         except RecordConflictError:  # another press of the button has kept it
             return self.find(officer, item.id) or UnsentItem(item.record, sent)
 
-    def _put(self, officer: str, draft: ItemDraft, replaces: int) -> UnsentItem:
+    def _put(self, officer: str, draft: ItemDraft, replaces: int, *, is_new_id: bool = False) -> UnsentItem:
         content = json.loads(draft.model_dump_json())
-        record = self._store.put(DeskKind.UNSENT, draft.indicator_id, officer, content, replaces=replaces)
+        record = self._store.put(
+            DeskKind.UNSENT, draft.indicator_id, officer, content, replaces=replaces, is_new_id=is_new_id
+        )
         return UnsentItem(record, draft)

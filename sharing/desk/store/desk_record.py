@@ -34,6 +34,7 @@ class DeskRecord:
         officer: Id of the officer whose record it is.
         written_at: When it was written, in UTC milliseconds.
         content: The content, as JSON has it.
+        is_newest: Whether it is certainly the newest version; if not, a damaged batch may have a newer one.
     """
 
     kind: DeskKind
@@ -42,6 +43,7 @@ class DeskRecord:
     officer: str
     written_at: int
     content: Mapping[str, Any] = field(repr=False)
+    is_newest: bool = field(default=True, compare=False)
 
     @property
     def key(self) -> str:
@@ -104,6 +106,21 @@ class RecordConflictError(InputError):
     def __init__(self, message: str, current: DeskRecord | None) -> None:
         super().__init__(message)
         self.current = current
+
+
+class HiddenVersionError(InputError):
+    """A damaged batch of the desk's topic may have a newer version of the record. Nothing was written."""
+
+    def __init__(self, topic: str, doubt: int) -> None:
+        super().__init__(
+            say(
+                "records of the desk cannot be read, and a newer version of this may be among them, so nothing was "
+                "changed. Ask the operator to restore what is damaged before offset %(offset)s of %(topic)s or, if it "
+                "is lost, to start the desk with SHARING_DESK_LOST_BEFORE=%(offset)s",
+                offset=doubt,
+                topic=topic,
+            )
+        )
 
 
 def make_key(kind: DeskKind, id: str) -> str:  # noqa: A002 as in the record

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sharing.console.connection import ConsoleConnection
 from sharing.desk.broker_state import BrokerContact, BrokerState
-from sharing.desk.store.desk_record import DeskRecord, RecordConflictError, UnopenedRecord, make_key
+from sharing.desk.store.desk_record import (
+    DeskRecord,
+    HiddenVersionError,
+    RecordConflictError,
+    UnopenedRecord,
+    make_key,
+)
 from sharing.desk.store.record_follower import RecordFollower
 from sharing.desk.store.record_sealing import RecordSealing
 from sharing.desk.store.record_table import RecordTable
@@ -16,6 +23,7 @@ from sharing.desk.store.record_writer import FencedError, RecordWriter, UnknownO
 from sharing.errors import InfrastructureError
 from sharing.model.vocabulary import DeskKind
 from sharing.seal.wrapping_keys import WrappingKeys
+from sharing.topology.topics import DESK
 
 READ_BACK_SECONDS_MAX: Final = 10.0
 Records = list[DeskRecord]
@@ -32,6 +40,7 @@ class DeskStore:
         clock: Returns the time in UTC milliseconds.
         notify: Called after a record has changed, in the thread that follows the topic.
         broker: Is told whether the topic can be followed.
+        lost_before: The operator has given up what cannot be read before this offset.
     """
 
     def __init__(
@@ -41,13 +50,15 @@ class DeskStore:
         clock: Callable[[], int],
         notify: Callable[[], None] = lambda: None,
         broker: BrokerState | None = None,
+        lost_before: int = 0,
     ) -> None:
         self._clock = clock
+        self._topic = DESK.topic(console.state)
         is_plain = console.settings.trust_file is None
         self._sealing = RecordSealing(console.state, keys, console.framing, clock, is_plain=is_plain)
         contact = BrokerContact(broker or BrokerState(), "records", clock)
         self._follower = RecordFollower(
-            console.servers, console.state, self._sealing, console.properties, contact, notify
+            console.servers, console.state, self._sealing, console.properties, contact, notify, lost_before
         )
         self._writer = RecordWriter(console.servers, console.state, console.properties)
         self._write_lock = threading.Lock()
@@ -73,7 +84,8 @@ class DeskStore:
             InputError: The id is none of the desk.
             InfrastructureError: The topic has not been read yet.
         """
-        return self._follower.copy().records.get(make_key(kind, id))
+        key, table = make_key(kind, id), self._follower.copy()
+        return None if key not in table.records else _find(table, key)
 
     def list(self, kind: DeskKind, officer: str | None = None) -> Records:
         """Return the records of a kind, those of one officer or of all, the newest first.
@@ -81,9 +93,10 @@ class DeskStore:
         Raises:
             InfrastructureError: The topic has not been read yet.
         """
+        table = self._follower.copy()
         found = [
-            record
-            for record in self._follower.copy().records.values()
+            _find(table, key)
+            for key, record in table.records.items()
             if record.kind is kind and officer in {None, record.officer}
         ]
         return sorted(found, key=lambda record: (-record.written_at, record.id))
@@ -96,6 +109,16 @@ class DeskStore:
         """
         return tuple(sorted(self._follower.copy().unopened.values(), key=lambda unopened: unopened.offset or 0))
 
+    def require_newest(self, kind: DeskKind, id: str) -> None:  # noqa: A002 as in the record
+        """Refuse to act on a record that may have a newer version in what cannot be read.
+
+        Raises:
+            HiddenVersionError: It may have one.
+            InputError: The id is none of the desk.
+            InfrastructureError: The topic has not been read yet.
+        """
+        self._require_newest(self._follower.copy(), make_key(kind, id))
+
     def put(
         self,
         kind: DeskKind,
@@ -104,6 +127,7 @@ class DeskStore:
         content: Mapping[str, Any],
         *,
         replaces: int = 0,
+        is_new_id: bool = False,
     ) -> DeskRecord:
         """Write a record, and return it once the broker has confirmed it and it was read back.
 
@@ -113,8 +137,10 @@ class DeskStore:
             officer: The officer whose record it is.
             content: The content, as JSON has it.
             replaces: The version that it replaces; 0 if there must be none yet.
+            is_new_id: Whether the id was made for this record, so that what cannot be read does not have it either.
 
         Raises:
+            HiddenVersionError: What cannot be read may have a newer version. Nothing was written.
             RecordConflictError: There is another version: another desk or officer was first. Nothing was written.
             InfrastructureError: The broker did not confirm it. It may have been written nevertheless.
             InputError: The id is none of the desk, the content is too long, or the wrapping key cannot be read.
@@ -122,7 +148,7 @@ class DeskStore:
         """
         record = DeskRecord(kind, id, replaces + 1, officer, self._clock(), dict(content))
         value = self._sealing.seal(record)
-        self._write(record.key, value, replaces, record)
+        self._write(record.key, value, replaces, record, is_new_id=is_new_id)
         return record
 
     def delete(self, kind: DeskKind, id: str, *, replaces: int) -> None:  # noqa: A002 as in the record
@@ -134,13 +160,16 @@ class DeskStore:
             replaces: The version that was read; 0 for a record that cannot be opened.
 
         Raises:
+            HiddenVersionError: What cannot be read may have a newer version. Nothing was written.
             RecordConflictError: There is another version. Nothing was written.
             InfrastructureError: The broker did not confirm it. It may have been deleted nevertheless.
             InputError: The id is none of the desk.
         """
         self._write(make_key(kind, id), None, replaces, None)
 
-    def _write(self, key: str, value: bytes | None, replaces: int, record: DeskRecord | None) -> None:
+    def _write(
+        self, key: str, value: bytes | None, replaces: int, record: DeskRecord | None, *, is_new_id: bool = False
+    ) -> None:
         may_be_written = False
         with self._write_lock:
             for _ in range(_ATTEMPTS_MAX):
@@ -151,6 +180,8 @@ class DeskStore:
                 if may_be_written and table.records.get(key) == record and key not in table.unopened:
                     return None
                 _require_version(table, key, replaces, is_new=value is not None)
+                if not is_new_id:
+                    self._require_newest(table, key)
                 try:
                     offset = self._writer.write(key, value)
                 except FencedError:
@@ -163,6 +194,10 @@ class DeskStore:
             "the broker does not confirm what is written, or other desks of this State write all the time; try again"
         )
 
+    def _require_newest(self, table: RecordTable, key: str) -> None:
+        if not table.is_newest(key):
+            raise HiddenVersionError(self._topic, table.doubt)
+
     def _read_back(self, offset: int, key: str) -> None:
         """Wait until what was written is in the table: the next writer of this process compares with that."""
         try:
@@ -172,6 +207,11 @@ class DeskStore:
             raise
         if offset in table.refused:
             raise _conflict(table.records.get(key))
+
+
+def _find(table: RecordTable, key: str) -> DeskRecord:
+    record = table.records[key]
+    return record if table.is_newest(key) else replace(record, is_newest=False)
 
 
 def _require_version(table: RecordTable, key: str, replaces: int, *, is_new: bool) -> None:

@@ -19,8 +19,8 @@ class PreservationSource(Protocol):
         """Return the records of a kind."""
 
 
-def count_due(source: PreservationSource | None, now: int) -> int:
-    """Return how many preservations end within three days or are overdue; 0 while that is not known.
+def count_due(source: PreservationSource | None, now: int) -> int | None:
+    """Return how many preservations end within three days or are overdue; None while that is not known.
 
     Args:
         source: Where they are kept; None if the desk keeps none.
@@ -30,7 +30,7 @@ def count_due(source: PreservationSource | None, now: int) -> int:
         return 0
     try:
         records = source.list(DeskKind.PRESERVATION)
-    except SharingError:  # the topic was not read yet, and the page of preservations says so
-        return 0
+    except SharingError:  # the topic was not read yet, and the page of preservations says why
+        return None
     found = [read_content(record, Preservation) for record in records]
     return sum(each is not None and each.judge(now) in DUE for each in found)

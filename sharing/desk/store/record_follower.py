@@ -11,7 +11,6 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from sharing.desk.broker_state import BrokerContact
 from sharing.desk.following_thread import FollowingThread
-from sharing.desk.store.desk_record import UnopenedRecord
 from sharing.desk.store.record_sealing import RecordSealing
 from sharing.desk.store.record_table import RecordTable
 from sharing.desk.topic_check import TopicCheck
@@ -49,6 +48,7 @@ class RecordFollower:
         properties: Further librdkafka properties, such as those of TLS.
         contact: Is told whether the broker answers.
         notify: Called after the table has changed, in the thread that follows.
+        lost_before: The operator has given up what cannot be read before this offset.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class RecordFollower:
         properties: Mapping[str, Any],
         contact: BrokerContact,
         notify: Callable[[], None] = lambda: None,
+        lost_before: int = 0,
     ) -> None:
         self._bootstrap = bootstrap
         self._state = state
@@ -66,6 +67,7 @@ class RecordFollower:
         self._sealing = sealing
         self._contact = contact
         self._notify = notify
+        self._lost_before = lost_before
         self._connection_properties = dict(properties)
         self._properties = {
             "fetch.wait.max.ms": 100,
@@ -102,8 +104,7 @@ class RecordFollower:
             InfrastructureError: The topic has not been read to its end yet. The message says why.
         """
         with self._changed:
-            table = self._require_table()
-            return RecordTable(dict(table.records), dict(table.unopened), set(table.refused))
+            return self._require_table().copy()
 
     def wait_for_offset(self, offset: int, seconds: float) -> RecordTable:
         """Return the table once everything before an offset has been read.
@@ -172,8 +173,8 @@ class RecordFollower:
         elif error.code() in BAD_BATCH_ERRORS:
             batch = finder.find_batch(message)
             if batch is not None:
-                unread = UnopenedRecord("", offset, f"the record batch at offset {offset} cannot be read")
-                self._settle(table, lambda: table.take(offset, f"@{offset}", unread), batch.next_offset)
+                behind, is_given_up = batch.next_offset, batch.next_offset <= self._lost_before
+                self._settle(table, lambda: table.pass_damage(offset, behind, is_given_up=is_given_up), behind)
                 consumer.seek(TopicPartition(self._topic, _PARTITION, batch.next_offset))
         elif error.code() in _FATAL or error.fatal():
             raise KafkaException(error)

@@ -12,33 +12,70 @@ class RecordTable:
     """The newest record of each key.
 
     A record changes the table if its version follows the one that is there: of two that were written at the same time,
-    the first in the log counts, for every reader. A key that was compacted begins with any version.
+    the first in the log counts, for every reader. A key that was compacted begins with any version, as does one that
+    was last read before a damaged batch: nobody knows which of its versions were in the batch.
 
     Attributes:
         records: The records by key.
         unopened: What could not be opened, by key. Such a record hides the one before it: it may be newer.
         refused: Offsets of records that came second. The table was read up to the highest of them, or beyond.
+        doubt: The first offset behind the last damaged batch whose records are not given up; 0 if there is none.
+            What was last read before it may have a newer version in the batch.
     """
 
     records: dict[str, DeskRecord] = field(default_factory=dict)
     unopened: dict[str, UnopenedRecord] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
+    doubt: int = 0
+    _offsets: dict[str, int] = field(default_factory=dict)
     _deleted: set[str] = field(default_factory=set)
+    _damaged_to: int = 0
+
+    def copy(self) -> RecordTable:
+        """Return the table as it is now."""
+        return RecordTable(
+            dict(self.records),
+            dict(self.unopened),
+            set(self.refused),
+            self.doubt,
+            dict(self._offsets),
+            set(self._deleted),
+            self._damaged_to,
+        )
+
+    def is_newest(self, key: str) -> bool:
+        """Return whether what is known of a key, or that there is nothing, is certainly the newest."""
+        return self._offsets.get(key, 0) >= self.doubt
 
     def take(self, offset: int, key: str, record: DeskRecord | UnopenedRecord | None) -> None:
         """Take the next record of the log; None is a tombstone."""
+        is_after_damage = self._offsets.get(key, -1) < self._damaged_to
         if record is None:
             self._forget(key)
             self._deleted.add(key)
         elif isinstance(record, UnopenedRecord):
             self._forget(key)
             self.unopened[key] = record
-        elif self._follows(key, record):
+        elif is_after_damage or self._follows(key, record):
             self._forget(key)
             self._deleted.discard(key)
             self.records[key] = record
         else:
             self.refused.add(offset)
+        self._offsets[key] = offset
+
+    def pass_damage(self, offset: int, next_offset: int, *, is_given_up: bool) -> None:
+        """Pass a batch that cannot be read.
+
+        Args:
+            offset: Its first offset.
+            next_offset: The first offset behind it.
+            is_given_up: Whether the operator has given up its records: what was read before it counts as the newest.
+        """
+        self.unopened[f"@{offset}"] = UnopenedRecord("", offset, f"the record batch at offset {offset} cannot be read")
+        self._damaged_to = next_offset
+        if not is_given_up:
+            self.doubt = next_offset
 
     def _follows(self, key: str, record: DeskRecord) -> bool:
         before = self.records.get(key)

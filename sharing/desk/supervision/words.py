@@ -96,7 +96,7 @@ def list_fault_words() -> dict[str, str]:
         AuditFault.CHAIN_BROKEN.value: _("A block does not follow from the one before it"),
         AuditFault.COUNT_WRONG.value: _("A number of entries is wrong"),
         AuditFault.TIME_DIFFERS.value: _("A time on the broker is too early"),
-        AuditFault.UNREADABLE.value: _("Records of the broker cannot be read"),
+        AuditFault.UNREADABLE.value: _("Records cannot be read"),
         AuditFault.BEGINNING_CUT.value: _("The first blocks are missing"),
         AuditFault.TAIL_CUT.value: _("The last blocks are missing"),
         AuditFault.FORK.value: _("Two histories contradict each other"),

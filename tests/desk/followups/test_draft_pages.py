@@ -12,6 +12,7 @@ from docx import Document
 
 from sharing.desk.contents.access import HiddenReason
 from sharing.desk.contents.inbox_index import InboxIndex
+from sharing.desk.store.desk_record import UnopenedRecord
 from tests.desk.asgi import find_labels
 from tests.desk.followups.followup_fixtures import PLACE, FollowUpDesk, open_followups
 from tests.followups.samples import IBAN, ITEM_ID, make_domain_notice, make_notice
@@ -180,3 +181,26 @@ def test_nobody_who_is_not_signed_in_sees_anything(monkeypatch: pytest.MonkeyPat
         answer: Any = opened.desk.post(f"{PLACE}/drafts", {"kind": "PRESERVATION", "form": "show"})
         assert answer.status_code in {401, 403}
         assert opened.contents.views == []
+
+
+def test_while_earlier_preservations_are_not_known_none_is_drafted(opened: FollowUpDesk) -> None:
+    opened.store.is_read = False
+    page = opened.desk.get(PLACE)
+    assert "It is not known now whether data are preserved already after this item" in page.text
+    assert 'value="PRESERVATION"' not in page.text
+    assert 'value="ASSISTANCE"' in page.text
+    refused = opened.draft("PRESERVATION", addressee="NL", extends="NL-1")
+    assert (refused.status_code, opened.contents.views) == (503, [])
+    assert "It is not known now whether data are preserved already after this item" in refused.text
+    assert 'value="NL-1"' in refused.text  # what was typed stays
+    assert opened.draft("ASSISTANCE").status_code == 200
+    opened.store.is_read = True
+    assert 'value="PRESERVATION"' in opened.desk.get(PLACE).text
+
+
+def test_preservations_that_cannot_be_read_may_be_earlier_ones(opened: FollowUpDesk) -> None:
+    assert "cannot be read here" not in opened.desk.get(PLACE).text
+    opened.store.unopened = (UnopenedRecord("", 7, "it cannot be opened"),)
+    page = opened.desk.get(PLACE).text
+    assert "1 preservation cannot be read here, and may be one after this item." in page
+    assert 'value="PRESERVATION"' in page

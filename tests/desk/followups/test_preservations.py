@@ -83,6 +83,16 @@ def test_the_list_warns_in_time(opened: FollowUpDesk, days_before: int, word: st
     assert (banner in opened.desk.get(f"/followups/CH/{ITEM_ID}").text) is (days_before <= 3)
 
 
+def test_what_is_not_read_yet_is_not_shown_as_if_nothing_were_due(opened: FollowUpDesk) -> None:
+    begin(opened)
+    opened.store.is_read = False
+    unknown = "It is not known yet whether a preservation ends within 3 days, or is overdue."
+    for path in (f"/followups/CH/{ITEM_ID}", "/notices"):
+        assert unknown in opened.desk.get(path).text
+    opened.store.is_read = True
+    assert "not known yet" not in opened.desk.get("/notices").text
+
+
 def test_the_least_time_left_comes_first(opened: FollowUpDesk) -> None:
     begin(opened, reference="later", expires="2026-08-27")
     begin(opened, reference="sooner")
@@ -208,3 +218,18 @@ def test_each_sentence_is_in_the_catalogue(opened: FollowUpDesk) -> None:
     opened.desk.session.language = "fr"
     page = opened.desk.post("/followups/preservations", {**FIELDS, "expires": "2028-07-27"})
     assert "la date est à plus d" in page.text
+
+
+def test_what_a_damaged_batch_may_have_replaced_is_shown_and_does_not_change(opened: FollowUpDesk) -> None:
+    begin(opened, reference="kept")
+    (record,) = opened.store.list(DeskKind.PRESERVATION)
+    path, warning = f"/followups/preservations/{record.id}", "This may not be the newest version"
+    assert warning not in opened.desk.get(path).text
+    opened.store.is_damaged = True
+    assert warning in opened.desk.get(path).text
+    for act, fields in (("renew", {"expires": "2026-08-01"}), ("close", {"reason": "NOT_NEEDED"})):
+        refused = opened.desk.post(f"{path}/{act}", {"version": str(record.version), **fields})
+        assert (refused.status_code, "SHARING_DESK_LOST_BEFORE=8" in refused.text) == (400, True)
+    begin(opened, reference="new")
+    assert opened.store.get(DeskKind.PRESERVATION, record.id) == record
+    assert len(opened.store.list(DeskKind.PRESERVATION)) == 2

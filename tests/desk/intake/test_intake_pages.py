@@ -13,7 +13,7 @@ import pytest
 from sharing.desk.intake import list_routes
 from sharing.desk.intake.intake_desk import IntakeDesk
 from sharing.desk.intake.item_draft import DraftStage, ItemDraft
-from sharing.desk.store.desk_record import RecordConflictError, UnopenedRecord, read_content
+from sharing.desk.store.desk_record import HiddenVersionError, RecordConflictError, UnopenedRecord, read_content
 from sharing.errors import InfrastructureError, InputError
 from sharing.law.decision_context import DecisionContext
 from sharing.model.indicator import Indicator
@@ -189,6 +189,29 @@ def test_what_is_too_large_to_publish_can_be_changed_again(intake: Intake) -> No
     assert (refused.status_code, "The item is too large to be sent." in refused.text) == (400, True)
     assert intake.find(item).stage is DraftStage.OPEN
     assert intake.desk.get(f"/intake/{item}/item").status_code == 200
+
+
+def test_what_a_damaged_batch_may_have_replaced_is_shown_and_neither_changes_nor_is_sent(intake: Intake) -> None:
+    item, sending = intake.add(), intake.add()
+    intake.publisher.fails = InfrastructureError("not confirmed")
+    assert intake.desk.post(f"/intake/{sending}/publish", {"version": str(intake.version(sending))}).status_code == 503
+    before, warning = dict(intake.store.records), "This may not be the newest version"
+    sent = len(intake.publisher.published)
+    intake.publisher.fails = None
+    intake.store.is_damaged = True
+    for path in (item, f"{item}/item", f"{item}/questions", sending):
+        assert warning in intake.desk.get(f"/intake/{path}").text
+    basics = {"type": "domain-name", "value": "other.example"}
+    for path in (f"{item}/item", f"{item}/publish", f"{item}/delete", f"{sending}/publish", f"{sending}/delete"):
+        refused = intake.desk.post(f"/intake/{path}", {**basics, "version": str(intake.version(path.split("/")[0]))})
+        assert (refused.status_code, "SHARING_DESK_LOST_BEFORE=8" in refused.text) == (400, True), path
+    assert (intake.store.records, len(intake.publisher.published)) == (before, sent)
+    desk = IntakeDesk(intake.store, intake.decisions, intake.publisher, "DE", lambda: NOW)
+    with pytest.raises(HiddenVersionError):  # a version of it may be kept in the batch
+        desk.items.begin_version("anna", ItemDraft.begin())
+    intake.add()
+    intake.store.is_damaged = False
+    assert intake.desk.post(f"/intake/{sending}/publish", {"version": "2"}).status_code == 303
 
 
 def test_a_stale_page_publishes_deletes_and_saves_nothing(intake: Intake) -> None:

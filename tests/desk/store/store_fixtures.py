@@ -42,13 +42,14 @@ def open_store(
     keys: FixedKeys | None = KEYS,
     properties: Mapping[str, str] | None = None,
     settings: Settings | None = None,
+    lost_before: int = 0,
 ) -> DeskStore:
     """Return a store that has read its topic. The caller closes it."""
     clock = itertools.count(NOW).__next__
     console = ConsoleConnection(
         settings or Settings(), state, broker.bootstrap, dict(properties or {}), SINGLE_OBJECT_FRAMING
     )
-    store = DeskStore(console, keys, clock)
+    store = DeskStore(console, keys, clock, lost_before=lost_before)
     store.start()
     assert store.wait_until_read(TIMEOUT_S)
     return store

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretBytes
 
 from sharing.console.connection import ConsoleConnection
-from sharing.desk.store.desk_record import DeskRecord, RecordConflictError
+from sharing.desk.store.desk_record import DeskRecord, HiddenVersionError, RecordConflictError
 from sharing.desk.store.desk_store import DeskStore
 from sharing.desk.store.record_writer import RecordWriter, UnknownOutcomeError
 from sharing.errors import InfrastructureError, InputError, SettingsError
@@ -23,6 +23,7 @@ from sharing.testing.broker.kafka import KafkaBroker
 from sharing.testing.broker.secure_kafka import SecureKafka
 from sharing.topology.topics import DESK
 from tests.desk.store.store_fixtures import KEY_ID, KEYS, OLD_KEY_ID, FixedKeys, open_store
+from tests.kafka.compressed_batches import damage_batch
 from tests.kafka.topic_io import read_records, write_records
 from tests.support.waiting import TIMEOUT_S, wait_until
 
@@ -191,6 +192,49 @@ def test_on_kafka_nothing_that_came_second_is_on_the_topic_where_compaction_woul
         one.close()
         other.close()
     assert len(read_records(kafka, DESK.topic(state), 1)) == len(stale)
+
+
+@pytest.mark.kafka
+def test_what_a_damaged_batch_may_have_replaced_does_not_change_until_it_is_given_up(
+    kafka: KafkaBroker, state: str
+) -> None:
+    topic = DESK.topic(state)
+    kafka.create_topics([topic], 1)
+    # In clear, because what is sealed cannot be compressed, and only a compressed batch can be damaged.
+    opened = [open_store(kafka, state, None, {"compression.type": "gzip"})]
+    try:
+        for id in ("i-1", "i-2"):  # noqa: A001
+            opened[0].put(UNSENT, id, "o1", {"n": 1})
+        opened[0].put(UNSENT, "i-1", "o1", {"text": "newer " * 500}, replaces=1)
+        later = opened[0].put(UNSENT, "i-2", "o1", {"n": 2}, replaces=1)
+        opened.pop().close()
+        damage_batch(kafka, topic, 4)  # offsets: each transaction has a record and a marker
+        opened.append(store := open_store(kafka, state, None))
+        old = store.get(UNSENT, "i-1")
+        assert old is not None
+        assert (old.version, old.content, old.is_newest) == (1, {"n": 1}, False)
+        assert {each.id: each.is_newest for each in store.list(UNSENT)} == {"i-1": False, "i-2": True}
+        assert [each.offset for each in store.list_unopened()] == [4]
+        writes: list[Callable[[], object]] = [
+            lambda: store.put(UNSENT, "i-1", "o1", {"n": 3}, replaces=1),
+            lambda: store.delete(UNSENT, "i-1", replaces=1),
+            lambda: store.put(UNSENT, "i-3", "o1", {"n": 3}),  # it may be in the batch
+            lambda: store.require_newest(UNSENT, "i-1"),
+        ]
+        for write in writes:
+            with pytest.raises(HiddenVersionError, match=f"before offset 5 of {topic} .*SHARING_DESK_LOST_BEFORE=5"):
+                write()
+        assert store.get(UNSENT, "i-2") == later
+        store.put(UNSENT, "i-2", "o1", {"n": 3}, replaces=2)
+        store.put(UNSENT, "i-4", "o1", {"n": 1}, is_new_id=True)
+        opened.append(restarted := open_store(kafka, state, None, lost_before=5))
+        assert [each.offset for each in restarted.list_unopened()] == [4]
+        restarted.put(UNSENT, "i-1", "o1", {"n": 3}, replaces=1)
+        assert see(store, "i-1", 2).is_newest
+        store.put(UNSENT, "i-1", "o1", {"n": 4}, replaces=2)
+    finally:
+        for each in opened:
+            each.close()
 
 
 def test_a_record_that_does_not_open_is_listed_and_stops_nothing(

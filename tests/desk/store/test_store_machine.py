@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -157,6 +158,30 @@ def test_a_table_is_the_same_for_every_reader_of_a_log_and_no_record_that_comes_
         assert key not in hidden.records
         hidden.take(100, key, None)
         assert key not in hidden.unopened
+
+
+def test_behind_a_damaged_batch_any_version_counts_and_makes_its_key_certain_again() -> None:
+    table, record = RecordTable(), DeskRecord(DeskKind.UNSENT, "a", 1, "o1", 0, {})
+    table.take(0, "UNSENT:a", record)
+    table.take(1, "UNSENT:b", record)
+    table.take(2, "UNSENT:b", None)
+    assert all(map(table.is_newest, ("UNSENT:a", "UNSENT:b", "UNSENT:never")))
+    table.pass_damage(3, 7, is_given_up=False)
+    assert not any(map(table.is_newest, ("UNSENT:a", "UNSENT:b", "UNSENT:never")))
+    assert table.records == {"UNSENT:a": record}
+    later = replace(record, version=4)
+    table.take(7, "UNSENT:a", later)
+    table.take(8, "UNSENT:b", later)  # it was made again in the batch
+    assert table.records == {"UNSENT:a": later, "UNSENT:b": later}
+    assert all(map(table.copy().is_newest, ("UNSENT:a", "UNSENT:b")))
+    table.take(9, "UNSENT:a", later)
+    assert table.refused == {9}
+    table.pass_damage(10, 11, is_given_up=True)
+    assert (table.is_newest("UNSENT:a"), table.is_newest("UNSENT:never"), table.doubt) == (True, False, 7)
+    table.take(11, "UNSENT:a", replace(record, version=9))
+    assert table.records["UNSENT:a"].version == 9
+    table.take(12, "UNSENT:never", None)
+    assert table.is_newest("UNSENT:never")
 
 
 def test_the_store_survives_many_threads_of_one_desk(embedded: EmbeddedBroker, state: str) -> None:
