@@ -23,7 +23,7 @@ AUDIT = (
         AlertSeverity.CRITICAL,
         f"sum by ({GATE}, owner) (increase({_ALARMS}[<15m>])) > 0 unless on ({GATE}, owner) {_FORKED}",
         "",
-        "It is not proved that an audit log only grew",
+        "There is no proof that an audit log only grew",
         "A checkpoint does not continue those that were seen: blocks may have been removed or replaced, or checkpoints "
         "are kept back. It is not cosigned.",
     ),
@@ -51,7 +51,7 @@ AUDIT = (
         f"time() - max by ({WORKER}, log) (sharing_audit_uncovered_timestamp_seconds > 0) > <10m:seconds> "
         f"unless on ({WORKER}) {BROKER_UNREACHABLE}",
         "",
-        "Decisions or acts are under no checkpoint for ten minutes",
+        "No checkpoint has covered decisions or acts for ten minutes",
         "They are in the audit log, but the State has not signed it since, so nobody else has witnessed them.",
     ),
 )

@@ -30,14 +30,14 @@ CONVERSATIONS = (
         f'sum by ({GATE}) (increase(sharing_conversation_refused_total{{cause="TOO_MANY_OPEN"}}[<15m>])) > 0',
         "",
         "Offers or recalls of another State are refused because too many are open",
-        "That State sends more than this State's people answer. What is refused is not put to anybody.",
+        "That State sends more than this State's people answer. Nobody is asked about what is refused.",
     ),
     AlertRule(
         "SharingDeadlinesWait",
         AlertSeverity.CRITICAL,
         f"max by ({WORKER}) (sharing_deadlines_wait_seconds) > <1m:seconds> unless on ({WORKER}) {BROKER_UNREACHABLE}",
         "",
-        "Deadlines have come and do not act",
+        "Deadlines have passed without taking effect",
         "A client keeps a transaction open on a topic that the conversation reads, or there is a backlog: an answer in "
         "time may be hidden. Nothing expires, and nobody is reminded.",
     ),

@@ -69,7 +69,7 @@ LAW_AND_DIRECTORY = (
         AlertSeverity.CRITICAL,
         f"max by ({GATE}, entry) (sharing_directory_unconfirmed) > 0",
         "2m",
-        "What arrives for a State's directory entry is refused",
+        "Updates to a State's directory entry are refused",
         "The last entry that the State signed stays in force until it expires, then the gate withholds everything from "
         "it. Someone else may have written to the topic.",
     ),

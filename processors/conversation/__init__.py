@@ -3,7 +3,7 @@
 - `conversation_processor`: rulings, drafts, messages of other States and what is due, as events of either side.
 - `receiving`: what a message of another State is; `room`: whether too much of that State waits.
 - `item_rulings`: what a ruling does to the items that it names.
-- `covering`: answers that cover Asks which are put later.
+- `covering`: answers that cover later Asks.
 - `steps`: what events do to one item, and the acts that say so; `keeping`: all that it changes is kept, or nothing.
 - `sending`, `message_building`, `amending`: what is written for other States and the gate; `release_terms`: under which
   legal terms.

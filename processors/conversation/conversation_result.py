@@ -61,7 +61,7 @@ class KeptState(NamedTuple):
 
 
 class DueAlert(NamedTuple):
-    """What people must be told by a message: because time has passed, or because an urgent question was put to them.
+    """What people must be told by a message: because time has passed, or because they are asked an urgent question.
 
     Attributes:
         entry: The entry of the item.

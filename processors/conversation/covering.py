@@ -1,9 +1,9 @@
-"""Answers that cover Asks which are put later: how one begins and ends, and what it answers.
+"""Answers that cover later Asks: how one begins and ends, and what it answers.
 
 A covering ruling is on every partition, because a later item may be on any. Of it, each partition keeps the record that
 the officer has signed. Whenever an Ask is put, each record that is kept is verified again in the register as it is at
 that instant, and must fit the Ask as a single answer must; role, four eyes, dates and what is never covered the
-conversation checks, and the law is asked again before anything leaves. Whatever fails, the Ask is open as usual.
+conversation checks, and the law is evaluated again before anything leaves. Whatever fails, the Ask is open as usual.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def _open_covers(partition: int, batch: ConversationBatch) -> PartitionCovers:
 
 
 def _list_coverable(prepared: PreparedStep) -> list[str]:
-    """Return the Asks that a step has put to people of this State, of kinds that can be covered."""
+    """Return the Asks that a step has opened for people of this State, of kinds that can be covered."""
     step = prepared.step
     own = step.after.state if isinstance(step.after, ReceivedItem) else step.after.conversation.state
     return [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from processors.exactly_once.batch import OutputRecord
 
 _ASKED_BY: Final = {AskKind.ACCEPT: OFFERS, AskKind.ACK_RECALL: NOTICES}
-"""On which topic an Ask is put to another State, unless it is urgent."""
+"""On which topic an Ask is sent to another State, unless it is urgent."""
 
 
 class ExpectedMessage(NamedTuple):

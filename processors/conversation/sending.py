@@ -8,11 +8,12 @@ written, the record that has caused it is refused by reference, and nothing of i
 acts nor other messages. What time alone causes needs neither a draft nor the law, so it can always be written: a recall
 names the item and has no content, and what is withdrawn has none either.
 
-**A State without a verified seal key** can get nothing. The law that is asked must be that of a directory without such
-States (`LoopSealing`): it withholds items from them, so an officer decides again. Where what is already with that State
-cannot be recalled, or a reply cannot be sent, the act says so (`UNDELIVERED`): the recall is put again when its Ask
-expires. An officer's own answer to such a State is refused, so that it can be given again. Only a recall of a State
-that has left, whose root is no longer pinned, can be acknowledged without telling it: the copies are deleted.
+**A State without a verified seal key** cannot be sent anything. The law that is asked must be that of a directory
+without such States (`LoopSealing`): it withholds items from them, so an officer decides again. Where what is already
+with that State cannot be recalled, or a reply cannot be sent, the act says so (`UNDELIVERED`): the recall is sent again
+when its Ask expires. An officer's own answer to such a State is refused, so that it can be given again. Only a recall
+of a State that has left, whose root is no longer pinned, can be acknowledged without telling it: the copies are
+deleted.
 """
 
 from __future__ import annotations
@@ -191,7 +192,7 @@ def find_addressee(effect: Effect | ReceivedEffect, provider: str, state: str) -
     Args:
         effect: The effect.
         provider: The State that provides the item.
-        state: One's own State. If it receives the item, only an answer, and what was put to its people, are told to
+        state: One's own State. If it receives the item, only an answer, and what its people were asked, are told to
             the State that asks.
     """
     receives = state != provider
@@ -209,7 +210,7 @@ def find_addressee(effect: Effect | ReceivedEffect, provider: str, state: str) -
 
 
 def _leave_undelivered(effect: Effect | ReceivedEffect, addressee: str, *, has_left: bool) -> Written:
-    """Return that an effect sends nothing, because its addressee can get nothing.
+    """Return that an effect sends nothing, because nothing can be sent to its addressee.
 
     Args:
         effect: The effect.

@@ -165,7 +165,7 @@ class ActWriter:
             step: The step.
             batch: The batch.
             ruling: The ruling that has caused it; None if no ruling did.
-            undelivered: Places of the effects of which the State that is to get something can get nothing.
+            undelivered: Places of the effects whose addressee nothing can be sent to.
         """
         context = ActContext(
             step.item, step.provider, self._state, batch.now_ms, root=step.root, **describe_ruling(ruling, batch.law)
@@ -194,7 +194,7 @@ class ActWriter:
             result.shredded.append((entry, copy))
 
     def _is_urgent(self, opened: Opened) -> bool:
-        """Return whether people of the State must be told at once that a question was put to them."""
+        """Return whether people of the State must be told at once that they are asked."""
         return opened.ask.state == self._state and opened.ask.urgency in {Urgency.URGENT, Urgency.EMERGENCY}
 
 

@@ -97,11 +97,14 @@ def _require_same_terms(first: AskedTerms, other: AskedTerms) -> None:
         InputError: It is, or it is not known by which.
     """
     if first.is_known and not other.is_known:
-        raise InputError(say("by which law it is asked is not known here; answer it by itself"))
+        raise InputError(say("it is not known which law requires it; answer it separately"))
     for difference, is_same in (
-        (say("another rule asks for it; answer it by itself"), first.rule == other.rule),
-        (say("other conditions hold for it; answer it by itself"), first.conditions_hash == other.conditions_hash),
-        (say("another duty to provide holds for it; answer it by itself"), first.is_obligatory == other.is_obligatory),
+        (say("another rule requires it; answer it separately"), first.rule == other.rule),
+        (say("other conditions apply to it; answer it separately"), first.conditions_hash == other.conditions_hash),
+        (
+            say("another duty to provide applies to it; answer it separately"),
+            first.is_obligatory == other.is_obligatory,
+        ),
     ):
         if not is_same:
             raise InputError(difference)

@@ -124,7 +124,7 @@ def require_answered(
                 name_ask(
                     found.ask.id,
                     say(
-                        "this Ask does not take the answer %(answer)s; it takes %(answers)s",
+                        "this question does not take the answer %(answer)s; it takes %(answers)s",
                         answer=parts.answer,
                         answers=", ".join(found.ask.row.answers),
                     ),
@@ -147,7 +147,7 @@ def require_alike(asks: Sequence[FoundAsk], terms: dict[str, AskedTerms]) -> Non
         say("the providing State"): lambda found: found.provider,
         say("kind"): lambda found: found.ask.kind,
         say("the receiving States"): lambda found: found.ask.recipients,
-        say("the rule that asks"): lambda found: terms[found.ask.id].rule,
+        say("the rule that requires it"): lambda found: terms[found.ask.id].rule,
         say("the conditions"): lambda found: terms[found.ask.id].conditions_hash,
     }
     first = asks[0]
@@ -156,7 +156,7 @@ def require_alike(asks: Sequence[FoundAsk], terms: dict[str, AskedTerms]) -> Non
             if read(found) != read(first):
                 raise InputError(
                     say(
-                        "%(first)s and %(second)s differ in %(what)s; answer each by itself",
+                        "%(first)s and %(second)s differ in %(what)s; answer each separately",
                         first=first.ask.id,
                         second=found.ask.id,
                         what=name,

@@ -44,7 +44,7 @@ def read_elsewhere(
     """Return the terms of Asks whose conditions the officer has read elsewhere, and names by their hash.
 
     Args:
-        terms: By which law the Asks are put, as far as is known here.
+        terms: By which law the Asks are put, as far as that is known.
         named: The Asks that the officer names.
         others: Asks that are alike to them. That their conditions were read is said only of the same ones.
         given_hash: The hash.
@@ -88,10 +88,10 @@ def make_answering(
         terms: By which law they are put.
         parts: The answer.
         now: The time in UTC milliseconds.
-        until: Until when alike Asks that are put later are answered, too; None if they are not.
+        until: Until when similar later Asks are answered, too; None if they are not.
 
     Raises:
-        InputError: It needs the conditions, and they are not known here; it is none that can be signed; or one of its
+        InputError: It needs the conditions, and they are not known; it is none that can be signed; or one of its
             grounds is not available.
     """
     first = found[0].ask
@@ -131,7 +131,7 @@ def make_passing_on(found: Sequence[FoundAsk], authority: Authority) -> PassingO
 
 
 def require_coverable(found: FoundAsk, until: int, parts: AnswerParts, now: int) -> int:
-    """Return until when alike Asks that are put later are answered, too, in UTC milliseconds.
+    """Return until when similar later Asks are answered, too, in UTC milliseconds.
 
     Args:
         found: An Ask that is answered.
@@ -149,7 +149,7 @@ def require_coverable(found: FoundAsk, until: int, parts: AnswerParts, now: int)
         )
     if not found.ask.row.can_be_covered:
         raise InputError(
-            say("each Ask of the kind %(kind)s is answered by itself; leave this out", kind=found.ask.kind.value),
+            say("each question of the kind %(kind)s is answered separately; leave this out", kind=found.ask.kind.value),
             field=field,
         )
     if RefusalGround.HUMAN_RIGHTS in parts.grounds:
@@ -180,7 +180,7 @@ def _choose_hash(found: FoundAsk, terms: AskedTerms, answer: Answer, *, covers: 
     """Return the hash of the conditions that the answer is about.
 
     Raises:
-        InputError: The answer needs it, and the conditions are not known here.
+        InputError: The answer needs it, and the conditions are not known.
     """
     is_needed = "conditions_hash" in ANSWER_PARTS.get(answer, (frozenset(), frozenset()))[0] or (
         covers and (bool(terms.codes) or not terms.is_known)

@@ -44,22 +44,24 @@ CONSEQUENCE_WORDS: Final[Mapping[Consequence, str]] = MappingProxyType(
 
 REFUSAL_SENTENCES: Final[Mapping[Refusal, str]] = MappingProxyType(
     {
-        Refusal.UNKNOWN_ASK: "there is no Ask with this id; `sharing asks list` shows those that are open",
-        Refusal.NOT_OPEN: "the Ask is not open any more: it was answered or cancelled, or has expired",
-        Refusal.EXPIRED: "the Ask's deadline is over",
-        Refusal.WRONG_NONCE: "the ruling is about an earlier round of the Ask; read it again with `sharing asks show`",
+        Refusal.UNKNOWN_ASK: "there is no question with this id; `sharing asks list` shows those that are open",
+        Refusal.NOT_OPEN: "the question is no longer open: it was answered or cancelled, or has expired",
+        Refusal.EXPIRED: "the deadline of the question has passed",
+        Refusal.WRONG_NONCE: (
+            "the ruling is about an earlier round of the question; read it again with `sharing asks show`"
+        ),
         Refusal.WRONG_STATE: "people of another State are asked; they answer on their State's bus",
         Refusal.WRONG_ROLE: "the officer does not have the role that is asked; another officer must answer",
-        Refusal.WRONG_ANSWER: "the Ask does not take this answer; `sharing asks show` lists those that it takes",
+        Refusal.WRONG_ANSWER: "the question does not take this answer; `sharing asks show` lists those that it takes",
         Refusal.BARRED: "four eyes: the officer has published the item, so another officer must answer",
-        Refusal.ALREADY_ANSWERED: "the officer has answered this Ask; a second officer must answer it too",
+        Refusal.ALREADY_ANSWERED: "the officer has answered this question; a second officer must answer it too",
         Refusal.LAW_FORBIDS: "the law in force does not permit what was answered",
         Refusal.NOTHING_SUPPLIED: "facts are supplied that were not asked for, or none; `sharing asks show` lists them",
         Refusal.NOTHING_SENT: "there is nothing to recall: no such State has the item, or was offered it",
         Refusal.AMENDMENT_PENDING: "the gate has not decided yet on what was stated before; wait for that",
         Refusal.UNKNOWN_ITEM: "there is no conversation about this item; `sharing items list` shows those of the State",
-        Refusal.SAME_AUTHORITY: "the Ask is with this kind of authority already",
-        Refusal.NOT_CLAIMED: "the officer has not claimed this Ask, or the claim has ended",
+        Refusal.SAME_AUTHORITY: "the question is with this kind of authority already",
+        Refusal.NOT_CLAIMED: "the officer has not claimed this question, or the claim has ended",
         Refusal.NOTHING_KEPT: (
             "no State has the item or waits for it, so nothing of it is kept that could be corrected; its agency "
             "publishes a new version"
@@ -89,15 +91,15 @@ ACT_WORDS: Final[Mapping[ActKind, str]] = MappingProxyType(
         ActKind.ESCALATED: "nobody has answered, so the next contact point is told",
         ActKind.OVERDUE: "overdue: the same is asked again, with an alert",
         ActKind.REPLIED: "answer sent",
-        ActKind.RECEIPT_RECORDED: "the question has arrived, and was put to people",
-        ActKind.UNDELIVERED: "not sent: the other State can get nothing",
+        ActKind.RECEIPT_RECORDED: "the question has arrived, and people were asked",
+        ActKind.UNDELIVERED: "not sent: nothing can be sent to the other State",
         ActKind.PUT_IN_INBOX: "put into the inbox",
         ActKind.BLOCKED: "kept out of the inbox: it is recalled, or a newer one is there",
         ActKind.SHREDDED: "the copies in the inbox are unreadable now",
         ActKind.ASK_REPEATED: "sent to the other State again",
-        ActKind.ASK_GIVEN_UP: "asked no more, because the State has left",
-        ActKind.COVER_BEGUN: "alike questions that are put later are answered so too",
-        ActKind.COVER_ENDED: "questions that are put later are not answered so any more",
+        ActKind.ASK_GIVEN_UP: "no longer asked, because the State has left",
+        ActKind.COVER_BEGUN: "similar later questions get the same answer",
+        ActKind.COVER_ENDED: "later questions no longer get this answer",
     }
 )
 """What was done, where the record says no more than that."""
@@ -212,7 +214,7 @@ def say_who(by: str) -> str:
 
 
 def _name_asked(act: Act) -> Sentence:
-    return say(describe_kind(act.ask_kind)) if act.ask_kind is not None else say("an Ask")
+    return say(describe_kind(act.ask_kind)) if act.ask_kind is not None else say("a question")
 
 
 def _describe_ask_act(act: Act, where: str) -> Sentence:

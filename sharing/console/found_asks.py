@@ -82,7 +82,7 @@ def find_asks(console: ConsoleConnection, ids: Sequence[str]) -> list[FoundAsk]:
     asks = {found.ask.id: found for found in list_found(entries)}
     chosen = [_choose(console, name, asks) for name in ids]
     if len({found.ask.id for found in chosen}) < len(chosen):
-        raise InputError(say("an Ask is named twice; name each once"))
+        raise InputError(say("a question is named twice; name each once"))
     return chosen
 
 
@@ -134,7 +134,11 @@ def make_references(asks: Sequence[FoundAsk]) -> tuple[AskReference, ...]:
     """
     if len(asks) > ASKS_MAX:
         raise InputError(
-            say("%(count)s Asks are too many for one ruling; answer at most %(most)s", count=len(asks), most=ASKS_MAX),
+            say(
+                "%(count)s questions are too many for one ruling; answer at most %(most)s",
+                count=len(asks),
+                most=ASKS_MAX,
+            ),
             field="asks",
         )
     try:
@@ -188,13 +192,17 @@ def _choose(console: ConsoleConnection, name: str, asks: Mapping[str, FoundAsk])
         return asks[begun[0]]
     if begun:
         raise InputError(
-            say("%(name)s: %(count)s Asks begin with this; give more digits", name=shown, count=len(begun))
+            say(
+                "%(name)s: the ids of %(count)s questions begin with this; give more digits",
+                name=shown,
+                count=len(begun),
+            )
         )
     opened = [found.ask.id for found in read_open(console)]
     raise InputError(
         say(
-            "%(name)s: %(state)s has no such Ask, or it ended long ago%(hint)s; `sharing asks list` shows those that "
-            "are open",
+            "%(name)s: %(state)s has no such question, or it ended long ago%(hint)s; `sharing asks list` shows those "
+            "that are open",
             name=shown,
             state=console.state,
             hint=suggest_nearest(name, opened),

@@ -1,4 +1,4 @@
-"""Answers that cover Asks which are put later, as the State's worker keeps them."""
+"""Answers that cover later Asks, as the State's worker keeps them."""
 
 from __future__ import annotations
 
@@ -123,10 +123,16 @@ def choose_cover(covers: list[FoundCover], name: str) -> FoundCover:
     if len(begun) == 1:
         return begun[0]
     if begun:
-        raise InputError(say("%(count)s answers that cover later Asks begin so; give more digits", count=len(begun)))
+        raise InputError(
+            say(
+                "the ids of %(count)s answers that cover later questions begin with this; give more digits",
+                count=len(begun),
+            )
+        )
     raise InputError(
         say(
-            "no answer that covers later Asks begins with these %(count)s digits or more; see `sharing asks covers`",
+            "no answer that covers later questions begins with these %(count)s digits or more; see `sharing asks "
+            "covers`",
             count=DIGITS_MIN,
         )
     )

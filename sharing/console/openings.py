@@ -220,5 +220,5 @@ def is_sent(conversation: Conversation) -> bool:
 
 
 def is_answered(received: ReceivedItem) -> bool:
-    """Return whether an answer was sent about an item of another State of which nobody has told what became."""
+    """Return whether an answer was sent about an item of another State, and its result has not arrived."""
     return any(ask.given and ask_id not in received.results for ask_id, ask in received.asks.items())

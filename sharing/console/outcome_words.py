@@ -23,11 +23,11 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         FollowedKind.OFFERED: "offered",
         FollowedKind.ANSWERED: "answered",
         FollowedKind.EXPIRED: "nobody has answered in time",
-        FollowedKind.CANCELLED: "asked no longer",
+        FollowedKind.CANCELLED: "no longer asked",
         FollowedKind.SENT: "sent",
         FollowedKind.CORRECTED: "correction sent",
         FollowedKind.RECALLED: "recalled",
-        FollowedKind.UNDELIVERED: "not sent, because the State can get nothing",
+        FollowedKind.UNDELIVERED: "not sent, because nothing can be sent to the State",
         FollowedKind.AMENDED: "stated by an officer, and handed to the gate, which decides again",
         FollowedKind.CLOSED: "withheld for good",
     }
@@ -40,7 +40,7 @@ def describe_group(group: DecidedGroup, approvals: Mapping[str, int] = MappingPr
     Args:
         group: The States, and what was decided.
         approvals: How many officers must approve, by the ids of the rules that ask
-            (`sharing.disclosure.terms.list_approvals`), as far as the law is known here: a record has no number.
+            (`sharing.disclosure.terms.list_approvals`), as far as the law is known: a record has no number.
     """
     outcome, because = describe_outcome(group.outcome), group.explanation or "no rule applies"
     parts = [f"decided for {join_codes(group.states)}: {outcome}, {because}"]

@@ -21,7 +21,7 @@ _SHOWN_MAX: Final = 40
 
 
 def read_own_keys(console: ConsoleConnection, now: int) -> TrustedKeys | None:
-    """Return the keys of the State, with which the register is verified; None if no root of it is known here.
+    """Return the keys of the State, with which the register is verified; None if no root of it is known.
 
     Raises:
         InputError: The key folder is another State's or is damaged, or the directory does not have these keys.

@@ -37,7 +37,7 @@ def find_worker_key(console: ConsoleConnection, now: int) -> PublishedKey | None
     keys = read_own_keys(console, now)
     if keys is None:
         raise SettingsError(
-            f"a ruling is sealed to the worker of {console.state}, and its keys are not known here: set "
+            f"a ruling is sealed to the worker of {console.state}, and this program does not know its keys: set "
             f"SHARING_TRUST_FILE with the pinned root of {console.state}, or SHARING_KEY_FOLDER; "
             "SHARING_SEAL_TO_WORKER=false only if the State runs its own cluster"
         )

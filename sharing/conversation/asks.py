@@ -1,4 +1,4 @@
-"""An Ask: a question with closed answers and a deadline, put to people of one State."""
+"""An Ask: a question with closed answers and a deadline, for people of one State."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ class Ask:
         return replace(self, claimed_by=None, claimed_until=0)
 
     def pass_on(self, authority: str) -> Ask:
-        """Return the Ask as put to another authority of the same State. Its deadline stays; a claim ends."""
+        """Return the Ask as addressed to another authority of the same State. Its deadline stays; a claim ends."""
         return replace(self, authority=authority, claimed_by=None, claimed_until=0)
 
     def take_answer(self, given: GivenAnswer) -> tuple[Ask, Consequence | None]:

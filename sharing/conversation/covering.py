@@ -1,4 +1,4 @@
-"""An answer that covers Asks which are put later: what it must not answer, whatever the officer has signed.
+"""An answer that covers later Asks: what it must not answer, whatever the officer has signed.
 
 Who asks for `Covered` has found that the officer's signature and entry in the register are valid now, and that the Ask
 is like those that the officer has answered. If anything is against it, nothing happens: the Ask is open, and
@@ -15,7 +15,7 @@ from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 
 COVER_DAYS_MAX: Final = 30
-"""For how many days an answer may cover Asks that are put later."""
+"""For how many days an answer may cover later Asks."""
 
 
 def is_covered(ask: Ask | None, event: Covered, now: int, *, state: str) -> bool:

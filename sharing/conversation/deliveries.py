@@ -47,7 +47,7 @@ class Delivery:
         status: Its status.
         guards: Ids of the Asks that have no releasing answer yet. Never empty while it waits.
         approved: The roles that have approved it.
-        is_offered: Whether its conditions were put to the receiving State.
+        is_offered: Whether the receiving State was asked to accept its conditions.
         is_settled: Whether its conditions are accepted, or an officer has decided to provide it without acceptance.
         ends_at: Of what was sent, when the receiving State has deleted it by itself, in UTC milliseconds; None before.
     """

@@ -89,7 +89,7 @@ class Escalate:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """Raise an alert: an Ask that must be answered has expired, and is put again.
+    """Raise an alert: an Ask that must be answered has expired, and is asked again.
 
     Or the gate has not decided on an amendment in time: then the facts are asked for again; "" if nobody was asked.
     Or another State has not said what became of the answer to it.
@@ -100,7 +100,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """Record that a question which must be answered is put no more, because the State that is asked has left.
+    """Record that a question which must be answered is no longer asked, because the State that is asked has left.
 
     Attributes:
         ask: The question, as it has expired.

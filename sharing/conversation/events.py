@@ -61,7 +61,7 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """An officer of this State has answered this beforehand, by a ruling that covers Asks that are put later.
+    """An officer of this State has answered this beforehand, by a ruling that covers later Asks.
 
     Signature, register and alikeness are checked at the instant of the event.
 
@@ -135,7 +135,7 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReceived:
-    """Another State says that an Ask has arrived, and was put to its people. It is only recorded.
+    """Another State says that an Ask has arrived, and its people were asked. It is only recorded.
 
     Attributes:
         ask: Id of the Ask.

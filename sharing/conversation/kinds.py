@@ -22,7 +22,7 @@ class KindRow:
         lasts: Until when an answer counts, by urgency.
         escalations: At which shares of that time the Ask goes to the next contact point.
         four_eyes: Whether the person who published the item, or the agency if no person did, may not answer alone.
-        can_be_covered: Whether one answer may also be given to Asks that are put later and are alike: what is answered
+        can_be_covered: Whether one answer may also be given to similar later Asks: what is answered
             is the same for every item.
     """
 

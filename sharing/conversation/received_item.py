@@ -20,7 +20,7 @@ class ReceivedItem:
         state: The receiving State, which is this State.
         revision: The newest that was put into the inbox.
         recalled: The last one that is recalled. Nothing up to it is readable or becomes so.
-        asks: The Asks put to this State's people, by the id that the other State gave them.
+        asks: The Asks to this State's people, by the id that the other State gave them.
         results: What became of the replies, by Ask.
         conditions: Hashes of the conditions that were offered, by Ask.
         inbox: The messages about it that are in the inbox.

@@ -1,4 +1,4 @@
-"""The receiving State's side: offers and recalls are put to its own people, and what they answer is sent back.
+"""The receiving State's side: its own people are asked about offers and recalls, and their answers are sent back.
 
 Silence is not acceptance: an offer that expires is not answered. A recall binds before it is acknowledged;
 acknowledging it destroys the copies. So does the end of the time for which an item may be kept.
@@ -140,7 +140,7 @@ def _follow_offer(received: ReceivedItem, event: OfferReceived, now: int) -> Rec
 
 def _follow_withdrawal(received: ReceivedItem, event: OfferWithdrawn, now: int) -> Received:
     ask = received.asks.get(event.ask)
-    if ask is None:  # it has overtaken its offer, which is put to nobody when it comes
+    if ask is None:  # it has overtaken its offer, about which nobody is asked when it comes
         ask = _make_ask(received, event.ask, AskKind.ACCEPT, NO_REVISION, Urgency.ORDINARY, now)
         return _put_ask(received, replace(ask, status=AskStatus.CANCELLED)), ()
     if not ask.is_open:

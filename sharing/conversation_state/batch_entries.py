@@ -106,7 +106,7 @@ class BatchEntries:
         self._put(item, entry)
 
     def find_covers(self, partition: int) -> Covers:
-        """Return the answers of a partition that cover Asks which are put later.
+        """Return the answers of a partition that cover later Asks.
 
         Raises:
             DecodeError: The entry is malformed, or of a schema that this release does not know.
@@ -114,7 +114,7 @@ class BatchEntries:
         return decode_covers(self._view.get(partition, make_covers_key(partition)))
 
     def keep_covers(self, partition: int, covers: Covers) -> None:
-        """Keep the answers of a partition that cover Asks which are put later."""
+        """Keep the answers of a partition that cover later Asks."""
         self._view.put(partition, make_covers_key(partition), encode_covers(covers))
 
     def forget(self, item: DueItem) -> None:

@@ -1,4 +1,4 @@
-"""The answers that cover Asks which are put later, as the state store keeps them: one entry in each partition.
+"""The answers that cover later Asks, as the state store keeps them: one entry in each partition.
 
 What is kept is the record that the officer has signed, sealed as it was in the topic of rulings, and its key under the
 State's wrapping key. Nothing in it is trusted because it is kept: each reader that lets it answer an Ask opens and

@@ -27,9 +27,9 @@ class EscalationCause(StrEnum):
     """Why people are told.
 
     Attributes:
-        OPENED: An urgent question was put to them.
+        OPENED: An urgent question was opened.
         UNANSWERED: It waits, and a share of its time is over.
-        OVERDUE: It must be answered, was not, and was put again.
+        OVERDUE: It must be answered, was not, and was asked again.
     """
 
     OPENED = "OPENED"

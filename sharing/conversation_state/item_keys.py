@@ -19,7 +19,7 @@ ESCALATION_PREFIX: Final = b"told/"
 """Of the entries of what people must still be told by an escalation message: `escalations.py`."""
 
 COVERS_PREFIX: Final = b"covers/"
-"""Of the entry, one in each partition, of the answers that cover Asks which are put later: `covers.py`."""
+"""Of the entry, one in each partition, of the answers that cover later Asks: `covers.py`."""
 
 LOOP_PREFIXES: Final = (LOG_PREFIX, ESCALATION_PREFIX, COVERS_PREFIX, b"id/", b"stream/", b"sent/", b"audit/")
 LOOP_KEYS: Final = frozenset({b"sent", b"counted"})

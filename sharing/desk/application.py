@@ -108,7 +108,7 @@ def build_application(services: DeskServices, pages: tuple[ListRoutes, ...] | No
 def list_menu() -> tuple[MenuEntry, ...]:
     """Return the menu."""
     return (
-        MenuEntry("/asks", mark_message("Asks")),
+        MenuEntry("/asks", mark_message("Questions")),
         MenuEntry("/items", mark_message("Own items")),
         MenuEntry("/inbox", mark_message("Received")),
         MenuEntry("/intake", mark_message("New item")),

@@ -163,7 +163,7 @@ def make_key_source(
     """Return what returns the State's own keys, and reads them again after some time.
 
     Args:
-        read: Reads them; None if no root of the State is known here.
+        read: Reads them; None if the desk knows no root of the State.
         state: The State.
         seconds: After which time they are read again.
     """
@@ -192,7 +192,7 @@ def make_key_source(
             keys = read()
             if keys is None:
                 raise InputError(
-                    f"no root of {state} is known here, so no officer is believed; set SHARING_TRUST_FILE or "
+                    f"this desk knows no root of {state}, so it accepts no officer; set SHARING_TRUST_FILE or "
                     "SHARING_KEY_FOLDER"
                 )
         except SharingError as error:

@@ -153,7 +153,7 @@ def _describe_code(code: str) -> str:
         Handling.H2.value: "forbids to pass the information on without the provider's permission",
         Handling.H3.value: "is a restriction in words, which the provider states",
     }
-    return known.get(code, "is not known here, so it counts as forbidding")
+    return known.get(code, "is unknown to this version, so it counts as forbidding")
 
 
 def _judge_origin(kind: FollowUpKind, notice: Notice, context: FollowUpContext) -> Iterator[Caution]:

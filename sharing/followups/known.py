@@ -124,7 +124,7 @@ def make_basis_field(context: FollowUpContext, needed: str, article: str) -> Dra
     """Return which treaty the request rests on. A drafter decides; the table of treaties is a help, and not checked."""
     treaty = describe_treaty(needed)
     if context.instruments is None or context.addressee is None:
-        help_text = "whether both States are Parties is not known here"
+        help_text = "it is not known whether both States are Parties"
     elif needed in context.instruments:
         help_text = f"the table of treaties has both States as Parties to the {treaty}; it was not checked"
     else:

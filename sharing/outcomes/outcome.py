@@ -47,7 +47,7 @@ class FollowedKind(StrEnum):
     """What followed after a decision.
 
     Attributes:
-        ASKED: A question was put to people. They have until a given time to answer it.
+        ASKED: People were asked. They have until a given time to answer it.
         OFFERED: The item was offered to a State, which must accept its conditions first.
         ANSWERED: A question was answered.
         EXPIRED: Nobody has answered a question in time.
@@ -55,7 +55,7 @@ class FollowedKind(StrEnum):
         SENT: The item was sent.
         CORRECTED: A correction of what a State has was sent.
         RECALLED: A State was told to use the item no longer.
-        UNDELIVERED: What was to be sent was not: the State can get nothing.
+        UNDELIVERED: What was to be sent was not: nothing can be sent to the State.
         AMENDED: What an officer has stated about the item was handed to the gate, which decides again.
         CLOSED: The version is withheld from a State for good.
     """

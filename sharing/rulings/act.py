@@ -27,13 +27,13 @@ class ActKind(StrEnum):
     """What was done.
 
     Attributes:
-        ASK_OPENED: A question was put to people.
+        ASK_OPENED: People were asked a question.
         ASK_CHANGED: An open question was claimed, passed on, escalated, or answered by one of several.
         ASK_ENDED: A question was answered, has expired, or was cancelled.
         NOTICE_SENT: An item, its correction or its recall was sent.
         AMENDED: Facts that an officer has supplied were handed to the gate.
         ESCALATED: The next contact point was told that a question waits.
-        OVERDUE: What must be answered was not, and was put again.
+        OVERDUE: What must be answered was not, and was asked again.
         REPLY_RESULT: Another State was told what became of its reply.
         RULING_REFUSED: A ruling changes nothing.
         REPLIED: An answer was sent to the State that asked.
@@ -41,13 +41,13 @@ class ActKind(StrEnum):
         BLOCKED: What another State sent was kept out of the inbox.
         SHREDDED: The copies of an item were made unreadable.
         RESULT_TOLD: An officer was told what became of an answer.
-        RECEIPT_RECORDED: Another State has said that a question has arrived, and was put to its people.
-        UNDELIVERED: What was to be sent was not: the other State can get nothing.
-        COVER_BEGUN: An answer covers alike Asks that are put later, until a date.
+        RECEIPT_RECORDED: Another State has said that a question has arrived, and its people were asked.
+        UNDELIVERED: What was to be sent was not: nothing can be sent to the other State.
+        COVER_BEGUN: An answer covers similar later Asks, until a date.
         COVER_ENDED: It no longer does, because an officer has ended it.
-        ASK_REPEATED: A question was put to people of another State again, or its withdrawal was sent again.
+        ASK_REPEATED: People of another State were asked again, or its withdrawal was sent again.
         ASK_UNCLAIMED: The officer who had claimed an open question has given it up.
-        ASK_GIVEN_UP: A question that must be answered is put no more, because the State that is asked has left.
+        ASK_GIVEN_UP: A question that must be answered is no longer asked, because the State that is asked has left.
     """
 
     ASK_OPENED = "ASK_OPENED"
@@ -119,7 +119,7 @@ class Act:
         reason: Why a ruling changes nothing.
         facts: Names of the facts that were supplied.
         step: Number of the escalation, from 0.
-        covers_until: Until when an answer covers Asks that are put later, in UTC milliseconds.
+        covers_until: Until when an answer covers later Asks, in UTC milliseconds.
         cover: Digest of the ruling that covered later Asks, and has ended.
         root: Signed root of the batch in which the message came.
     """

@@ -44,7 +44,7 @@ class AskedTerms:
 
     @property
     def are_read(self) -> bool:
-        """Whether the texts of all conditions are known here, so that an officer can have read them."""
+        """Whether the texts of all conditions are known, so that an officer can have read them."""
         return self.is_known and self.codes == {condition.code for condition in self.conditions}
 
 

@@ -1,4 +1,4 @@
-"""The end of an answer that covers Asks which are put later: what an officer signs for that."""
+"""The end of an answer that covers later Asks: what an officer signs for that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sharing.trust.documents import StateCode
 
 
 class EndingCover(StrictModel):
-    """The officer ends an earlier answer for Asks that are put later. What it has answered stays answered.
+    """The officer ends an earlier answer for later Asks. What it has answered stays answered.
 
     Attributes:
         does: Always `end_cover`.

@@ -38,7 +38,7 @@ class ReplyKind(StrEnum):
     Attributes:
         ANSWER: What an officer of the asked State has answered.
         RESULT: What became of an answer.
-        RECEIPT: The Ask has arrived, and was put to people.
+        RECEIPT: The Ask has arrived, and people were asked.
         WITHDRAWAL: Nobody waits for an answer any more.
         COSIGNATURE: A checkpoint of an audit log was seen, and is cosigned.
         FORK: A State has signed two checkpoints of one log that contradict each other.

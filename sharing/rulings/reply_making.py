@@ -40,7 +40,7 @@ class ReplyContext:
 def make_reply(effect: Effect | ReceivedEffect, context: ReplyContext) -> ReplyMessage | None:
     """Return the reply that an effect asks for; None if it asks for none.
 
-    The receiving State's side sends answers, and a receipt for each Ask that it has put to its people. The providing
+    The receiving State's side sends answers, and a receipt for each Ask that its people got. The providing
     State's side sends results, and withdrawals of Asks that it has cancelled. An Ask that has expired needs none: both
     sides know the instant.
 

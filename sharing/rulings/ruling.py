@@ -1,6 +1,6 @@
 """What an officer signs: an answer to Asks, a claim, passing Asks on, the opening of a recall or a correction.
 
-An answer may also cover Asks that are put later, until a date; another ruling ends that.
+An answer may also cover later Asks, until a date; another ruling ends that.
 
 In the record it is canonical JSON: there is one byte form of it, and the signature covers all of it.
 """
@@ -82,7 +82,7 @@ class Answering(StrictModel):
         own_rule: Id of the rule of this State's law, for the ground OWN_LAW.
         relaxed: For RELAX, codes of the conditions under which the item is offered again.
         facts: For SUPPLIED, the facts.
-        covers_until: Until when it also answers Asks that are put later and are alike; None if it does not. If it names
+        covers_until: Until when it also answers similar later Asks; None if it does not. If it names
             no hash, then only those without conditions.
     """
 
@@ -120,7 +120,7 @@ class Answering(StrictModel):
     def _check_cover(self) -> None:
         """Refuse to cover what must be looked at each time."""
         if not KINDS[self.about].can_be_covered:
-            raise ValueError(f"covers_until: each Ask of the kind {self.about} is answered by itself")
+            raise ValueError(f"covers_until: each Ask of the kind {self.about} is answered separately")
         if RefusalGround.HUMAN_RIGHTS in self.grounds:
             raise ValueError("covers_until: whether a human right stands against an item is looked at for each item")
 
@@ -214,7 +214,7 @@ class Ruling(StrictModel):
         officer: Id of the officer in the register.
         signed_at: When it was signed, by the desk's clock.
         expires_at: When it must have been written, by the broker's clock.
-        text: The officer's words, for the file. They stay in the State. They name nobody.
+        text: The officer's words, for the file. They stay in the State, and should not name anyone.
         act: What it does.
     """
 
@@ -240,12 +240,12 @@ class Ruling(StrictModel):
             raise ValueError(f"text: the answer {act.answer} needs its grounds in words")
         covered = act.covers_until
         if covered is not None and not self.signed_at < covered <= self.signed_at + COVER_DAYS_MAX * DAY_MS:
-            raise ValueError(f"covers_until: Asks that are put later are covered for at most {COVER_DAYS_MAX} days")
+            raise ValueError(f"covers_until: later Asks are covered for at most {COVER_DAYS_MAX} days")
         return self
 
     @property
     def covers_until(self) -> int | None:
-        """Until when it also answers alike Asks that are put later, in UTC milliseconds; None if it does not."""
+        """Until when it also answers similar later Asks, in UTC milliseconds; None if it does not."""
         return self.act.covers_until if isinstance(self.act, Answering) else None
 
     @property

@@ -229,7 +229,7 @@ def _encode(document: SignedDocument, assertion: Assertion | None) -> bytes:
     fields = {"document": document.to_bytes(), "assertion": None if assertion is None else assertion.to_record()}
     value = get_codec(SCHEMA).encode(fields)
     if len(value) > RULING_BYTES_MAX:
-        raise InputError(f"the ruling has {len(value):,} bytes, more than {RULING_BYTES_MAX:,}; answer fewer Asks")
+        raise InputError(f"the ruling has {len(value):,} bytes, more than {RULING_BYTES_MAX:,}; answer fewer questions")
     return value
 
 

@@ -86,7 +86,7 @@ class RulingFault(StrEnum):
 
 FAULT_SENTENCES: Final[Mapping[RulingFault, str]] = MappingProxyType(
     {
-        RulingFault.OVERSIZED: "the ruling is too large; answer fewer Asks with it",
+        RulingFault.OVERSIZED: "the ruling is too large; answer fewer questions with it",
         RulingFault.MALFORMED: "the ruling is not in the one form that is signed; sign it again with this version",
         RulingFault.WRONG_STATE: "the ruling is one of another State's officers; they rule on their State's topic",
         RulingFault.NOT_YET_VALID: "the ruling was signed later than it was written; set the clock of the desk",
@@ -102,13 +102,17 @@ FAULT_SENTENCES: Final[Mapping[RulingFault, str]] = MappingProxyType(
         ),
         RulingFault.BAD_ASSERTION: "the ruling is not what the officer's passkey has signed at its desk; sign it again",
         RulingFault.WRONG_PARTITION: "nothing that the ruling is about belongs to this partition; somebody copied it",
-        RulingFault.NOT_ALIKE: "the Ask differs from what the ruling says of all its Asks; answer it by another ruling",
-        RulingFault.OTHER_CONDITIONS: "the ruling is about other conditions than those of the Ask; read the Ask again",
+        RulingFault.NOT_ALIKE: (
+            "the question differs from what the ruling says of all its questions; answer it with another ruling"
+        ),
+        RulingFault.OTHER_CONDITIONS: (
+            "the ruling is about other conditions than those of the question; read the question again"
+        ),
         RulingFault.NOT_IN_FORCE: "the treaty that is named as ground of refusal is not in force; name another ground",
         RulingFault.OBLIGED: "a rule obliges the State to provide it, so discretion is no ground of refusal",
         RulingFault.TOO_MANY_COVERS: (
-            "as many answers as may cover later Asks do so already; end one with `sharing asks end-cover`, or answer "
-            "without --later-until"
+            "no more answers may cover later questions; end one with `sharing asks end-cover`, or answer without "
+            "--later-until"
         ),
     }
 )

@@ -144,7 +144,7 @@ class Codec:
             return DecodeError(message, cause="UNKNOWN_SCHEMA")
         if data[:1] == CONFLUENT_MAGIC_BYTE:
             message = (
-                "the record carries a Schema Registry id that is not known here; set SHARING_REGISTRY and "
+                "the record carries a Schema Registry id that this reader does not know; set SHARING_REGISTRY and "
                 "register the schema with `sharing topics apply`, or use single-object encoding"
             )
             return DecodeError(message, cause="REGISTRY_FRAMING")

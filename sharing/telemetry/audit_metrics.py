@@ -26,7 +26,7 @@ AUDIT_SIGHTINGS = Counter(
     "sharing_audit_sightings",
     "Checkpoints that were seen, by the State whose log it is and by what they are. CONSISTENT: the log only grew. "
     "REPEATED: seen before. FORK: the State has signed two histories. INCONSISTENT, ROLLED_BACK, GAP, UNTRUSTED, "
-    "UNSEEN: it is not proved that the log only grew.",
+    "UNSEEN: there is no proof that the log only grew.",
     ["owner", "sighting"],
     registry=REGISTRY,
 )

@@ -40,8 +40,8 @@ DEADLINES_WAIT = Gauge(
 )
 ESCALATIONS = Counter(
     "sharing_escalations",
-    "What people were told about open questions, by cause. OPENED: an urgent one was put to them. STEP_1, STEP_2: "
-    "half, and four fifths, of its time are over. OVERDUE: it had to be answered, was not, and was put again.",
+    "What people were told about open questions, by cause. OPENED: an urgent one was opened. STEP_1, STEP_2: half, "
+    "and four fifths, of its time are over. OVERDUE: it had to be answered, was not, and was asked again.",
     ["cause"],
     registry=REGISTRY,
 )

@@ -118,7 +118,7 @@ def measure_desk_section(cluster: BenchCluster, plan: object, figures: Figures) 
 
 def print_measured(measured: Mapping[str, Any]) -> None:
     """Print the figures, with their ratios to the targets."""
-    for name, key in (("list, each Ask a row", "list_ms"), ("list, alike ones together", "alike_ms")):
+    for name, key in (("list, each Ask a row", "list_ms"), ("list, similar Asks grouped", "alike_ms")):
         times = measured[key]
         title = f"{name}, {measured['asks']:,} Asks"
         print_line(

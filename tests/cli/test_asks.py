@@ -127,7 +127,7 @@ def test_without_a_worker_the_ruling_is_written_and_that_is_said(ch: Conversatio
     ask = story.find_ask(AskKind.APPROVE)
     written = ch.rule("asks", "answer", ask.id, "APPROVED")
     assert (written.code, written.out) == (0, "")
-    assert "is written, and nobody has acted on it yet" in written.err
+    assert "is written, and the State's worker has not acted on it yet" in written.err
     as_json = ch.rule("asks", "claim", ask.id, "--json").json_document
     assert (as_json["waiting_for"], as_json["acts"]) == ([0], [])
     assert len(ch.read_rulings()) == 2
@@ -354,7 +354,7 @@ def test_the_register_is_verified_where_its_keys_are_known(
     unknown = ch.run("asks", "list", "--as", "o-71")
     assert (unknown.code, "o-71 is no officer of CH" in unknown.error) == (2, True)
     code, text = rule(ask.id, "o-17")
-    assert (code, "nobody has acted on it yet" in text, "SHARING_TRUST_FILE" in text) == (0, True, False), text
+    assert (code, "worker has not acted on it yet" in text, "SHARING_TRUST_FILE" in text) == (0, True, False), text
     code, text = rule(other.id, "o-17")
     assert (code, "(WRONG_ROLE); it asks for the role JUDGE" in text) == (2, True), text
     code, text = rule(ask.id, "o-71")

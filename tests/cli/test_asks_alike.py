@@ -73,7 +73,7 @@ def test_all_alike_asks_are_answered_and_the_others_named_with_the_reason(
     reasons = {each["ask"]: each["reason"] for each in outcome["not_answered"]}
     assert set(reasons) == {barred.id, other_rule}
     assert "(BARRED)" in reasons[barred.id]
-    assert reasons[other_rule].startswith("another rule asks for it")
+    assert reasons[other_rule].startswith("another rule requires it")
     assert answered.code == 1, "some were not answered"
     acts = [verified.ruling.act for verified in ch.read_rulings()]
     named = {reference.ask for act in acts if isinstance(act, Answering) for reference in act.asks}
@@ -105,8 +105,10 @@ def test_without_a_worker_the_alike_asks_wait_and_that_is_said(ch: ConversationB
     asks = publish_held(ch, 1, 2, 3)
     waiting = ch.rule("asks", "answer", asks[0], "APPROVED", "--alike")
     assert waiting.code == 0, waiting
-    assert "answered 0 of 3 alike Asks, by 1 ruling" in waiting.out
-    assert "3 Asks are in rulings that are written, and nobody has acted on them yet" in waiting.err
+    assert "answered 0 of 3 similar questions, by 1 ruling" in waiting.out
+    assert (
+        "3 questions are in rulings that are written, and the State's worker has not acted on them yet" in waiting.err
+    )
 
 
 def test_a_refusal_of_the_worker_is_told_for_each_ask(ch: ConversationBus) -> None:
@@ -115,14 +117,14 @@ def test_a_refusal_of_the_worker_is_told_for_each_ask(ch: ConversationBus) -> No
     ch.officers.clear()
     with ch.working():
         refused = ch.rule("asks", "answer", asks[0], "APPROVED", "--alike", wait="150")
-    assert (refused.code, "answered 0 of 2 alike Asks" in refused.out) == (1, True), refused
+    assert (refused.code, "answered 0 of 2 similar questions" in refused.out) == (1, True), refused
     assert all(f"not answered: {ask}: the register has no such officer" in refused.out for ask in asks)
 
 
 def test_alike_needs_one_ask_and_an_answer_that_it_takes(ch: ConversationBus) -> None:
     asks = publish_held(ch, 1, 2)
     two = ch.rule("asks", "answer", *asks, "APPROVED", "--alike")
-    assert (two.code, "--alike: name one Ask" in two.error) == (2, True)
+    assert (two.code, "--alike: name one question" in two.error) == (2, True)
     other = ch.rule("asks", "answer", asks[0], "ACCEPTED", "--alike")
     assert (other.code, "does not take the answer ACCEPTED" in other.error) == (2, True)
     no_answer = ch.rule("asks", "answer", *asks)

@@ -27,7 +27,7 @@ def test_an_officer_lists_shows_and_answers_with_the_console_certificate(
     shown = bus.run("items", "show", item, "--json")
     assert [event["what"] for event in shown.json_document["timeline"]] == ["DECIDED", "ASK_OPENED"]
     written = bus.rule("asks", "answer", ask.id, "APPROVED", officer=JUDGE.id)
-    assert (written.code, "nobody has acted on it yet" in written.err) == (0, True), written
+    assert (written.code, "the State's worker has not acted on it yet" in written.err) == (0, True), written
     for name, value in secure_kafka.environment("console.de").items():
         monkeypatch.setenv(name, value)
     refused = bus.run("asks", "list")

@@ -54,7 +54,7 @@ def test_acts_are_told_in_one_line() -> None:
         Amend(Revision(1, 1), "", frozenset()): "handed to the gate, which decides again: a withdrawal",
         Escalate(ask.id, 1): "nobody has answered, so the next contact point is told: step 2",
         Overdue(ask.id): "overdue",
-        GivenUp(ask): "asked no more, because the State has left: approve the disclosure",
+        GivenUp(ask): "no longer asked, because the State has left: approve the disclosure",
         Refused(ask.id, "o-judge", Refusal.BARRED): "refused: four eyes",
         Reply(ask.id, "DE", Answer.ACCEPTED): "answer sent: conditions accepted (ACCEPTED) (DE)",
         PutInInbox(Revision(1)): "put into the inbox",

@@ -1,4 +1,4 @@
-"""Answers that cover Asks which are put later: what they answer, and what they leave to people."""
+"""Answers that cover later Asks: what they answer, and what they leave to people."""
 
 from __future__ import annotations
 

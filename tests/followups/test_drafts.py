@@ -145,7 +145,7 @@ def test_a_person_is_named_where_the_notice_is_about_one() -> None:
 @pytest.mark.parametrize(
     ("instruments", "expected"),
     [
-        (None, "not known here"),
+        (None, "it is not known whether both States are Parties"),
         (frozenset({"BUDAPEST", "UNCAC"}), "has both States as Parties to the "),
         (frozenset({"UNTOC"}), "does NOT have both States as Parties"),
     ],

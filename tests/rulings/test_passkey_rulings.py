@@ -190,7 +190,7 @@ def test_the_largest_ruling_fits_beside_an_assertion() -> None:
 
 def test_a_record_that_is_too_large_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sharing.rulings.signing.RULING_BYTES_MAX", 1_500)
-    with pytest.raises(InputError, match="answer fewer Asks"):
+    with pytest.raises(InputError, match="answer fewer questions"):
         sign_by_passkey(said={"filler": "x" * 2_000})
     expect_fault(RulingFault.OVERSIZED, b"x" * 1_501)
 

@@ -53,7 +53,7 @@ OTHER = RuledFact(name="minor", values=("NO",))
         (lambda: answering(recipients=("FR", "DE")), "alphabetical order"),
         (
             lambda: answering(Answer.WITHDRAW, AskKind.REDECIDE, covers_until=NOW + 1),
-            "each Ask of the kind REDECIDE is answered by itself",
+            "each Ask of the kind REDECIDE is answered separately",
         ),
         (
             lambda: answering(Answer.REFUSED, grounds=(RefusalGround.HUMAN_RIGHTS,), covers_until=NOW + 1),
@@ -144,7 +144,7 @@ def test_the_largest_ruling_can_be_signed() -> None:
 
 def test_a_ruling_that_no_worker_would_read_is_not_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sharing.rulings.signing.RULING_BYTES_MAX", 100)
-    with pytest.raises(InputError, match="answer fewer Asks"):
+    with pytest.raises(InputError, match="answer fewer questions"):
         sign_ruling(make_ruling(), KEY)
 
 

@@ -1,4 +1,4 @@
-"""`sharing asks answer`: an officer answers Asks that are alike, with his or her signature."""
+"""`sharing asks answer`: an officer answers questions that are alike, with his or her signature."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from sharing.rulings.vocabulary import RefusalGround
 def answer_asks(
     asks: AsksArgument,
     answer: Annotated[
-        Answer, typer.Argument(metavar="ANSWER", help="The answer; `asks show` lists those that an Ask takes.")
+        Answer, typer.Argument(metavar="ANSWER", help="The answer; `asks show` lists those that a question takes.")
     ],
     officer: OfficerOption,
     key: KeyOption,
@@ -71,14 +71,14 @@ def answer_asks(
         ),
     ] = None,
     alike: Annotated[
-        bool, typer.Option("--alike", help="Answer all open Asks that are alike to ASK, as `asks list` groups them.")
+        bool, typer.Option("--alike", help="Answer all open questions like ASK, as `asks list` groups them.")
     ] = False,
     later_until: Annotated[
         str | None,
         typer.Option(
             "--later-until",
             metavar="TIME",
-            help=f"Answer alike Asks that are put later, too, until this time, at most {COVER_DAYS_MAX} days ahead.",
+            help=f"Also answer similar later questions until this time, at most {COVER_DAYS_MAX} days ahead.",
         ),
     ] = None,
     passphrase_file: OfficerPassphrase = None,
@@ -87,10 +87,10 @@ def answer_asks(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer Asks that are alike, the answer last, and wait for what the State's worker makes of it.
+    """Answer questions that are alike, the answer last, and wait for what the State's worker makes of it.
 
-    The ruling is signed over the Asks, their nonces, the answer, and the conditions. If no worker runs, it is written
-    all the same, and the worker takes it when it runs. Exit code 1: it was refused.
+    The ruling is signed over the questions, their nonces, the answer, and the conditions. If no worker runs, it is
+    written all the same, and the worker takes it when it runs. Exit code 1: it was refused.
     """
     if relax and relax_none:
         raise InputError("--relax and --relax-none contradict each other; give one of them")
@@ -100,7 +100,7 @@ def answer_asks(
         grounds = tuple(sorted(set(ground or ())))
         parts = AnswerParts(answer, text, grounds, rule, parse_facts(fact), relaxed)
     if alike and len(asks) > 1:
-        raise InputError("--alike: name one Ask; all that are alike to it are answered")
+        raise InputError("--alike: name one question; all questions like it are answered")
     console = connect_console(bootstrap, state)
     found = find_asks(console, asks)
     desk = open_officer_desk(console, officer, key, passphrase_file)

@@ -1,4 +1,4 @@
-"""Answers alike Asks in as many rulings as they need, and counts what became of them."""
+"""Answers Asks that are alike in as many rulings as they need, and counts what became of them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _ANSWERED = frozenset({ActKind.ASK_ENDED, ActKind.ASK_CHANGED, ActKind.REPLIED})
 
 @dataclass(slots=True)
 class AlikeOutcome:
-    """What became of the answer to alike Asks.
+    """What became of the answer to Asks that are alike.
 
     Attributes:
         rulings: The rulings that were written.
         answered: Ids of the Asks on which the worker has acted.
-        waiting: Ids of those on which nobody has acted yet.
+        waiting: Ids of those on which the worker has not acted yet.
         left_out: The Asks that the answer does not fit, or that the worker has refused, with the reason.
     """
 
@@ -52,7 +52,7 @@ class AlikeOutcome:
 
     @property
     def covers_later(self) -> bool:
-        """Whether the worker has said that alike Asks which are put later are answered, too."""
+        """Whether the worker has said that similar later Asks are answered, too."""
         return any(act.kind is ActKind.COVER_BEGUN for ruling in self.rulings for _, act in ruling.acts)
 
 
@@ -72,7 +72,7 @@ def submit_alike(
         desk: The officer.
         act: The answer to one of them.
         asks: The Asks, ordered by partition.
-        left_out: The alike Asks that the answer does not fit.
+        left_out: The similar Asks that the answer does not fit.
         text: The officer's words, for the file.
         wait_seconds: How long to wait for what the worker does with a ruling. If it does nothing with one, the next
             ones are only written.
@@ -89,7 +89,9 @@ def submit_alike(
             ruled = submit_ruling(console, desk, part, list_copies(console, part, chunk), text, wait_seconds)
         except InfrastructureError:
             done = len(outcome.answered) + len(outcome.waiting)
-            err.print(f"{done} of {len(asks)} Asks are in rulings that are written; run the command again for the rest")
+            err.print(
+                f"{done} of {len(asks)} questions are in rulings that are written; run the command again for the rest"
+            )
             raise
         outcome.rulings.append(ruled)
         _count(outcome, chunk, ruled)
@@ -108,7 +110,7 @@ def report_alike(outcome: AlikeOutcome, *, as_json: bool) -> None:
     else:
         every = len(outcome.answered) + len(outcome.waiting) + len(outcome.left_out)
         rulings = "1 ruling" if len(outcome.rulings) == 1 else f"{len(outcome.rulings)} rulings"
-        print_line(f"answered {len(outcome.answered)} of {every} alike Asks, by {rulings}")
+        print_line(f"answered {len(outcome.answered)} of {every} similar questions, by {rulings}")
         begun = [act for ruling in outcome.rulings for _, act in ruling.acts if act.kind is ActKind.COVER_BEGUN]
         for line in dict.fromkeys(map(describe_act, begun)):
             print_line(line)
@@ -116,8 +118,8 @@ def report_alike(outcome: AlikeOutcome, *, as_json: bool) -> None:
             print_line(f"not answered: {left_out.ask}: {left_out.reason}")
         if outcome.waiting:
             err.print(
-                f"{len(outcome.waiting)} Asks are in rulings that are written, and nobody has acted on them yet; the "
-                "State's worker will, and `sharing asks list` shows those that are left"
+                f"{len(outcome.waiting)} questions are in rulings that are written, and the State's worker has not "
+                "acted on them yet; `sharing asks list` shows those that are left"
             )
     if outcome.left_out:
         raise typer.Exit(1)

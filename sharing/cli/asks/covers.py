@@ -1,4 +1,4 @@
-"""`sharing asks covers` and `sharing asks end-cover`: answers that are also given to Asks which are put later."""
+"""`sharing asks covers` and `sharing asks end-cover`: answers that are also given to later questions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sharing.rulings.cover_ending import EndingCover
 
 
 def list_covering(state: StateOption = None, bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
-    """List the answers that are also given to alike Asks which are put later: by whom, until when, to which Asks.
+    """List the answers that are also given to similar later questions: by whom, until when, to which questions.
 
     Exit code 1: an entry could not be read; what the others say is listed.
     """
@@ -38,7 +38,8 @@ def list_covering(state: StateOption = None, bootstrap: Bootstrap = None, as_jso
             _print_cover(cover, now)
     if not (covers or as_json or unreadable):
         err.print(
-            f"{console.state}: each Ask is answered by itself; with --later-until, `asks answer` answers later ones"
+            f"{console.state}: each question is answered separately; with --later-until, `asks answer` also answers "
+            "later ones"
         )
     exit_if_unreadable(unreadable, "answers may be missing; have the operators restore the topic (docs/maintain.md)")
 
@@ -55,7 +56,7 @@ def end_covering(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """End an answer for Asks that are put later. What it has answered stays answered."""
+    """End an answer for later questions. Questions that it has answered stay answered."""
     console = connect_console(bootstrap, state)
     unreadable: Unreadable = []
     covers = read_covers(console, read_clock(), unreadable)
@@ -75,7 +76,7 @@ def _print_cover(cover: FoundCover, now: int) -> None:
     print_labelled("items", f"of {cover.provider}, for {join_codes(terms.recipients)}")
     print_labelled("until", f"{format_time(cover.until)} ({describe_time_left(cover.until, now)})")
     print_labelled("officer", cover.officer)
-    print_labelled("law", terms.rule or "asked by no rule")
+    print_labelled("law", terms.rule or "no rule requires it")
     print_labelled(
         "hash", f"{terms.conditions_hash} of the conditions" if terms.conditions_hash else "without conditions"
     )

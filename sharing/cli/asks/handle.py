@@ -32,7 +32,7 @@ def claim_asks(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that you deal with Asks, so that others can see it, for half an hour. It bars nobody."""
+    """Say that you deal with questions, so that others can see it, for half an hour. It bars nobody."""
     console = connect_console(bootstrap, state)
     found = find_asks(console, asks)
     desk = open_officer_desk(console, officer, key, passphrase_file)
@@ -49,7 +49,7 @@ def unclaim_asks(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give up your claim of Asks before it ends by itself."""
+    """Give up your claim of questions before it ends by itself."""
     console = connect_console(bootstrap, state)
     found = find_asks(console, asks)
     desk = open_officer_desk(console, officer, key, passphrase_file)
@@ -67,7 +67,7 @@ def pass_on_asks(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Pass Asks on to another kind of authority of the State. The deadline stays, and a claim ends."""
+    """Pass questions on to another kind of authority of the State. The deadline stays, and a claim ends."""
     console = connect_console(bootstrap, state)
     found = find_asks(console, asks)
     desk = open_officer_desk(console, officer, key, passphrase_file)

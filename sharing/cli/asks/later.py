@@ -1,4 +1,4 @@
-"""The option by which an answer covers Asks that are put later."""
+"""The option by which an answer covers later Asks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sharing.console.found_asks import FoundAsk
 
 
 def parse_later(found: FoundAsk, text: str, parts: AnswerParts, now: int) -> int:
-    """Return until when alike Asks that are put later are answered, too, in UTC milliseconds.
+    """Return until when similar later Asks are answered, too, in UTC milliseconds.
 
     Args:
         found: An Ask that is answered.

@@ -40,8 +40,8 @@ from sharing.rulings.asked_terms import AskedTerms
 _POLL_SECONDS = 1.0
 _ID_MAX = 40
 _CONSEQUENCE = (
-    "somebody may be asked more than is listed, and after a batch that cannot be read an Ask may be listed that has "
-    "ended; have the operators restore the topic (docs/maintain.md)"
+    "somebody may be asked more than is listed, and after a batch that cannot be read a question may be listed "
+    "that has ended; have the operators restore the topic (docs/maintain.md)"
 )
 
 
@@ -68,11 +68,13 @@ class ListOptions(NamedTuple):
 def list_asks(
     officer: WhoOption = None,
     state: StateOption = None,
-    every: Annotated[bool, typer.Option("--all", help="Also Asks that have ended and are still remembered.")] = False,
-    kind: Annotated[AskKind | None, typer.Option("--kind", help="Only Asks of this kind.")] = None,
-    each: Annotated[bool, typer.Option("--each", help="List alike Asks one by one, and not as one with a number.")] = (
-        False
-    ),
+    every: Annotated[
+        bool, typer.Option("--all", help="Also questions that have ended and are still remembered.")
+    ] = False,
+    kind: Annotated[AskKind | None, typer.Option("--kind", help="Only questions of this kind.")] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="List similar questions one by one, not as one entry with their number.")
+    ] = (False),
     with_law: Annotated[
         bool | None,
         typer.Option(
@@ -87,8 +89,9 @@ def list_asks(
 ) -> None:
     """List what people are asked about items of the State and of others: time left, whom, what silence means.
 
-    Alike Asks are one entry with their number; `asks answer ASK ANSWER --alike` answers them. With --as, only what this
-    officer may answer. Exit code 1: an entry could not be read; the others are listed, and it is named with its place.
+    Questions that are alike are one entry with their number; `asks answer ASK ANSWER --alike` answers them. With --as,
+    only what this officer may answer. Exit code 1: an entry could not be read; the others are listed, and it is named
+    with its place.
     """
     options = ListOptions(as_json if with_law is None else with_law, each, as_json, officer, {}, [])
     console = connect_console(bootstrap, state)
@@ -203,7 +206,7 @@ def _describe(found: FoundAsk, now: int, terms: Mapping[str, AskedTerms] | None)
 def _print_group(
     console: ConsoleConnection, group: tuple[FoundAsk, ...], now: int, terms: Mapping[str, AskedTerms] | None
 ) -> None:
-    """Print alike Asks as one: the first, which has the least time left, and how many there are."""
+    """Print Asks that are alike as one: the first, which has the least time left, and how many there are."""
     found, count = group[0], len(group)
     ask = found.ask
     left = describe_time_left(ask.expires_at, now) if ask.is_open else ask.status.lower()

@@ -42,7 +42,9 @@ PART_OPTIONS = {
 
 
 def show_asked(
-    ask: Annotated[str, typer.Argument(metavar="ASK", help="Id of the Ask; of an open one, its beginning suffices.")],
+    ask: Annotated[
+        str, typer.Argument(metavar="ASK", help="Id of the question; of an open one, its beginning suffices.")
+    ],
     officer: WhoOption = None,
     state: StateOption = None,
     bootstrap: Bootstrap = None,
@@ -67,7 +69,7 @@ def show_asked(
         for cover in covers:
             print_labelled("later", cover.describe(now))
         if officer is not None:
-            print_labelled("officer", f"{officer}: {bar or 'may answer it, as far as is known here'}")
+            print_labelled("officer", f"{officer}: {bar or 'may answer it, as far as this command can tell'}")
 
 
 def describe_found(found: FoundAsk, terms: AskedTerms, now: int) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def _print_terms(terms: AskedTerms) -> None:
         print_labelled("condition", f"{condition.text} [{condition.code}]")
     unknown = terms.codes - {condition.code for condition in terms.conditions}
     for code in sorted(unknown):
-        print_labelled("condition", f"[{code}] its text is not known here")
+        print_labelled("condition", f"[{code}] its text is not known")
     if terms.conditions_hash is not None:
         print_labelled("hash", f"{terms.conditions_hash} of the conditions")
     for rule in terms.rules:

@@ -14,7 +14,7 @@ from sharing.conversation.asks import Officer
 from sharing.errors import InputError
 
 AsksArgument = Annotated[
-    list[str], typer.Argument(metavar="ASK", help="Ids of Asks; of open ones, their beginnings suffice.")
+    list[str], typer.Argument(metavar="ASK", help="Ids of questions; of open ones, their beginnings suffice.")
 ]
 WhoOption = Annotated[
     str | None,
@@ -36,7 +36,7 @@ def open_register(console: ConsoleConnection, officer: str) -> Officer | None:
 def find_bar(
     console: ConsoleConnection, found: FoundAsk, officer_id: str, known: Officer | None, now: int
 ) -> str | None:
-    """Return why an officer may not answer an Ask; None if he or she may, as far as is known here.
+    """Return why an officer may not answer an Ask; None if he or she may, as far as this program can tell.
 
     Args:
         console: The connection.

@@ -20,11 +20,9 @@ _STANDING = frozenset({DeliveryStatus.WAITING, DeliveryStatus.SENT})
 
 def list_items(
     state: StateOption = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Also items of which nothing waits and nothing is sent.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also items with nothing sent and nothing pending.")] = False,
     delivery: Annotated[
-        DeliveryStatus | None, typer.Option("--delivery", help="Only items with a delivery that stands there.")
+        DeliveryStatus | None, typer.Option("--delivery", help="Only items with a delivery in this status.")
     ] = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
@@ -65,7 +63,7 @@ def _print_rows(state: str, rows: list[ItemRow], delivery: DeliveryStatus | None
         else:
             err.print(f"{state}: no item is with another State, and nobody is asked about one")
         return
-    shown = make_table(unwrapped_column("item"), "agency", "version", "urgency", "deliveries", "open Asks")
+    shown = make_table(unwrapped_column("item"), "agency", "version", "urgency", "deliveries", "open questions")
     for row in rows:
         deliveries = ", ".join(f"{to_state} {status}" for to_state, status in row.deliveries.items())
         version = format_revision(*row.revision)

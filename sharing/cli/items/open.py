@@ -104,7 +104,9 @@ def withdraw_item(
     item: ItemArgument,
     officer: OfficerOption,
     key: KeyOption,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the file. It stays in the State; name nobody.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why, for the file. It stays in the State; do not name anyone.")
+    ],
     passphrase_file: OfficerPassphrase = None,
     wait: WaitOption = WAIT_SECONDS,
     state: StateOption = None,

@@ -73,7 +73,7 @@ class OutcomeHistory:
     Attributes:
         indicator: Id of the indicator.
         partition: Its partition.
-        approvals: How many officers must approve, by the ids of the rules that ask, as far as the law is known here.
+        approvals: How many officers must approve, by the ids of the rules that ask, as far as the law is known.
         lines: The lines, in the order in which they were told.
         newest: The newest state of the item.
         deliveries: For each State, the state of the item that it was told of last, and where its delivery stands.

@@ -50,7 +50,7 @@ def send_items_again(
     """Send again what was sent about items, with the same ids, under the gate key in force: each message counts once.
 
     For what other States refused because the key was revoked at once: items that people released, corrections, recalls,
-    offers, answers. The law is asked again before content leaves.
+    offers, answers. The law is evaluated again before content leaves.
     """
     if bool(items) == (since is not None):
         raise InputError("name items, or give --since with the time from which on others refused what was sent")
@@ -115,8 +115,8 @@ def _report(
             print_line(f"not sent again: {item}: {reason}")
         if counts["waiting"]:
             err.print(
-                f"{counts['waiting']:,} orders are written, and nobody has acted on them yet; the worker of "
-                f"{console.state} will, and `sharing items show` tells"
+                f"{counts['waiting']:,} orders are written, and the worker of {console.state} has not acted on "
+                "them yet; `sharing items show` says when it has"
             )
     if refused:
         raise typer.Exit(1)

@@ -22,7 +22,7 @@ from sharing.rulings.act import Act
 WAIT_SECONDS: Final = 10.0
 
 TextOption = Annotated[
-    str, typer.Option("--text", help="Your words, for the file. They stay in the State; name nobody.")
+    str, typer.Option("--text", help="Your words, for the file. They stay in the State; do not name anyone.")
 ]
 WaitOption = Annotated[
     float,
@@ -93,8 +93,8 @@ def report_outcome(outcome: RulingOutcome, *, as_json: bool) -> None:
             print_line(f"refused: {reason}")
         if outcome.silent:
             err.print(
-                f"the ruling {outcome.digest[:16]} is written, and nobody has acted on it yet"
-                f"{_name_partitions(outcome)}; the State's worker will, and `sharing items show` tells"
+                f"the ruling {outcome.digest[:16]} is written, and the State's worker has not acted on it yet"
+                f"{_name_partitions(outcome)}; `sharing items show` says when it has"
             )
     if outcome.is_refused:
         raise typer.Exit(1)

@@ -33,7 +33,7 @@ class AnswerForm:
         takes_conditions: Whether the conditions that stay are chosen.
         takes_facts: Whether facts are supplied.
         needs_conditions: Whether it is about conditions that must have been read.
-        can_cover: Whether it can also be given to alike Asks that are put later.
+        can_cover: Whether it can also be given to similar later Asks.
         style: How its button looks.
         hint: What the words are for.
     """
@@ -110,5 +110,5 @@ def _make_form(found: FoundAsk, answer: Answer, consequence: Consequence) -> Ans
         needs_conditions="conditions_hash" in needed,
         can_cover=found.ask.row.can_be_covered,
         style="warning" if answer in WARNING_ANSWERS else "",
-        hint=_("For the file. Your words stay in the State; name nobody."),
+        hint=_("For the file. Your words stay in the State; do not name anyone."),
     )

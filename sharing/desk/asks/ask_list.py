@@ -115,7 +115,7 @@ class AskLists:
         self._states: tuple[int, tuple[str, ...]] = (-1, ())
 
     def list_groups(self, view: BoardView, chosen: AskFilter, officer: Officer, now: int) -> Groups:
-        """Return the Asks that a list shows, alike ones together, in the order of the board.
+        """Return the Asks that a list shows, those that are alike together, in the order of the board.
 
         Args:
             view: The open Asks.

@@ -84,7 +84,7 @@ class ConditionRow:
         heading: What one may or may not do.
         text: The text that binds.
         code: Its code.
-        is_required: Whether the law requires it, so that no officer leaves it out; None if that is not known here.
+        is_required: Whether the law requires it, so that no officer leaves it out; None if that is not known.
         has_exception: Whether what clears an accused may be disclosed in spite of it.
     """
 
@@ -122,7 +122,7 @@ class AskView:
         answers: The forms of the answers; none if the officer may not answer.
         facts: The facts that are asked for.
         alike: How many other open Asks are alike.
-        covers: Answers that are also given to Asks like this one which are put later.
+        covers: Answers that are also given to later Asks like this one.
         is_here: Whether people of this State are asked.
         claimant: Id of the officer who has claimed it; None if nobody has.
         is_own_claim: Whether it is the officer who looks at it, and who can give that up.

@@ -130,7 +130,7 @@ class AskPages:
         except InputError:
             raise PageError(
                 404,
-                _("There is no such Ask, or it ended long ago."),
+                _("There is no such question, or it ended long ago."),
                 _("The list shows those that are open; the page of an item shows what was asked about it."),
             ) from None
         return ended, False

@@ -21,7 +21,7 @@ class BoardView:
         asks_revision: The revision at which the Asks themselves have changed last.
         asks: The open Asks, emergencies first, then by the time left.
         by_id: The same by their ids.
-        covers: The answers that cover Asks which are put later.
+        covers: The answers that cover later Asks.
         emergencies: How many emergencies people of this State are asked about.
         unreadable: How many entries cannot be decoded, so that their Asks are missing.
         is_read: Whether the topic was read to its end once.
@@ -63,7 +63,7 @@ def make_view(
         state: The State whose officers see it.
         revision: The revision.
         asks: The open Asks, in any order.
-        covers: The answers that cover Asks which are put later.
+        covers: The answers that cover later Asks.
         unreadable: How many entries cannot be decoded.
     """
     ordered = tuple(sorted(asks, key=rank_ask))

@@ -13,10 +13,14 @@ from sharing.sentences import Sentence, say
 
 DESK_REFUSALS: Final[Mapping[Refusal, str]] = MappingProxyType(
     {
-        Refusal.UNKNOWN_ASK: mark_message("there is no such Ask; the list shows those that are open"),
-        Refusal.WRONG_NONCE: mark_message("it is about an earlier round of the Ask; load the page again and read it"),
-        Refusal.WRONG_ANSWER: mark_message("the Ask does not take this answer; its page shows those that it takes"),
-        Refusal.NOTHING_SUPPLIED: mark_message("none of the facts is supplied that are asked for; the Ask lists them"),
+        Refusal.UNKNOWN_ASK: mark_message("there is no such question; the list shows those that are open"),
+        Refusal.WRONG_NONCE: mark_message("it is about an earlier round of the question; reload the page and read it"),
+        Refusal.WRONG_ANSWER: mark_message(
+            "the question does not take this answer; its page shows those that it takes"
+        ),
+        Refusal.NOTHING_SUPPLIED: mark_message(
+            "none of the facts that are asked for is supplied; the question lists them"
+        ),
         Refusal.UNKNOWN_ITEM: mark_message("there is no conversation about this item; the list of items shows them"),
     }
 )

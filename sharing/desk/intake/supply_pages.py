@@ -35,7 +35,7 @@ class SupplyPages:
             raise PageError(404)
         ask = found.ask
         if ask.kind is not AskKind.SUPPLY_FACT or ask.state != self._services.settings.state:
-            raise PageError(409, _("This Ask does not ask our people for facts."), _("Answer it on its own page."))
+            raise PageError(409, _("This question does not ask our people for facts."), _("Answer it on its own page."))
         names = [name for name in QUESTIONS if name in ask.facts]
         fields = make_all_fields(OpenQuestion(name, QUESTIONS[name]) for name in names)
         return render(

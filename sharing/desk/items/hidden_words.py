@@ -12,7 +12,8 @@ HIDDEN_WORDS: Final[Mapping[HiddenReason, str]] = MappingProxyType(
     {
         HiddenReason.NOT_AN_OFFICER: "The register does not name you as an officer of this State now. Ask a registrar.",
         HiddenReason.NOT_ADDRESSED: (
-            "No open Ask about this item is put to you, and you have not published it. Who is asked sees the content."
+            "No open question about this item is addressed to you, and you did not publish it, so you cannot see the "
+            "content."
         ),
         HiddenReason.NOT_KEPT: (
             "No copy of it is kept any more: no State has it or waits for it. Its agency has the content."

@@ -184,7 +184,7 @@ class ItemLists:
         """Go to what has an id. It is posted: whatever is typed by mistake is in no address and no log."""
         require_officer(request)
         form = read_form(request)
-        name = form.read_text("q", required=_("Enter the id of an item, an indicator, a notice or an Ask."))
+        name = form.read_text("q", required=_("Enter the id of an item, an indicator, a notice or a question."))
         if not form.is_valid:
             return self._render_items(request, form, 400)
         return self._find(request, form, name.lower())

@@ -32,7 +32,7 @@ class ShownRecipient(NamedTuple):
 
     Attributes:
         state: The State.
-        outcome: What was decided; "" if that is not known here.
+        outcome: What was decided; "" if that is not known at this desk.
         delivery: Where the newest delivery stands; "" if there is none.
         rules: By which law.
         conditions: What binds the State.

@@ -33,10 +33,10 @@ class ReceivedItemPage:
         terms: What its notice or offer says apart from the content; None if there is none here.
         rules: By which law it was sent or offered.
         conditions: What binds this State.
-        asks: The open Asks put to people of this State.
+        asks: The open Asks to people of this State.
         events: What happened here, in time.
         unreadable: How many records, or damaged batches of them, cannot be read: events may be missing.
-        can_resend: Whether an answer was sent of which nobody has told what became.
+        can_resend: Whether an answer was sent whose result has not arrived.
         has_role: Whether the officer may have it sent again.
         roles: The roles that may.
     """

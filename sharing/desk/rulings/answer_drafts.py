@@ -106,7 +106,7 @@ def draft_answer(context: DraftContext, form: Form) -> RulingDraft:
     until = _read_until(context, found[0], form, parts)
     is_bulk = form.get("alike") == "1"
     if is_bulk and len(found) > 1:
-        raise InputError(say("Name one Ask; all that are alike to it are answered."), field="asks")
+        raise InputError(say("Name one question; all questions like it are answered."), field="asks")
     others = select_alike(found[0], service.board.view().asks) if is_bulk else []
     terms = service.asked_law.require([*found, *others])
     require_alike(found, terms)
@@ -138,26 +138,30 @@ def read_asks(context: DraftContext, form: Form) -> list[FoundAsk]:
     """
     ids, nonces = form.get_all("ask"), form.get_all("nonce")
     if not ids or len(ids) != len(nonces):
-        raise InputError(say("No Ask is named; choose one in the list."), field="asks")
+        raise InputError(say("No question is named; choose one in the list."), field="asks")
     if len(ids) > ASKS_MAX:
         raise InputError(
             say("These are too many for one signature; choose at most %(count)s.", count=ASKS_MAX), field="asks"
         )
     if len(set(ids)) < len(ids):
-        raise InputError(say("An Ask is named twice; choose each once."), field="asks")
+        raise InputError(say("A question is named twice; choose each once."), field="asks")
     found = []
     for ask_id, nonce in zip(ids, nonces, strict=True):
         each = context.service.board.find(ask_id)
         if each is None:
             raise InputError(
                 say(
-                    "The Ask is not open any more: it was answered or cancelled, or its time is over. Nothing was sent."
+                    "The question is no longer open: it was answered or cancelled, or its time is over. Nothing was "
+                    "sent."
                 ),
                 field="asks",
             )
         if each.ask.nonce != nonce:
             raise InputError(
-                say("The Ask was put again since this page was loaded; load it again and read it. Nothing was sent."),
+                say(
+                    "The question was asked again after this page was loaded; reload the page and read it. Nothing "
+                    "was sent."
+                ),
                 field="asks",
             )
         found.append(each)

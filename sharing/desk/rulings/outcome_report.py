@@ -118,7 +118,7 @@ def describe_done(act: Act) -> str:
         return _("The answer was sent to the State that asks.")
     if act.kind is ActKind.COVER_BEGUN:
         until = show_instant(act.covers_until or 0).striptags()
-        return _("Alike Asks that are put later are answered so, too, until %(until)s.", until=until)
+        return _("Similar later questions get the same answer until %(until)s.", until=until)
     words = _(ACT_WORDS.get(act.kind) or act.kind.lower().replace("_", " "))
     return f"{capitalise(words)}."
 
@@ -145,7 +145,7 @@ def _describe_ask(act: Act) -> str:
     done = {
         ActKind.ASK_OPENED: _("Asked next, of %(state)s: %(what)s.", state=asked, what=what),
         ActKind.ASK_REPEATED: _("Sent again to %(state)s: %(what)s.", state=asked, what=what),
-        ActKind.ASK_GIVEN_UP: _("Asked no more, because %(state)s has left: %(what)s.", state=asked, what=what),
+        ActKind.ASK_GIVEN_UP: _("No longer asked, because %(state)s has left: %(what)s.", state=asked, what=what),
         ActKind.ASK_UNCLAIMED: _("The claim was given up: %(what)s.", what=what),
     }
     ended = {
@@ -153,9 +153,7 @@ def _describe_ask(act: Act) -> str:
         AskStatus.EXPIRED: _("Expired without an answer: %(what)s.", what=what),
     }
     return (
-        done.get(act.kind)
-        or ended.get(act.ask_status or AskStatus.OPEN)
-        or _("Not asked any more: %(what)s.", what=what)
+        done.get(act.kind) or ended.get(act.ask_status or AskStatus.OPEN) or _("No longer asked: %(what)s.", what=what)
     )
 
 

@@ -141,7 +141,7 @@ def _list_words() -> dict[str, str]:
         "problem": _("There is a problem"),
         "again": _("Send it again"),
         "follow": _("What became of it"),
-        "next": _("Go on with the next alike Asks"),
+        "next": _("Go on with the next similar questions"),
     }
 
 

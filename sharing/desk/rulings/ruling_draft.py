@@ -140,7 +140,7 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
     "facts": (mark_message("Facts"), ""),
     "relaxed": (mark_message("Conditions that stay"), "relaxed"),
     "text": (mark_message("Your words"), "text"),
-    "covers_until": (mark_message("Until when later Asks are answered so, too"), "later_until"),
+    "covers_until": (mark_message("Until when later questions get the same answer"), "later_until"),
     "conditions_hash": (mark_message("Conditions"), "conditions_hash"),
     "authority": (mark_message("Authority"), "authority"),
     "states": (mark_message("States"), "state"),

@@ -122,7 +122,7 @@ class RulingWatch:
     def read_wait_seconds(self) -> float:
         """Return for how long the oldest written ruling waits, with which the worker has done nothing; 0 if none does.
 
-        Rulings that were written before the desk started are not known here.
+        Rulings that were written before the desk started are unknown.
         """
         now = time.monotonic()
         with self._condition:

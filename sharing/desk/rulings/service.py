@@ -215,9 +215,14 @@ class RulingService:
         ):
             return
         if all(found is None for found in known):
-            sentence = say("The Ask has ended meanwhile: answered, cancelled, or its time is over. Nothing was sent.")
+            sentence = say(
+                "The question has ended in the meantime: it was answered or cancelled, or its time is over. Nothing "
+                "was sent."
+            )
         else:
-            sentence = say("The Ask was put again meanwhile; load the page again and read it. Nothing was sent.")
+            sentence = say(
+                "The question was asked again in the meantime; reload the page and read it. Nothing was sent."
+            )
         raise InputError(sentence, field="asks")
 
     def _write(self, submitted: SubmittedRuling) -> None:

@@ -79,7 +79,7 @@ def summarise_answer(
     lines = [
         ngettext(
             "%(what)s: one item of %(provider)s, for %(states)s.",
-            "%(what)s: %(count)s Asks about items of %(provider)s, for %(states)s.",
+            "%(what)s: %(count)s questions about items of %(provider)s, for %(states)s.",
             len(asks),
             what=what,
             provider=show_state(asks[0].provider),
@@ -118,7 +118,7 @@ def summarise_claim(asks: Sequence[FoundAsk], rest: int = 0) -> tuple[str, ...]:
         rest: How many alike Asks need a further signature.
     """
     return (
-        ngettext("You deal with this Ask: %(what)s.", "You deal with %(count)s Asks: %(what)s.", len(asks),
+        ngettext("You deal with this question: %(what)s.", "You deal with %(count)s questions: %(what)s.", len(asks),
                  what=_(KIND_WORDS[asks[0].ask.kind])),
         _("Others see it for half an hour. It bars nobody, and ends by itself."),
         *_summarise_rest(rest),
@@ -128,7 +128,7 @@ def summarise_claim(asks: Sequence[FoundAsk], rest: int = 0) -> tuple[str, ...]:
 def summarise_unclaim(asks: Sequence[FoundAsk]) -> tuple[str, ...]:
     """Return what giving up a claim does."""
     return (
-        ngettext("You give up this Ask: %(what)s.", "You give up %(count)s Asks: %(what)s.", len(asks),
+        ngettext("You give up this question: %(what)s.", "You give up %(count)s questions: %(what)s.", len(asks),
                  what=_(KIND_WORDS[asks[0].ask.kind])),
         _("Others see that nobody deals with it."),
     )  # fmt: skip
@@ -137,8 +137,8 @@ def summarise_unclaim(asks: Sequence[FoundAsk]) -> tuple[str, ...]:
 def summarise_passing_on(asks: Sequence[FoundAsk], authority: Authority) -> tuple[str, ...]:
     """Return what passing on does."""
     return (
-        ngettext("You pass this Ask on to %(authority)s.", "You pass %(count)s Asks on to %(authority)s.", len(asks),
-                 authority=_(describe_authority(authority.value))),
+        ngettext("You pass this question on to %(authority)s.", "You pass %(count)s questions on to %(authority)s.",
+                 len(asks), authority=_(describe_authority(authority.value))),
         _("The deadline stays, and a claim ends."),
     )  # fmt: skip
 
@@ -176,7 +176,7 @@ def summarise_resending(states: Collection[str] | None) -> tuple[str, ...]:
     to = show_states(states) if states else _("all States that it was sent to")
     return (
         _("What was sent about the item is sent again to %(states)s, with the same ids: it counts once.", states=to),
-        _("The law is asked again before content leaves."),
+        _("The law is evaluated again before content leaves."),
     )
 
 
@@ -184,10 +184,10 @@ def summarise_end_of_cover(cover: FoundCover) -> tuple[str, ...]:
     """Return what ending an answer to later Asks does."""
     return (
         _(
-            "Asks that are put later are not answered by themselves any more; the answer was: %(answer)s.",
+            "Later questions are no longer answered automatically; the answer was: %(answer)s.",
             answer=_(describe_answer(cover.terms.answer.value)),
         ),
-        _("What was answered so stays answered."),
+        _("Questions that it has answered stay answered."),
     )
 
 
@@ -238,8 +238,8 @@ def _summarise_rest(rest: int) -> list[str]:
         return []
     return [
         ngettext(
-            "%(count)s more alike Ask needs a further signature: this page offers it after this one.",
-            "%(count)s more alike Asks need a further signature: this page offers it after this one.",
+            "%(count)s more similar question needs a further signature: this page offers it after this one.",
+            "%(count)s more similar questions need a further signature: this page offers it after this one.",
             rest,
         )
     ]
@@ -251,13 +251,13 @@ def _summarise_bulk(act: Answering, left_out: Sequence[LeftOut], rest: int) -> l
         shown = to_plain(_(reason))  # not within the call: messages in a message are not extracted
         lines.append(
             ngettext(
-                "One alike Ask is not answered: %(reason)s.",
-                "%(count)s alike Asks are not answered: %(reason)s.",
+                "One similar question is not answered: %(reason)s.",
+                "%(count)s similar questions are not answered: %(reason)s.",
                 number,
                 reason=shown,
             )
         )
     if act.covers_until is not None:
         until = show_instant(act.covers_until).striptags()
-        lines.append(_("Alike Asks that are put later are answered so, too, until %(until)s.", until=until))
+        lines.append(_("Similar later questions get the same answer until %(until)s.", until=until))
     return lines

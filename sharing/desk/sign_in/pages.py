@@ -178,7 +178,7 @@ class SignInPages:
         return RedirectResponse(target if is_own_path(target) else _FIRST_PAGE, 303)
 
     def set_zone(self, request: Request) -> Response:
-        """Take over the zone of the browser; one that is not known here is left, and times are shown in UTC."""
+        """Take over the zone of the browser; an unknown one is ignored, and times are shown in UTC."""
         zone = find_zone(read_form(request).get("zone"))
         session = require_session(request)
         is_new = zone is not None and zone != session.time_zone

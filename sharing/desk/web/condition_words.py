@@ -1,7 +1,7 @@
 """Conditions in plain words: what they permit and what they forbid. The binding text stands beside the words.
 
 Words belong to a code and to its exact text: another State can use a code for what it likes, and a pack can change its
-text. Whatever differs from what is known here is shown in its own words alone.
+text. Whatever differs from what this file knows is shown in its own words alone.
 """
 
 from __future__ import annotations

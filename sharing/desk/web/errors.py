@@ -51,7 +51,10 @@ def _explain(status: int) -> tuple[str, str]:
         ),
         404: lambda: (
             _("There is nothing here, or nothing that you may see."),
-            _("Check the address. An Ask that ended long ago, and an item that was forgotten, are not shown any more."),
+            _(
+                "Check the address. A question that ended long ago, and an item that was forgotten, are no longer "
+                "shown."
+            ),
         ),
         405: lambda: (_("This address does not take such a request."), _("Use the links and buttons of the desk.")),
         409: lambda: (

@@ -153,7 +153,7 @@ def test_before_the_topic_was_read_nothing_is_said_to_be_empty(desk: Desk, world
     services = make_services(asked_law=world.make_law())
     with open_desk(list_routes, services=services) as other:
         text = other.get("/asks").text
-    assert "are being read" in text
+    assert "are being loaded" in text
     assert "Nobody is asked" not in text
 
 

@@ -106,7 +106,7 @@ def test_who_may_not_answer_is_told_why_and_gets_no_form(desk: RulingWorld) -> N
 
 def test_an_answer_can_be_given_to_alike_asks_too(desk: RulingWorld) -> None:
     asks = [desk.world.publish(number, held("CH")).find_ask(AskKind.APPROVE) for number in range(4)]
-    assert "Answer 3 alike Asks, too" in show(desk, asks[0].id)
+    assert "Also answer 3 similar questions" in show(desk, asks[0].id)
     alone = desk.world.publish(9, held("FR")).find_ask(AskKind.APPROVE)
     assert 'name="alike"' not in show(desk, alone.id)
 
@@ -141,7 +141,7 @@ def test_an_answer_that_covers_later_asks_is_named_with_its_officer_and_can_be_e
     desk.world.covers = covers
     desk.world.keep(found.item)
     text = show(desk, ask.id)
-    assert "are answered “Approve” by themselves, by carl, until:" in text
+    assert "are answered “Approve” automatically, in the name of carl, until:" in text
     assert f'name="cover" value="{covers[0].digest}"' in text
     assert covers[1].digest not in text, "it has ended"
 
@@ -163,7 +163,7 @@ def test_an_ask_that_ended_is_read_from_the_topic_and_takes_no_answer(
     ended = replace(found, ask=story.conversation.asks[ask.id])
     monkeypatch.setattr("sharing.desk.asks.routes.find_asks", lambda *_: [ended])
     text = show(desk, ask.id)
-    assert "This Ask has ended" in text
+    assert "This question has ended" in text
     assert "data-ruling-group" not in text
     assert "disclosure refused (REFUSED), Carl (carl)" in text
 

@@ -76,7 +76,7 @@ def test_the_page_says_what_the_item_says_to_whom_the_ask_addresses_and_to_nobod
     assert page.status_code == 200
     for part in (
         VALUE, "a lead, not evidence", "a source that was mostly reliable", "usually reliable source; probably true",
-        "for your organisation and those it serves", "fedpol, o-publisher", "put to you",
+        "for your organisation and those it serves", "fedpol, o-publisher", "addressed to you",
         "That you see this is recorded.", "Approve the disclosure of an item that the law holds",
     ):  # fmt: skip
         assert part in page.text, part
@@ -86,8 +86,8 @@ def test_the_page_says_what_the_item_says_to_whom_the_ask_addresses_and_to_nobod
         hidden = desk.get(f"/items/CH/{item}")
     assert hidden.status_code == 200
     assert VALUE not in hidden.text
-    assert "No open Ask about this item is put to you" in hidden.text
-    assert "put to you, and" in hidden.text
+    assert "No open question about this item is addressed to you" in hidden.text
+    assert "addressed to you, and you did not publish it" in hidden.text
     for part in (
         "IMAC art. 67a(4)",
         "it is held until a person approves",
@@ -236,6 +236,7 @@ def _found(item: str, story: Story) -> FoundAsk:
     return FoundAsk(story.find_ask(AskKind.APPROVE), item, "CH", 0, b"", b"", frozenset())
 
 
+@pytest.mark.usefixtures("short_connect_timeout")
 def test_a_broker_that_is_away_is_one_sentence(world: ContentWorld) -> None:
     away = replace(world.console, servers="127.0.0.1:1", properties={"socket.timeout.ms": "300"})
     register = FakeRegister()

@@ -298,7 +298,7 @@ def test_an_answer_of_which_nobody_has_told_what_became_is_sent_again_by_who_may
     with desk_of(world, roles=(role,)) as desk:
         page = desk.get(f"/items/CH/{make_id(61)}").text
         assert f"/asks/{ask}" in page
-        assert "put to you" in page
+        assert "addressed to you" in page
         assert "Send our answer again" not in page
         inbox.answer(ask, Answer.ACCEPTED)
         answered = replace(inbox.received, item=make_id(61), from_state="CH", state="DE")

@@ -23,18 +23,18 @@ def test_more_alike_questions_than_one_signature_takes_are_answered_one_signatur
 
         def is_said() -> bool:
             browser.driver.get(browser.origin + browser.path)
-            return f"Answer {len(items) - 1} alike Asks, too" in browser.read_text("main")
+            return f"Also answer {len(items) - 1} similar questions" in browser.read_text("main")
 
         wait_until(is_said, "all of them are asked", LIMIT_S)
-        browser.await_text(f"One signature answers at most {ASKS_MAX} Asks, so this takes 2 signatures.")
+        browser.await_text(f"One signature answers at most {ASKS_MAX} questions, so this takes 2 signatures.")
         browser.examine()
         browser.choose("alike", "1", 'form:has(input[name="answer"][value="REFUSED"])')
         browser.choose("ground", "LIVE_CASE", 'form:has(input[name="answer"][value="REFUSED"])')
-        assert f"{MORE} more alike Asks need a further signature" in jonas.answer("REFUSED")
+        assert f"{MORE} more similar questions need a further signature" in jonas.answer("REFUSED")
         jonas.await_outcome("Done.")
         browser.examine()
-        browser.click(f"Go on with the next alike Asks ({MORE})", OUTCOME)
-        browser.await_text("What you sign", f"{MORE} Asks", within=DIALOG)
+        browser.click(f"Go on with the next similar questions ({MORE})", OUTCOME)
+        browser.await_text("What you sign", f"{MORE} questions", within=DIALOG)
         browser.click("Sign with your passkey", DIALOG)
         browser.await_text("Done.", f"({MORE} times)", within=OUTCOME)
         browser.open(f"/asks?q={items[0].id}")

@@ -37,7 +37,7 @@ def test_an_offer_is_accepted_and_its_content_is_read(world: DeskWorld) -> None:
         browser.await_text("You may not", "Switzerland")
         assert WALLET not in browser.title + browser.path
         browser.capture("item", everywhere=True)
-        # What is answered is not asked any more.
+        # What is answered is no longer asked.
         browser.open(f"/asks?q={offered.id}")
         browser.await_text("Nobody is asked anything that fits.")
         browser.open("/inbox")

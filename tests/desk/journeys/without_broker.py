@@ -1,4 +1,4 @@
-"""The broker is away: the desk says so, what was typed stays, and it is sent once when the broker is back."""
+"""The broker does not answer: the desk says so, what was typed stays, and it is sent once when the broker is back."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def make_ask_act(kind: ActKind, status: AskStatus = AskStatus.OPEN, **parts: Any
         (make_ask_act(ActKind.ASK_OPENED), f"Asked next, of Germany (DE): {ACCEPT}."),
         (make_ask_act(ActKind.ASK_REPEATED), f"Sent again to Germany (DE): {ACCEPT}."),
         (make_ask_act(ActKind.ASK_REPEATED, AskStatus.CANCELLED), f"Sent again to Germany (DE): {ACCEPT}."),
-        (make_ask_act(ActKind.ASK_GIVEN_UP), f"Asked no more, because Germany (DE) has left: {ACCEPT}."),
+        (make_ask_act(ActKind.ASK_GIVEN_UP), f"No longer asked, because Germany (DE) has left: {ACCEPT}."),
         (make_ask_act(ActKind.ASK_UNCLAIMED), f"The claim was given up: {ACCEPT}."),
         (make_ask_act(ActKind.ASK_CHANGED, claimed_by="anna"), f"Claimed for half an hour: {ACCEPT}."),
         (
@@ -67,7 +67,7 @@ def make_ask_act(kind: ActKind, status: AskStatus = AskStatus.OPEN, **parts: Any
         ),
         (make_ask_act(ActKind.ASK_ENDED, AskStatus.ANSWERED), f"Answered: {ACCEPT}."),
         (make_ask_act(ActKind.ASK_ENDED, AskStatus.EXPIRED), f"Expired without an answer: {ACCEPT}."),
-        (make_ask_act(ActKind.ASK_ENDED, AskStatus.CANCELLED), f"Not asked any more: {ACCEPT}."),
+        (make_ask_act(ActKind.ASK_ENDED, AskStatus.CANCELLED), f"No longer asked: {ACCEPT}."),
         (make_act(ActKind.SHREDDED), "The copies in the inbox are unreadable now."),
     ],
     ids=lambda value: value.kind if isinstance(value, Act) else "",

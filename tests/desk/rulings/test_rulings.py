@@ -155,7 +155,7 @@ def test_a_prepared_ruling_expires(desk: RulingWorld) -> None:
 def test_a_stale_page_is_told_to_load_again_and_keeps_what_was_typed(desk: RulingWorld) -> None:
     ask = ask_to_approve(desk)
     stale = desk.prepare(act="answer", answer="APPROVED", ask=ask.id, nonce="0" * 32)
-    assert (stale.status_code, "put again since this page was loaded" in stale.json()["error"]) == (409, True)
+    assert (stale.status_code, "asked again after this page was loaded" in stale.json()["error"]) == (409, True)
     assert stale.json()["field"] == ""
 
 
@@ -166,9 +166,9 @@ def test_an_ask_that_has_ended_before_or_meanwhile_is_not_answered(desk: RulingW
     story.rule(AskKind.APPROVE, desk.register.officers["carl"].to_officer(), Answer.REFUSED)
     desk.world.keep(story.conversation.item)
     meanwhile = desk.submit(prepared)
-    assert (meanwhile.status_code, "has ended meanwhile" in meanwhile.json()["error"]) == (409, True)
+    assert (meanwhile.status_code, "has ended in the meantime" in meanwhile.json()["error"]) == (409, True)
     before = desk.prepare(act="answer", answer="APPROVED", **name(ask))
-    assert (before.status_code, "not open any more" in before.json()["error"]) == (409, True)
+    assert (before.status_code, "no longer open" in before.json()["error"]) == (409, True)
     assert desk.written == []
 
 
@@ -183,7 +183,7 @@ def test_two_officers_at_once_one_counts_and_the_other_is_told(desk: RulingWorld
     desk.work(1)
     told = desk.desk.get(report["url"], headers=JSON).json()
     assert told["status"] == "REFUSED"
-    assert "not open any more" in " ".join(told["lines"])
+    assert "no longer open" in " ".join(told["lines"])
 
 
 def test_the_broker_is_away_and_the_same_signed_ruling_goes_out_later(desk: RulingWorld) -> None:
@@ -374,8 +374,8 @@ def test_alike_asks_are_answered_by_one_signature_and_the_others_named(desk: Rul
     unlike = desk.world.publish(10, held("FR")).find_ask(AskKind.APPROVE)
     prepared = desk.prepare(act="answer", answer="APPROVED", alike="1", **name(asks[0])).json()
     said = " ".join(prepared["summary"])
-    assert "5 Asks about items of Germany (DE)" in said
-    assert "another rule asks for it" in said
+    assert "5 questions about items of Germany (DE)" in said
+    assert "another rule requires it" in said
     assert "four eyes" in said
     desk.submit(prepared)
     act = desk.read_ruling().act
@@ -395,7 +395,7 @@ def test_one_of_many_that_has_ended_meanwhile_stops_none_of_the_others(desk: Rul
     desk.work()
     told = desk.desk.get(report["url"], headers=JSON).json()
     assert told["status"] == "PARTLY", "one was refused, and that is said"
-    assert any("not open any more" in line for line in told["lines"])
+    assert any("no longer open" in line for line in told["lines"])
     assert [ask.id for ask in asks if desk.world.find(ask.id)] == [], "the others are answered"
 
 
@@ -403,15 +403,15 @@ def test_one_of_many_that_has_ended_meanwhile_stops_none_of_the_others(desk: Rul
 def test_more_than_two_hundred_alike_asks_need_a_further_signature(desk: RulingWorld, fields: dict[str, str]) -> None:
     asks = [ask_to_approve(desk, number) for number in range(230)]
     page = desk.desk.get(f"/asks/{asks[0].id}").text
-    assert "One signature answers at most 200 Asks, so this takes 2 signatures." in page, "it is said before"
+    assert "One signature answers at most 200 questions, so this takes 2 signatures." in page, "it is said before"
     assert "Claim 200 at a time" in desk.desk.get("/asks").text
     prepared = desk.prepare(alike="1", **fields, **name(asks[0])).json()
     assert len(prepared["payload"]["act"]["asks"]) == 200
-    assert "30 more alike Asks need a further signature" in " ".join(prepared["summary"])
+    assert "30 more similar questions need a further signature" in " ".join(prepared["summary"])
     first, following = {each["ask"] for each in prepared["payload"]["act"]["asks"]}, prepared["next"]
     assert following["left"] == 30
     report = desk.submit(prepared).json()
-    assert report["words"]["next"] == "Go on with the next alike Asks"
+    assert report["words"]["next"] == "Go on with the next similar questions"
     for place in range(len(desk.written)):
         desk.work(place)
     rest = desk.prepare(alike="1", **fields, ask=following["ask"], nonce=following["nonce"]).json()
@@ -466,7 +466,7 @@ def test_forms_that_nobody_has_filled_in_are_refused_in_a_sentence(desk: RulingW
     assert desk.written == []
 
 
-HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m\x00'\"%(x)s{{7*7}}"
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m\x00'\"%(x)s{{1234567*7}}"
 
 
 @pytest.mark.parametrize(
@@ -487,7 +487,7 @@ def test_hostile_text_in_any_field_executes_nothing_and_breaks_nothing(desk: Rul
         assert "\u202e" not in page
     else:
         assert "\x1b" not in answer.json()["error"]
-        assert "49" not in answer.json()["error"]
+        assert "8641969" not in answer.json()["error"]
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\x00", "\x1b[2J", "\u200b", "\U000e0041", "\u2066", "\ue000"])

@@ -131,7 +131,7 @@ def test_a_held_item_is_approved_by_its_rule_and_what_became_of_it_is_told(bus: 
     assert done["status"] == "DONE"
     wait_until(lambda: bus.desk.services.board.find(ask.id) is None, "it is gone from the board")
     late = bus.desk.post("/rulings/prepare", {"act": "claim", "ask": ask.id, "nonce": ask.nonce}, headers=JSON)
-    assert (late.status_code, "not open any more" in late.json()["error"]) == (409, True)
+    assert (late.status_code, "no longer open" in late.json()["error"]) == (409, True)
     ended = bus.desk.get(f"/asks/{ask.id}")
     assert (ended.status_code, "has ended" in ended.text) == (200, True)
 

@@ -191,15 +191,15 @@ def list_other_summaries() -> list[str]:
 
 def test_what_is_begun_or_ended_names_states_authorities_and_answers() -> None:
     again = "What was sent about the item is sent again to"
-    ended = "Asks that are put later are not answered by themselves any more"
+    ended = "Later questions are no longer answered automatically"
     assert list_other_summaries() == [
         "You recall the item from Switzerland (CH), Netherlands (NL).",
         "You withdraw the item from everybody: Netherlands (NL).",
         "You withdraw the item from everybody: no State has it.",
         f"{again} Japan (JP), with the same ids: it counts once.",
         f"{again} all States that it was sent to, with the same ids: it counts once.",
-        "You pass this Ask on to court (COURT).",
-        "You pass 2 Asks on to financial intelligence unit (FIU).",
+        "You pass this question on to court (COURT).",
+        "You pass 2 questions on to financial intelligence unit (FIU).",
         f"{ended}; the answer was: conditions accepted (ACCEPTED).",
     ]
 

@@ -79,7 +79,7 @@ def test_what_waits_is_counted_by_kind(opened: SupervisedDesk) -> None:
     assert f"/asks/{ask.id}" in page
     assert "Overdue" in page
     assert "Germany (DE): JUDGE" in page, "who is asked is named in words; a role of the test has none"
-    assert page.index("Late Asks") < page.index(f"/asks/{ask.id}")
+    assert page.index("Late questions") < page.index(f"/asks/{ask.id}")
 
 
 def test_decisions_are_shown_by_outcome_law_state_and_month(opened: SupervisedDesk) -> None:

@@ -126,7 +126,7 @@ def test_the_metrics_say_who_hears_nothing_what_waits_and_what_was_not_recorded(
     uptime[0] = 40.0
     with open_desk(list_routes, services=services) as desk:
         text = generate_latest(desk.client.app.state.metrics.registry).decode()  # type: ignore[attr-defined]
-        assert "The broker is away since" in desk.get("/notices").text
+        assert "The broker has not answered since" in desk.get("/notices").text
     assert 'sharing_desk_silent_seconds{follower="inbox"} 40.0' in text
     assert "sharing_desk_ruling_wait_seconds 7.0" in text
     assert "sharing_desk_views_unrecorded_total 1.0" in text

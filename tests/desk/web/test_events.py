@@ -178,8 +178,8 @@ def test_banners_say_that_the_broker_is_away_and_that_an_emergency_waits() -> No
         services.broker.note_away("board", NOW, "no broker answers at 10.0.0.1")
         for path in ("/notices", "/nothing"):
             page = desk.get(path).text
-            assert "The broker is away since" in page
+            assert "The broker has not answered since" in page
             assert "28 May 2026 22:26 CEST (20:26 UTC)" in page
             assert "10.0.0.1" not in page
         services.broker.note_heard("board", NOW)
-        assert "The broker is away" not in desk.get("/notices").text
+        assert "The broker does not answer" not in desk.get("/notices").text

@@ -1,4 +1,4 @@
-"""Checks that an answer that covers Asks which are put later has answered only those that it may.
+"""Checks that an answer that covers later Asks has answered only those that it may.
 
 Whether it may is worked out from what the officer has signed, the register of publishers, the decisions and the offers,
 and not from what the worker keeps.

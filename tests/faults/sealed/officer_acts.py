@@ -28,7 +28,7 @@ APPROVING_RULES: Final = {"DE": "de.stpo-160a", "NL": "nl.sv-218"}
 """The rule that holds what the campaign publishes."""
 
 COVERS_S: Final = (1.0, 20.0)
-"""For how long an answer covers Asks that are put later: some of them are put when it no longer does."""
+"""For how long an answer covers later Asks: some of them are put when it no longer does."""
 
 DECIDED_MS: Final = 120_000
 """How long before its Ask a decision is sought."""
@@ -91,7 +91,7 @@ class OfficerActs:
             return None
 
     def cover(self, act: Answering, found: FoundAsk, kept: KeptEntry[Entry]) -> Answering | None:
-        """Return an answer that also covers alike Asks that are put later; None where its conditions are not known.
+        """Return an answer that also covers similar later Asks; None where its conditions are not known.
 
         Args:
             act: The answer.

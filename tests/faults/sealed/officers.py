@@ -3,7 +3,7 @@
 `python -m tests.faults.sealed.officers '{"bootstrap": …, "state": …, …}'`, with the arguments of `Officers`. Each
 ruling that the broker has confirmed has a line in the journal. What an officer does about an Ask depends on the seed.
 
-Some answers also cover alike Asks that are put later, for seconds, and some of these are ended before. Some Asks are
+Some answers also cover similar later Asks, for seconds, and some of these are ended before. Some Asks are
 claimed and given up, and then it is the colleague who answers. What was sent is sometimes sent again.
 """
 
@@ -225,7 +225,7 @@ class Officers:
 
 
 def _list_ended(kept: KeptEntry[Entry]) -> Iterator[FoundAsk]:
-    """Yield the Asks of an entry that have ended, put to the State's own people, of kinds that can be covered."""
+    """Yield the Asks of an entry that have ended, for the State's own people, of kinds that can be covered."""
     entry = kept.value
     is_theirs = not isinstance(entry, ReceivedItem)
     item, provider, asks = (

@@ -61,7 +61,7 @@ def make_cover(driver: Driver, officer: Officer = JUDGE, given: Answer = Answer.
 
 
 def begin(officer: Officer = JUDGE, given: Answer = Answer.APPROVED, partition: int = 1, **changes: Any) -> Driver:
-    """Let an officer answer an Ask, and those that are put later, on partition 0 and another one."""
+    """Let an officer answer an Ask, and later ones, on partition 0 and another one."""
     driver = Driver()
     assert driver.process(make_draft(1, **HELD)).outcomes == [CHANGED]
     act = make_cover(driver, given=given, **changes)
