@@ -166,16 +166,19 @@ class RecordFollower:
             opened = self._sealing.open(message.value(), key, offset)
             self._settle(table, lambda: table.take(offset, key, opened), offset + 1)
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's own code
-            with self._changed:  # behind the markers of transactions
+            with self._changed:  # after the markers of transactions
+                is_new = table is not self._table
                 self._read_to = offset
                 self._table, self._position, self._fault = table, offset, ""
                 self._changed.notify_all()
+            if is_new:
+                self._notify()
         elif error.code() in BAD_BATCH_ERRORS:
             batch = finder.find_batch(message)
             if batch is not None:
-                behind, is_given_up = batch.next_offset, batch.next_offset <= self._lost_before
-                self._settle(table, lambda: table.pass_damage(offset, behind, is_given_up=is_given_up), behind)
-                consumer.seek(TopicPartition(self._topic, _PARTITION, batch.next_offset))
+                end, is_given_up = batch.next_offset, batch.next_offset <= self._lost_before
+                self._settle(table, lambda: table.pass_damage(offset, end, is_given_up=is_given_up), end)
+                consumer.seek(TopicPartition(self._topic, _PARTITION, end))
         elif error.code() in _FATAL or error.fatal():
             raise KafkaException(error)
 

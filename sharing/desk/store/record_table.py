@@ -19,7 +19,7 @@ class RecordTable:
         records: The records by key.
         unopened: What could not be opened, by key. Such a record hides the one before it: it may be newer.
         refused: Offsets of records that came second. The table was read up to the highest of them, or beyond.
-        doubt: The first offset behind the last damaged batch whose records are not given up; 0 if there is none.
+        doubt: The first offset after the last damaged batch whose records are not given up; 0 if there is none.
             What was last read before it may have a newer version in the batch.
     """
 
@@ -69,7 +69,7 @@ class RecordTable:
 
         Args:
             offset: Its first offset.
-            next_offset: The first offset behind it.
+            next_offset: The first offset after it.
             is_given_up: Whether the operator has given up its records: what was read before it counts as the newest.
         """
         self.unopened[f"@{offset}"] = UnopenedRecord("", offset, f"the record batch at offset {offset} cannot be read")

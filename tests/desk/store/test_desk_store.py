@@ -319,11 +319,9 @@ def test_while_the_broker_is_away_reading_goes_on_and_writing_says_so(
 
 
 def test_a_topic_that_does_not_exist_is_named_until_it_is_there(embedded: EmbeddedBroker, state: str) -> None:
-    from sharing.settings import Settings
-
-    store = DeskStore(
-        ConsoleConnection(Settings(), state, embedded.bootstrap, {}, SINGLE_OBJECT_FRAMING), KEYS, lambda: 0
-    )
+    news = threading.Event()
+    console = ConsoleConnection(Settings(), state, embedded.bootstrap, {}, SINGLE_OBJECT_FRAMING)
+    store = DeskStore(console, KEYS, lambda: 0, news.set)
     with pytest.raises(InfrastructureError, match="has just started"):
         store.list(UNSENT)
     store.start()
@@ -338,6 +336,7 @@ def test_a_topic_that_does_not_exist_is_named_until_it_is_there(embedded: Embedd
         embedded.create_topics([DESK.topic(state)], 1)
         assert store.wait_until_read(TIMEOUT_S)
         assert store.list(UNSENT) == []
+        assert news.wait(TIMEOUT_S), "pages learn that it is known now"
     finally:
         store.close()
 
