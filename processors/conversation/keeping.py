@@ -39,7 +39,7 @@ class PreparedStep(NamedTuple):
     Attributes:
         step: The step.
         records: What is sent, not sealed yet.
-        undelivered: Places of the effects whose addressee nothing can be sent to.
+        undelivered: Positions of the effects whose addressee cannot be sent anything.
         ruling: The ruling that has caused it; None if no ruling did.
     """
 

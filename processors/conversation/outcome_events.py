@@ -71,7 +71,7 @@ def list_followed(
         before: The conversation before.
         after: The conversation after.
         effects: What was done.
-        undelivered: Places of the effects whose addressee nothing can be sent to.
+        undelivered: Positions of the effects whose addressee cannot be sent anything.
     """
     if not after.indicator or not after.publisher.agency:
         return []  # nothing was ever decided about it: only another State has named it

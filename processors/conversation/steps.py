@@ -165,7 +165,7 @@ class ActWriter:
             step: The step.
             batch: The batch.
             ruling: The ruling that has caused it; None if no ruling did.
-            undelivered: Places of the effects whose addressee nothing can be sent to.
+            undelivered: Positions of the effects whose addressee cannot be sent anything.
         """
         context = ActContext(
             step.item, step.provider, self._state, batch.now_ms, root=step.root, **describe_ruling(ruling, batch.law)

@@ -19,7 +19,7 @@ _ACT_HEADER: Final = get_codec("act").header
 
 
 @dataclass(slots=True)
-class _UnreadActs:
+class _UnreadableActs:
     """The acts of one log that cannot be decoded.
 
     Attributes:
@@ -44,7 +44,7 @@ class ReceiptBook:
         self._state = state
         self._roots: set[bytes] = set()
         self._receipts: list[tuple[LogPlace, int, int, Receipt]] = []
-        self._unread: dict[LogPlace, _UnreadActs] = {}
+        self._unreadable: dict[LogPlace, _UnreadableActs] = {}
 
     def observe(self, offset: int, block: AuditBlock) -> None:
         """Look at a block of one of the State's logs."""
@@ -58,7 +58,7 @@ class ReceiptBook:
             try:
                 receipt = find_receipt(get_codec("act").decode(entry))
             except DecodeError:  # such as one of a newer release: nobody can say whether it is a receipt
-                self._unread.setdefault(place, _UnreadActs(offset, block.number)).count += 1
+                self._unreadable.setdefault(place, _UnreadableActs(offset, block.number)).count += 1
                 continue
             if receipt is not None:
                 self._receipts.append((place, offset, block.number, receipt))
@@ -82,18 +82,18 @@ class ReceiptBook:
                     sentence=sentence,
                 )
                 found[place].append(finding)
-        for place, unread in self._unread.items():
-            acts = "1 act" if unread.count == 1 else f"{unread.count} acts"
+        for place, unreadable in self._unreadable.items():
+            acts = "1 act" if unreadable.count == 1 else f"{unreadable.count} acts"
             sentence = (
-                f"{acts} cannot be read, the first in block {unread.block}: what they say that other States have "
+                f"{acts} cannot be read, the first in block {unreadable.block}: what they say that other States have "
                 "received is not compared; verify the log with the release that the worker runs"
             )
             finding = AuditFinding(
                 AuditFault.UNREADABLE,
                 place,
                 in_checkpoints=False,
-                offset=unread.offset,
-                block=unread.block,
+                offset=unreadable.offset,
+                block=unreadable.block,
                 sentence=sentence,
             )
             found[place].append(finding)

@@ -68,7 +68,7 @@ class TopicFollower:
         self._consumer = make_consumer(all_properties)
         self._behind = set(positions)
         self._positions = dict(positions)
-        self._passed: dict[Place, int | None] = {}  # where the last batch begins that was skipped
+        self._skipped_before: dict[Place, int] = {}  # the offset after the last batch that was skipped
         self._consumer.assign([TopicPartition(topic, number, offset) for (topic, number), offset in positions.items()])
 
     @property
@@ -128,14 +128,13 @@ class TopicFollower:
 
     def _skip_bad_batch(self, message: Message, place: Place, unreadable: Unreadable) -> None:
         """Seek past a batch that cannot be read. Until its end is known, its error comes again."""
-        if place in self._passed and message.offset() == self._passed[place]:
+        if (message.offset() or 0) < self._skipped_before.get(place, 0):
             return  # reported before the seek took effect
         batch = self._bad_batch_finder.find_batch(message)
         if batch is None:
             return
         self._behind.add(place)
-        self._passed[place] = message.offset()
-        self._positions[place] = batch.next_offset
+        self._skipped_before[place] = self._positions[place] = batch.next_offset
         unreadable.append(describe_bad_batch(batch))
         log.warning("%s: skipped, cannot be read: %s", batch, batch.cause)
         self._consumer.seek(TopicPartition(*place, batch.next_offset))

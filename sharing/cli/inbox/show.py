@@ -18,7 +18,7 @@ from sharing.console.conversation_words import describe_time_left, format_revisi
 from sharing.console.inbox_items import InboxItem, UnreadableItem, find_inbox_items
 from sharing.console.printable import to_printable
 from sharing.console.readers import require_reader
-from sharing.console.recalls import Recalled, add_recall, is_recalled
+from sharing.console.recalls import add_recall, is_recalled
 from sharing.errors import InputError
 from sharing.kafka.unreadable_records import Unreadable
 from sharing.model.recipient_terms import Condition, RuleReference
@@ -44,14 +44,16 @@ def show_received(
         console.settings, console.servers, console.state, console.properties, "inbox show"
     ) as reader:  # fmt: skip
         unread: Unreadable = []
-        known = read_kept_recalls(console, unread)
-        recalled: Recalled = {} if known is None else known
-        if known is None:
-            found = find_item_and_recalls(console, reader, message_id, recalled)
-        else:
+        unopened: list[UnreadableItem] = []
+        recalled = read_kept_recalls(console, unread)
+        if recalled is not None:
             found = find_inbox_items(console, reader, {message_id})
-        item = found.pop(message_id, None)
-        unopened = [each for each in found.values() if isinstance(each, UnreadableItem)] if known is None else []
+            item = found.pop(message_id, None)
+        else:
+            recalled = {}
+            found = find_item_and_recalls(console, reader, message_id, recalled)
+            item = found.pop(message_id, None)
+            unopened = [each for each in found.values() if isinstance(each, UnreadableItem)]
         if isinstance(item, InboxItem):
             _record_use(reader, item)
     if item is None:

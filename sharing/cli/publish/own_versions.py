@@ -1,7 +1,7 @@
 """The versions of the agency's own items of which its gate has told it: older ones are not published any more.
 
-Only items with a version above 1 matter. The gate withholds an older version in any case, so that a topic which is too
-long to be read before each run is not.
+Only items with a version above 1 matter. The gate withholds an older version in any case, so a topic that takes too
+long to read before each run is not read to its end.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from sharing.settings import Settings
 
 READ_SECONDS_MAX: Final = 10.0
+
+_CONSEQUENCE: Final = (
+    "an item of which there is a higher version in what was not read is published, and withheld by the gate"
+)
 
 
 def read_own_versions(
@@ -57,18 +61,10 @@ def read_own_versions(
                     if identity is not None and version > versions.get(identity, 1):
                         versions[identity] = version
                 if time.monotonic() > deadline:
-                    err.print(
-                        f"note: {connection.topic.name} was not read to its end: an item of which it shows a higher "
-                        "version there is published, and withheld by the gate"
-                    )
+                    err.print(f"note: {connection.topic.name} was not read to its end; {_CONSEQUENCE}")
                     break
     except InfrastructureError as error:
-        err.print(
-            f"note: {error}; an item of which {connection.topic.name} shows a higher version in what was not read is "
-            "published, and withheld by the gate"
-        )
+        err.print(f"note: {error}; {_CONSEQUENCE}")
     if print_unreadable(unreadable):
-        err.print(
-            "note: an item of which there is a higher version in these records is published, and withheld by the gate"
-        )
+        err.print(f"note: {_CONSEQUENCE}")
     return versions

@@ -10,7 +10,7 @@ from sharing.desk.followups.draft_making import DraftMaker
 from sharing.desk.followups.forms import SHOW, format_day, format_default_expiry, read_draft_choice
 from sharing.desk.followups.hidden_words import explain_hidden
 from sharing.desk.followups.preservations import PreservationBook, PreservationList, WatchedPreservation
-from sharing.desk.followups.words import explain_unknown, list_kinds, list_severity_words
+from sharing.desk.followups.words import explain_unknown_preservations, list_kinds, list_severity_words
 from sharing.desk.services import DeskServices
 from sharing.desk.web.access import require_officer
 from sharing.desk.web.catalogue import _
@@ -49,7 +49,7 @@ class DraftPages:
         if choice is None:
             return self._show_choice(request, form, 400)
         if choice.kind is FollowUpKind.PRESERVATION and self._read_preservations() is None:
-            form.refuse("kind", explain_unknown())
+            form.refuse("kind", explain_unknown_preservations())
             return self._show_choice(request, form, 503)
         provider, item = request.path_params["provider"], request.path_params["item"]
         notice = self._drafts.open_notice(officer, provider, item)
@@ -91,7 +91,7 @@ class DraftPages:
             states=[(code, f"{code}: {name_country(code)}") for code in states],
             is_known=is_known,
             earlier=[] if preservations is None else _list_earlier(preservations, provider, item),
-            unread=explain_unknown() if preservations is None else "",
+            unknown=explain_unknown_preservations() if preservations is None else "",
             unreadable=0 if preservations is None else preservations.unreadable,
         )
 

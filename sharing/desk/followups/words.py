@@ -40,7 +40,7 @@ def list_kinds() -> list[tuple[str, str, str]]:
     ]
 
 
-def explain_unknown() -> str:
+def explain_unknown_preservations() -> str:
     """Return why no preservation can be drafted while it is not known what other States preserve."""
     return _(
         "It is not known now whether data are preserved already after this item, so no request to preserve data can "

@@ -10,7 +10,7 @@ from sharing.console.conversation_words import format_revision
 from sharing.console.item_timeline import ItemHistory, ItemPlace, read_item_history
 from sharing.console.openings import is_sent, list_opening_roles, list_standing
 from sharing.console.own_items import describe_deliveries
-from sharing.console.timeline import TimelineEvent, describe_reason, read_recipients
+from sharing.console.timeline import TimelineEvent, describe_reason, list_missing, read_recipients
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import Conversation
 from sharing.conversation.vocabulary import DeliveryStatus
@@ -21,9 +21,7 @@ from sharing.kafka.item_history import HistoryRecord
 from sharing.kafka.unreadable_records import Unreadable
 from sharing.law.fact_questions import QUESTIONS
 from sharing.model.decision import PackReference, RecipientDecision
-from sharing.model.effects import FORBIDDING_EFFECTS
 from sharing.model.times import DAY_MS
-from sharing.model.vocabulary import Outcome
 from sharing.officers.entry import OfficerEntry
 
 
@@ -245,20 +243,16 @@ def _list_recipients(
                 relevance=tuple(reason.kind.value for reason in each.relevance),
                 reason=describe_reason(each),
                 approvals=max((rule.approvals for rule in rules), default=1),
-                missing=_list_missing(each),
+                missing=_list_missing_questions(each),
             )
     for state, status in deliveries.items():
         shown.setdefault(state, ShownRecipient(state, "", status, [], [], None, (), (), ""))
     return [shown[state] for state in sorted(shown)]
 
 
-def _list_missing(decided: RecipientDecision) -> tuple[str, ...]:
+def _list_missing_questions(decided: RecipientDecision) -> tuple[str, ...]:
     """Return the questions that are open where nothing forbids it, in the order of the vocabulary."""
-    is_forbidden = any(rule.effect in FORBIDDING_EFFECTS for rule in decided.rules)
-    if decided.outcome is not Outcome.WITHHOLD or is_forbidden:
-        return ()
-    facts = {entry.fact for entry in decided.undecided}
-    return tuple(question for fact, question in QUESTIONS.items() if fact in facts)
+    return tuple(QUESTIONS[fact] for fact in list_missing(decided) if fact in QUESTIONS)
 
 
 def _find_actions(console: ConsoleConnection, conversation: Conversation, officer: OfficerEntry) -> Actions:

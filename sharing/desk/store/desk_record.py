@@ -111,13 +111,13 @@ class RecordConflictError(InputError):
 class HiddenVersionError(InputError):
     """A damaged batch of the desk's topic may have a newer version of the record. Nothing was written."""
 
-    def __init__(self, topic: str, doubt: int) -> None:
+    def __init__(self, topic: str, uncertain_before: int) -> None:
         super().__init__(
             say(
                 "records of the desk cannot be read, and a newer version of this may be among them, so nothing was "
                 "changed. Ask the operator to restore what is damaged before offset %(offset)s of %(topic)s or, if it "
                 "is lost, to start the desk with SHARING_DESK_LOST_BEFORE=%(offset)s",
-                offset=doubt,
+                offset=uncertain_before,
                 topic=topic,
             )
         )

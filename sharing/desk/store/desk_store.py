@@ -196,7 +196,7 @@ class DeskStore:
 
     def _require_newest(self, table: RecordTable, key: str) -> None:
         if not table.is_newest(key):
-            raise HiddenVersionError(self._topic, table.doubt)
+            raise HiddenVersionError(self._topic, table.uncertain_before)
 
     def _read_back(self, offset: int, key: str) -> None:
         """Wait until what was written is in the table: the next writer of this process compares with that."""

@@ -177,7 +177,7 @@ class RecordFollower:
             batch = finder.find_batch(message)
             if batch is not None:
                 end, is_given_up = batch.next_offset, batch.next_offset <= self._lost_before
-                self._settle(table, lambda: table.pass_damage(offset, end, is_given_up=is_given_up), end)
+                self._settle(table, lambda: table.skip_damaged_batch(offset, end, is_given_up=is_given_up), end)
                 consumer.seek(TopicPartition(self._topic, _PARTITION, end))
         elif error.code() in _FATAL or error.fatal():
             raise KafkaException(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sharing.desk.store.desk_record import DeskRecord, UnopenedRecord
 
@@ -19,37 +19,36 @@ class RecordTable:
         records: The records by key.
         unopened: What could not be opened, by key. Such a record hides the one before it: it may be newer.
         refused: Offsets of records that came second. The table was read up to the highest of them, or beyond.
-        doubt: The first offset after the last damaged batch whose records are not given up; 0 if there is none.
-            What was last read before it may have a newer version in the batch.
+        uncertain_before: The first offset after the last damaged batch that is not given up; 0 if there is none. What
+            was last read before it may have a newer version in the batch.
     """
 
     records: dict[str, DeskRecord] = field(default_factory=dict)
     unopened: dict[str, UnopenedRecord] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
-    doubt: int = 0
+    uncertain_before: int = 0
     _offsets: dict[str, int] = field(default_factory=dict)
     _deleted: set[str] = field(default_factory=set)
-    _damaged_to: int = 0
+    _damaged_before: int = 0
 
     def copy(self) -> RecordTable:
         """Return the table as it is now."""
-        return RecordTable(
-            dict(self.records),
-            dict(self.unopened),
-            set(self.refused),
-            self.doubt,
-            dict(self._offsets),
-            set(self._deleted),
-            self._damaged_to,
+        return replace(
+            self,
+            records=dict(self.records),
+            unopened=dict(self.unopened),
+            refused=set(self.refused),
+            _offsets=dict(self._offsets),
+            _deleted=set(self._deleted),
         )
 
     def is_newest(self, key: str) -> bool:
         """Return whether what is known of a key, or that there is nothing, is certainly the newest."""
-        return self._offsets.get(key, 0) >= self.doubt
+        return self._offsets.get(key, 0) >= self.uncertain_before
 
     def take(self, offset: int, key: str, record: DeskRecord | UnopenedRecord | None) -> None:
         """Take the next record of the log; None is a tombstone."""
-        is_after_damage = self._offsets.get(key, -1) < self._damaged_to
+        is_after_damage = self._offsets.get(key, -1) < self._damaged_before
         if record is None:
             self._forget(key)
             self._deleted.add(key)
@@ -64,8 +63,8 @@ class RecordTable:
             self.refused.add(offset)
         self._offsets[key] = offset
 
-    def pass_damage(self, offset: int, next_offset: int, *, is_given_up: bool) -> None:
-        """Pass a batch that cannot be read.
+    def skip_damaged_batch(self, offset: int, next_offset: int, *, is_given_up: bool) -> None:
+        """Note a batch that cannot be read.
 
         Args:
             offset: Its first offset.
@@ -73,9 +72,9 @@ class RecordTable:
             is_given_up: Whether the operator has given up its records: what was read before it counts as the newest.
         """
         self.unopened[f"@{offset}"] = UnopenedRecord("", offset, f"the record batch at offset {offset} cannot be read")
-        self._damaged_to = next_offset
+        self._damaged_before = next_offset
         if not is_given_up:
-            self.doubt = next_offset
+            self.uncertain_before = next_offset
 
     def _follows(self, key: str, record: DeskRecord) -> bool:
         before = self.records.get(key)

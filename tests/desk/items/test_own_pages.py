@@ -19,7 +19,7 @@ from sharing.conversation_state.item_keys import make_own_key
 from sharing.desk.board.asked_law import AskedLaw
 from sharing.desk.board.board_view import make_view
 from sharing.desk.items import list_routes
-from sharing.desk.items.own_item import _list_missing
+from sharing.desk.items.own_item import _list_missing_questions
 from sharing.desk.rulings import list_routes as list_ruling_routes
 from sharing.desk.rulings.service import RulingService
 from sharing.desk.settings import DeskSettings
@@ -160,10 +160,10 @@ def test_an_item_is_found_by_the_id_of_its_indicator_and_an_unknown_one_is_said_
 def test_what_was_not_known_is_named_by_its_question() -> None:
     undecided = UndecidedRule("jp.x", "live_case_harm"), UndecidedRule("jp.y", EVALUATION_FAILED)
     terms = RecipientTerms(Outcome.WITHHOLD, None, None, (), undecided, (), None, False, ())
-    assert _list_missing(RecipientDecision("DE", (), terms)) == ("Would sharing it harm a live case?",)
+    assert _list_missing_questions(RecipientDecision("DE", (), terms)) == ("Would sharing it harm a live case?",)
     forbidden = replace(terms, rules=(RuleReference("jp.z", "art. 1", Effect.DENY),))
     for other in (forbidden, replace(terms, outcome=Outcome.DISCLOSE)):
-        assert _list_missing(RecipientDecision("DE", (), other)) == ()
+        assert _list_missing_questions(RecipientDecision("DE", (), other)) == ()
 
 
 def test_nobody_sees_anything_without_signing_in(world: ContentWorld) -> None:

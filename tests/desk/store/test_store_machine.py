@@ -166,7 +166,7 @@ def test_behind_a_damaged_batch_any_version_counts_and_makes_its_key_certain_aga
     table.take(1, "UNSENT:b", record)
     table.take(2, "UNSENT:b", None)
     assert all(map(table.is_newest, ("UNSENT:a", "UNSENT:b", "UNSENT:never")))
-    table.pass_damage(3, 7, is_given_up=False)
+    table.skip_damaged_batch(3, 7, is_given_up=False)
     assert not any(map(table.is_newest, ("UNSENT:a", "UNSENT:b", "UNSENT:never")))
     assert table.records == {"UNSENT:a": record}
     later = replace(record, version=4)
@@ -176,8 +176,8 @@ def test_behind_a_damaged_batch_any_version_counts_and_makes_its_key_certain_aga
     assert all(map(table.copy().is_newest, ("UNSENT:a", "UNSENT:b")))
     table.take(9, "UNSENT:a", later)
     assert table.refused == {9}
-    table.pass_damage(10, 11, is_given_up=True)
-    assert (table.is_newest("UNSENT:a"), table.is_newest("UNSENT:never"), table.doubt) == (True, False, 7)
+    table.skip_damaged_batch(10, 11, is_given_up=True)
+    assert (table.is_newest("UNSENT:a"), table.is_newest("UNSENT:never"), table.uncertain_before) == (True, False, 7)
     table.take(11, "UNSENT:a", replace(record, version=9))
     assert table.records["UNSENT:a"].version == 9
     table.take(12, "UNSENT:never", None)
