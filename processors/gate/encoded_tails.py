@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict
-from typing import Any, assert_never
+from typing import Any
 
 from processors.exactly_once.batch import ConsumedRecord
 from processors.gate.message_fields import build_legal_terms, build_subject, build_terms
@@ -18,9 +18,10 @@ from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import AskKind
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Decision, PackReference, RecipientDecision, Verdict
+from sharing.model.indicator_record import is_first_version
 from sharing.model.urgency import get_effective_urgency
 from sharing.model.values import VALUE_TYPES
-from sharing.model.vocabulary import Action, NoticeKind, Urgency
+from sharing.model.vocabulary import NoticeKind, Urgency
 from sharing.serialization.cloud_events import TRACEPARENT, EventHeaderBuilder, find_header
 from sharing.serialization.codec import get_codec, get_split_codecs
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -107,14 +108,15 @@ class EncodedTails:
     def encode_notice_tail(self, record: Mapping[str, Any], verdict: Verdict, index: int) -> bytes:
         """Return the tail of the notice to one recipient of a verdict."""
         # A verdict is hashed by identity, so verdict and index are a cheap key for a recipient's terms.
-        cache_key = ("notice", verdict, index, record["action"], get_effective_urgency(record), record["form"])
+        is_first = is_first_version(record)
+        cache_key = ("notice", verdict, index, is_first, get_effective_urgency(record), record["form"])
         tail = self._cache.get(cache_key)
         if tail is None:
             recipient = verdict.recipients[index]
             terms = {
                 **self._build_terms(record, recipient),
                 "amendment": 0,  # a gate sends notices only of what an agency published
-                "kind": _choose_notice_kind(Action(record["action"])),
+                "kind": NoticeKind.ITEM if is_first else NoticeKind.CORRECTION,
                 "to_authority": recipient.to_authority,
                 "redacted": recipient.redacted,
             }
@@ -204,13 +206,3 @@ def get_offer_period(record: Mapping[str, Any]) -> int:
 def read_trace(message: ConsumedRecord, indicator_id: str) -> TraceContext:
     """Return the trace context of an indicator's record, or one derived from its id. Its outputs propagate it."""
     return TraceContext.from_parent(find_header(message.headers(), TRACEPARENT), indicator_id)
-
-
-def _choose_notice_kind(action: Action) -> NoticeKind:
-    match action:
-        case Action.PUBLISH:
-            return NoticeKind.ITEM
-        case Action.SUPERSEDE | Action.WITHDRAW:
-            return NoticeKind.CORRECTION
-        case _:
-            assert_never(action)

@@ -2,14 +2,15 @@
 
 The gate is a pure function of batch, state, directory, law and processing time: decode, find the audience, decide,
 write. Each indicator yields one decision. A disclosure also yields a notice. An offer, whose conditions must be
-accepted first, yields an offer record, which has no content. Every indicator yields a draft, except a first publication
+accepted first, yields an offer record, which has no content. Every indicator yields a draft, except a first version
 that is withheld from every State, and a version that a later one has replaced. A record that cannot be processed is
 quarantined with its reason.
 
-Where the State has keys, it has a conversation, which sends what is not a first publication: corrections, recalls, and
+Where the State has keys, it has a conversation, which sends what is not a first version: corrections, recalls, and
 what follows from amendments. The gate decides on them all the same, and writes only decision and draft. A first
-publication that is withheld only because of facts that people can supply yields a draft too, so that they are asked.
- Hence: records in = disclosed + offered + held + withheld + quarantined, always.
+version that is withheld only because of facts that people can supply yields a draft too, so that they are asked.
+
+Hence: records in = disclosed + offered + held + withheld + quarantined, always.
 
 Outputs go to the partition of their input, so all records about an item are on one partition, in order.
 
@@ -71,7 +72,7 @@ class Gate:
             share all topics.
         framing: The framing of records.
         has_conversation: Whether the State has keys, so that its conversation goes on with what the gate decides. The
-            gate then writes only decision and draft for what is not a first publication, and a draft also where an item
+            gate then writes only decision and draft for what is not a first version, and a draft also where an item
             is withheld only because of facts that people can supply.
         agencies_not_asked: The agencies about whose items nobody is asked for missing facts.
         columnar_min: Smallest batch for the columnar path.

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, assert_never
 
 from sharing.model.decision import Verdict
+from sharing.model.indicator_record import is_first_version
 from sharing.model.urgency import URGENT_LEVELS, get_effective_urgency, is_substantiated, states_emergency
-from sharing.model.vocabulary import Action, Outcome
+from sharing.model.vocabulary import Outcome
 from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import NOTICES, OFFERS, URGENT
 
@@ -39,7 +40,7 @@ class ItemStanding(NamedTuple):
     """What the outputs of an indicator depend on, beyond verdict and record.
 
     Attributes:
-        has_conversation: Whether the conversation sends what is not a first publication.
+        has_conversation: Whether the conversation sends what is not a first version.
         is_amendment: Whether it is an amendment of what an agency published.
         is_asked_about: Whether people are asked for facts, because of which it is withheld from some State.
         is_stale: Whether a later revision of the item was processed before.
@@ -86,7 +87,7 @@ class OutcomeTally:
                 effects[effect] += recipients
         failed = frozenset().union(*(terms.failed_rules for terms in terms_by_id.values()))
         is_urgent = get_effective_urgency(record) in URGENT_LEVELS
-        is_first = record["action"] == Action.PUBLISH and not standing.is_amendment
+        is_first = is_first_version(record) and not standing.is_amendment
         sent = Counter[str]()
         if is_first or not (standing.has_conversation or standing.is_amendment):
             for outcome, recipients in deliveries.items():

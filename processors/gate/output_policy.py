@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, assert_never
 from processors.gate.asked_states import NOBODY
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.decision import Verdict
+from sharing.model.indicator_record import is_first_version
 from sharing.model.urgency import URGENT_LEVELS, get_effective_urgency
-from sharing.model.vocabulary import Action, NoticeLane, Outcome
+from sharing.model.vocabulary import NoticeLane, Outcome
 from sharing.topology.topic_kinds import TopicKind
 from sharing.topology.topics import NOTICES, OFFERS, URGENT
 
@@ -115,7 +116,7 @@ class OutputPolicy:
             is_amendment: Whether it is an amendment.
         """
         # A verdict is hashed by identity. The outputs depend on it and on these.
-        key = (verdict, record["action"], get_effective_urgency(record), asked, is_amendment)
+        key = (verdict, is_first_version(record), get_effective_urgency(record), asked, is_amendment)
         return self._cache.get(key) or self._cache.put(
             key,
             derive_required_outputs(
@@ -124,7 +125,7 @@ class OutputPolicy:
         )
 
 
-_PolicyKey = tuple[Verdict, str, str, frozenset[str], bool]
+_PolicyKey = tuple[Verdict, bool, str, frozenset[str], bool]
 
 
 def derive_required_outputs(
@@ -142,9 +143,9 @@ def derive_required_outputs(
         verdict: The verdict on it.
         asked: The States from which it is withheld only because of facts that people are asked for.
         is_amendment: Whether it is an amendment.
-        has_conversation: Whether the conversation sends what is not a first publication. It knows who has the item.
+        has_conversation: Whether the conversation sends what is not a first version. It knows who has the item.
     """
-    is_first = record["action"] == Action.PUBLISH and not is_amendment
+    is_first = is_first_version(record) and not is_amendment
     if is_closed(record, verdict, asked, is_amendment=is_amendment):
         return CLOSED
     if not is_first and (has_conversation or is_amendment):
@@ -163,7 +164,7 @@ def is_closed(
 ) -> bool:
     """Return whether an indicator is closed: no reply could release it, so a decision is its only output."""
     # The recipients of an earlier version must learn of its correction or withdrawal.
-    is_first = record["action"] == Action.PUBLISH and not is_amendment
+    is_first = is_first_version(record) and not is_amendment
     return not is_drafted(verdict.outcome) and is_first and not asked
 
 

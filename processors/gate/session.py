@@ -17,6 +17,7 @@ from sharing.columnar.groups import ItemGroups
 from sharing.disclosure.missing_facts import MissingFactsFinder
 from sharing.law.bus_rules import withhold
 from sharing.model.bounded_cache import BoundedCache
+from sharing.model.indicator_record import is_first_version
 from sharing.model.urgency import get_effective_urgency
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class GateSession:
         )
     )
 
-    _tallies: BoundedCache[tuple[Verdict, Hashable, str, str, Hashable], OutcomeTally] = field(
+    _tallies: BoundedCache[tuple[Verdict, Hashable, bool, str, Hashable], OutcomeTally] = field(
         default_factory=lambda: BoundedCache(TALLIES_MAX, TALLY_RECIPIENTS_MAX, lambda key, _: len(key[0].recipients))
     )
 
@@ -115,7 +116,8 @@ class GateSession:
     def tally_outcome(self, record: Mapping[str, Any], verdict: Verdict, standing: ItemStanding) -> OutcomeTally:
         """Return what an indicator with this verdict adds to the counts of a batch."""
         # A verdict is hashed by identity. The tally depends on it and on these.
-        key = (verdict, standing, record["action"], get_effective_urgency(record), StatedEmergency.of(record))
+        is_first = is_first_version(record)
+        key = (verdict, standing, is_first, get_effective_urgency(record), StatedEmergency.of(record))
         return self._tallies.get(key) or self._tallies.put(key, OutcomeTally.from_verdict(verdict, record, standing))
 
     def withhold(self, verdict: Verdict, rule: RuleReference) -> Verdict:

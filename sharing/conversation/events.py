@@ -20,7 +20,7 @@ class Decided:
         publisher: Who published the item.
         urgency: Its urgency.
         terms: For each considered State, what the law says. None is a withdrawal.
-        is_sent: Whether the gate has sent what is disclosed: for a first publication it has.
+        is_sent: Whether the gate has sent what is disclosed: for a first version it has.
         is_corrected: Whether an amendment changes what States have received.
         indicator: Id of the indicator, which a recall names; the item's id is made of it.
         retain_until: Until when the item may be kept, in UTC milliseconds; None without a limit.

@@ -11,7 +11,7 @@ from sharing.conversation.events import Decided
 from sharing.conversation.revision import Revision
 from sharing.disclosure.law_in_force import LawInForce
 from sharing.model.decision import RecipientDecision
-from sharing.model.indicator_record import WireRecord
+from sharing.model.indicator_record import WireRecord, is_first_version
 from sharing.model.recipient_terms import Condition, RecipientTerms, RuleReference, UndecidedRule
 from sharing.model.relevance_reason import Reason
 from sharing.model.times import to_milliseconds
@@ -57,9 +57,9 @@ def make_decided(
         publisher=Publisher(record["source"]["agency"], _find_officer(record)),
         urgency=_read_urgency(record),
         terms=None if is_withdrawn else law.make_terms(record, recipients, decided_at),
-        # The gate sends notices and offers of a first publication itself. Corrections are sent by the conversation,
-        # which knows who has the item.
-        is_sent=record["action"] == Action.PUBLISH and amendment == 0,
+        # The gate sends notices and offers of a first version itself. Corrections are sent by the conversation, which
+        # knows who has the item.
+        is_sent=is_first_version(record) and amendment == 0,
         is_corrected=is_corrected,
         indicator=record["id"],
         retain_until=None if retain_until is None else to_milliseconds(retain_until),

@@ -110,6 +110,15 @@ def check_shared_fields(record: WireRecord) -> None:
             raise InputError(f"{field}.state: must be an ISO 3166-1 alpha-2 code", field=f"{field}.state")
 
 
+def is_first_version(record: WireRecord) -> bool:
+    """Return whether an item is the first version of what its agency publishes.
+
+    Any higher version replaces what States may have, whatever its action: an agency that raises the version and leaves
+    the action at its default has corrected the item all the same.
+    """
+    return bool(record["version"] == 1)
+
+
 def extract_id(record: Any) -> str | None:
     """Return the id of a decoded record, or None if it is not a UUID: any other value may be content."""
     record_id = record.get("id") if isinstance(record, dict) else None

@@ -73,8 +73,9 @@ def test_only_an_id_of_a_register_names_who_has_published(officer: str | None, e
     assert make_decided(record, decide(record), LAW, NOW_MS).publisher == Publisher("Police", expected)
 
 
-def test_what_supersedes_is_sent_by_the_conversation() -> None:
-    record = write_record(version=2, action="SUPERSEDE")
+@pytest.mark.parametrize("action", ["SUPERSEDE", "PUBLISH"])
+def test_what_supersedes_is_sent_by_the_conversation(action: str) -> None:
+    record = write_record(version=2, action=action)
     decided = make_decided(record, decide(record), LAW, NOW_MS)
     assert (decided.revision, decided.is_sent) == (Revision(2), False)
     assert decided.terms is not None

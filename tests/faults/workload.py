@@ -64,7 +64,8 @@ def make_item(seed: int, state: str, number: int) -> Indicator:
     others = [other for other in STATES if other != state]
     officer = PUBLISHER if first // _CORRECTED % 2 else None
     facts = {**_OPEN, **VARIANTS[find_variant(number)]}
-    change = {"version": 2, "action": "SUPERSEDE", "reason": "seen again"} if is_correction else {}
+    action = "SUPERSEDE" if number // _CORRECTED % 2 else "PUBLISH"  # the default, which agencies may leave as it is
+    change = {"version": 2, "action": action, "reason": "seen again"} if is_correction else {}
     return Indicator.parse(
         {
             "id": make_content_id(f"faults/{seed}/{state}/{first}"),

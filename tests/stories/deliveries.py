@@ -12,19 +12,22 @@ from sharing.conversation.vocabulary import AskKind, DeliveryStatus
 from sharing.conversation_state.entries import KeptConversation
 from sharing.model.vocabulary import Outcome
 
+_ARRIVED = {DeliveryStatus.SENT, DeliveryStatus.RECALLED}
+
 RECALLER = Officer("anybody", "anywhere", frozenset({"RECALLS"}))
 
 
 def check_known(kept: KeptConversation, recipient: str, newest: Revision) -> None:
     """What a State can read was sent to it, or is recalled and not yet acknowledged.
 
-    A recall may overtake the correction that it recalls: then the version before can be read until it is acknowledged.
+    A recall may overtake the correction that it recalls: then the version before can be read until it is acknowledged,
+    whatever later version waits to be sent.
     """
     conversation = kept.conversation
     delivery = conversation.deliveries[recipient, newest]
     if delivery.status is DeliveryStatus.REPLACED:
         delivery = max(
-            (each for each in conversation.deliveries.values() if each.state == recipient),
+            (each for each in conversation.deliveries.values() if each.state == recipient and each.status in _ARRIVED),
             key=lambda each: each.revision,
         )
         assert delivery.status is DeliveryStatus.RECALLED, "a State can read what was replaced"

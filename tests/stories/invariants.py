@@ -81,6 +81,7 @@ class Invariants:
         self._accepted: set[str] = set()
         self._sent_again: set[str] = set()
         self._contents: dict[tuple[str, str, str, Revision], set[str]] = defaultdict(set)
+        self._loops: dict[str, set[str]] = defaultdict(set)
         self._opened: dict[int, Message | None] = {}
         self._open_until: dict[tuple[str, str, int], int] = {}
 
@@ -108,6 +109,7 @@ class Invariants:
         self._check_deadlines()
         self._check_results()
         self._check_copies()
+        self._check_followed()
         for state in self._states.values():
             check_told(state)
 
@@ -181,6 +183,9 @@ class Invariants:
             key = (*message.sides, message.fields["item_id"], message.revision)
             self._contents[key].add(message.fields["id"])
             assert len(self._contents[key]) == 1, "a version was delivered twice"
+            if message.fields["item_id"] not in self._sent_again:
+                self._loops[message.fields["id"]].add(message.loop)
+                assert len(self._loops[message.fields["id"]]) == 1, "the gate and the conversation have sent a version"
 
     def _note_answer(self, message: Message) -> None:
         """Note an acceptance, if it answers an offer to that State, in time."""
@@ -307,6 +312,19 @@ class Invariants:
                 assert len(revisions) == len(set(revisions)), "a version can be read twice"
                 if provider not in self.hostile and self._states[provider].is_running:
                     check_known(self._states[provider].find_own(item), state.code, max(revisions))
+
+    def _check_followed(self) -> None:
+        """A conversation is about the newest revision that was decided, so that States learn what became of an item."""
+        newest: dict[tuple[str, str], Revision] = {}
+        for code, indicator, revision in self._decisions:
+            newest[code, indicator] = max(revision, newest.get((code, indicator), NO_REVISION))
+        for state in self._states.values():
+            if not state.is_running or not state.is_conversing:
+                continue
+            for _, kept in state.list_kept():
+                if isinstance(kept, KeptConversation) and kept.conversation.revision != NO_REVISION:
+                    conversation = kept.conversation
+                    assert conversation.revision == newest[state.code, conversation.indicator], "a decision was missed"
 
 
 def check_told(state: State) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal
 from sharing.model.times import DAY_MS, MINUTE_MS
@@ -68,10 +70,29 @@ def test_an_alibi_arrives_as_no_evidence_and_stays_so_through_corrections() -> N
     assert list_sent(world, "NL") == [("CORRECTION", "DE"), ("CORRECTION", "DE")]
 
 
+@pytest.mark.parametrize("action", ["SUPERSEDE", "PUBLISH"])
+def test_a_later_version_corrects_even_if_its_agency_calls_it_a_publication(action: str) -> None:
+    """An agency may raise the version and leave the action at its default."""
+    world = World({"NL": "POLICE", "DE": "POLICE"}, MORNING)
+    item = world["NL"].publish(make_dutch_item(**ALIBI))
+    world.settle()
+    world["NL"].publish(
+        make_dutch_item(2, **{**ALIBI, "summary": "Seen elsewhere by two witnesses.", "action": action})
+    )
+    world.settle()
+    assert [(each["version"], each["kind"]) for each in world["DE"].read_content(item)] == [
+        (1, "ITEM"),
+        (2, "CORRECTION"),
+    ]
+    sent = [each for each in world.invariants.messages if each.fields["id"] == world["DE"].read_content(item)[1]["id"]]
+    assert len(sent) == 1, "the gate and the conversation do not both send it"
+
+
 SEEN_THERE: dict[str, Any] = {"nexus": [{"state": state, "reason": "seen there"} for state in ("DE", "US")]}
 
 
-def test_a_correction_that_narrows_recalls_the_item_from_the_state_that_loses_it() -> None:
+@pytest.mark.parametrize("action", ["SUPERSEDE", "PUBLISH"])
+def test_a_correction_that_narrows_recalls_the_item_from_the_state_that_loses_it(action: str) -> None:
     """A domain turns out to be a person's. The Dutch law still lets the German police have it, and the American not.
 
     Outside of the Union, police data need a serious offence (nl.bpg-5-1-1.recipient-task), which it is not.
@@ -84,7 +105,7 @@ def test_a_correction_that_narrows_recalls_the_item_from_the_state_that_loses_it
 
     world.people["US"] = Answering({})
     personal = {**NOT_PERSONAL, "personal_data": True, "subject_class": "OTHER"}
-    world["NL"].publish(make_dutch_item(2, **personal, **SEEN_THERE))
+    world["NL"].publish(make_dutch_item(2, **personal, **SEEN_THERE, action=action))
     world.settle()
     assert list_sent(world, "NL") == [("CORRECTION", "DE"), ("ITEM", "US"), ("RECALL", "US")]
     newest = world["DE"].read_content(item)[-1]
@@ -99,6 +120,43 @@ def test_a_correction_that_narrows_recalls_the_item_from_the_state_that_loses_it
     status = {key: each.status for key, each in world["NL"].find_own(item).conversation.deliveries.items()}
     assert status["US", Revision(1)] is DeliveryStatus.RECALLED
     assert status["DE", Revision(2)] is DeliveryStatus.SENT
+
+
+@pytest.mark.parametrize("action", ["SUPERSEDE", "PUBLISH"])
+def test_a_later_version_that_is_withheld_from_all_recalls_what_they_have(action: str) -> None:
+    world = World({"NL": "POLICE", "DE": "POLICE"}, MORNING)
+    world["NL"].publish(make_dutch_item(**ALIBI))
+    world.settle()
+    assert list_sent(world, "NL") == []
+    withheld = {**ALIBI, "findings": {**DUTCH_FINDINGS, "essential_interest_harm": True}}
+    world["NL"].publish(make_dutch_item(2, **withheld, action=action))
+    world.settle()
+    assert list_sent(world, "NL") == [("RECALL", "DE")]
+    assert find_question(world, "DE").ask.kind is AskKind.ACK_RECALL
+
+
+@pytest.mark.parametrize("action", ["SUPERSEDE", "PUBLISH"])
+def test_what_was_withdrawn_can_be_published_again_with_a_higher_version(action: str) -> None:
+    world = World({"NL": "POLICE", "DE": "POLICE"}, MORNING)
+    item = world["NL"].publish(make_dutch_item(**ALIBI))
+    world["NL"].publish(make_dutch_item(2, **ALIBI, action="WITHDRAW", reason="the wrong person"))
+    world.settle()
+    world["DE"].answer(find_question(world, "DE"), Answer.ACKNOWLEDGED)
+    world.settle()
+    assert world["DE"].read_content(item) == []
+    world["NL"].publish(make_dutch_item(3, **ALIBI, action=action))
+    world.settle()
+    assert [(each["version"], each["kind"]) for each in world["DE"].read_content(item)] == [(3, "ITEM")]
+    assert list_sent(world, "NL") == [("ITEM", "DE"), ("RECALL", "DE")]
+
+
+@pytest.mark.parametrize("action", ["SUPERSEDE", "PUBLISH"])
+def test_an_item_may_begin_with_a_higher_version(action: str) -> None:
+    """An agency has changed it before it has shared it."""
+    world = World({"NL": "POLICE", "DE": "POLICE"}, MORNING)
+    item = world["NL"].publish(make_dutch_item(5, **ALIBI, action=action))
+    world.settle()
+    assert [(each["version"], each["kind"]) for each in world["DE"].read_content(item)] == [(5, "ITEM")]
 
 
 def begin_withdrawal() -> tuple[World, str]:

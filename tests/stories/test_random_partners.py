@@ -91,7 +91,7 @@ class Course:
         """Publish an item, or a further version of one."""
         provider, number = self.draw(st.sampled_from(PROVIDERS)), self.draw(st.integers(0, 1))
         version = self.items[provider, number] = self.items.get((provider, number), 0) + 1
-        actions = ["PUBLISH"] if version == 1 else ["SUPERSEDE", "SUPERSEDE", "WITHDRAW"]
+        actions = ["PUBLISH"] if version == 1 else ["SUPERSEDE", "PUBLISH", "WITHDRAW"]
         action = self.draw(st.sampled_from(actions))
         changes = {**self.draw(st.sampled_from(KINDS[provider])), **self.draw(st.sampled_from(URGENCIES))}
         changes |= {"version": version, "action": action} | ({"reason": "wrong"} if action == "WITHDRAW" else {})

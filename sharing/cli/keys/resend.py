@@ -148,6 +148,10 @@ class ResendResult:
                 "the gate decides on each again, withholds older versions of an item, and sends the same ids under its "
                 "key in force; a receiver that has opened one drops the repetition"
             )
+            err.print(
+                "this does not cover what the conversation had sent, such as corrections, recalls, offers and answers: "
+                "an officer has it sent again by `sharing items send-again`"
+            )
         for topic, number in (+counts.lost).items():
             err.print(
                 f"{topic}: {number:,} records are sealed to a seal key that was revoked or is not in the key folder, "

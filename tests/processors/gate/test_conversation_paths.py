@@ -28,7 +28,8 @@ PUBLISHED: list[dict[str, Any]] = [
 LATER: list[dict[str, Any]] = [
     {"action": "SUPERSEDE", "version": 2}, {"action": "SUPERSEDE", "version": 2, **UNKNOWN},
     {"action": "WITHDRAW", "version": 3, "reason": "r"}, {"action": "PUBLISH", "version": 2, **EVIDENCE},
-    {"action": "WITHDRAW", "version": 2, "reason": "r", **UNKNOWN},
+    {"action": "WITHDRAW", "version": 2, "reason": "r", **UNKNOWN}, {"action": "PUBLISH", "version": 3},
+    {"action": "PUBLISH", "version": 2, **UNKNOWN},
 ]  # fmt: skip
 RECORDS = st.one_of(
     st.builds(

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from processors.exactly_once.batch import DEFAULT_LIMITS
-from processors.gate import encoded_tails, output_plans
+from processors.gate import output_plans
 from processors.gate.asked_states import NOBODY, AskedStates
 from processors.gate.encoded_tails import EncodedTails
 from processors.gate.outcome_tags import OutcomeTags
@@ -121,11 +121,6 @@ def test_conservation_rejects_an_unknown_outcome(verdict: Verdict) -> None:
     for unknown in (of_recipient, of_item):
         with pytest.raises(AssertionError, match="ESCALATE"):
             OutcomeTally.from_verdict(unknown, RECORD, ItemStanding())
-
-
-def test_an_unknown_action_has_no_notice_kind() -> None:
-    with pytest.raises(AssertionError, match="ESCALATE"):
-        encoded_tails._choose_notice_kind(ESCALATE)
 
 
 def test_an_unknown_plan_has_no_size() -> None:

@@ -139,9 +139,10 @@ def test_an_offer_expires_and_an_urgent_one_goes_to_the_urgent_topic(
     assert (offer["urgency"], offer["sent_at"], offer["expires_at"]) == (urgency, NOON, NOON + period)
 
 
-def test_a_later_version_is_a_correction_with_another_notice_id() -> None:
+@pytest.mark.parametrize("action", ["SUPERSEDE", "PUBLISH"])
+def test_a_later_version_is_a_correction_with_another_notice_id(action: str) -> None:
     (first,) = decode_by_topic(process_messages(make_message()))["exchange.us.notices"]
-    (second,) = decode_by_topic(process_messages(make_message(action="SUPERSEDE", version=2)))["exchange.us.notices"]
+    (second,) = decode_by_topic(process_messages(make_message(action=action, version=2)))["exchange.us.notices"]
     assert (first["kind"], second["kind"]) == ("ITEM", "CORRECTION")
     assert first["id"] != second["id"]
     assert (first["version"], second["version"]) == (1, 2)
@@ -157,7 +158,8 @@ def test_a_withdrawal_is_withheld_from_all_and_drafted() -> None:
     assert (draft["action"], draft["recipients"], draft["version"]) == ("WITHDRAW", [], 2)
 
 
-def test_a_withheld_correction_is_drafted_too() -> None:
+@pytest.mark.parametrize("action", ["SUPERSEDE", "PUBLISH"])
+def test_a_withheld_correction_is_drafted_too(action: str) -> None:
     """The recipients of the first version must learn of it."""
-    by_topic = decode_by_topic(process_messages(make_message(action="SUPERSEDE", version=2, **WITHHELD)))
+    by_topic = decode_by_topic(process_messages(make_message(action=action, version=2, **WITHHELD)))
     assert set(by_topic) == {"national.ch.decisions", "national.ch.drafts"}

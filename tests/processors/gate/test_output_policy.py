@@ -37,10 +37,13 @@ def make_verdict(**outcomes: Outcome) -> Verdict:
 
 
 MIXED = make_verdict(DE=Outcome.HOLD, FR=Outcome.OFFER, IE=Outcome.WITHHOLD, US=Outcome.DISCLOSE)
-ACTIONS = ["PUBLISH", "SUPERSEDE", "WITHDRAW"]
+VERSIONS: list[dict[str, Any]] = [
+    {"version": 1, "action": "PUBLISH"}, {"version": 2, "action": "PUBLISH"}, {"version": 2, "action": "SUPERSEDE"},
+    {"version": 3, "action": "WITHDRAW"},
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("urgency", "lane", "topics"),
     [
@@ -50,22 +53,22 @@ ACTIONS = ["PUBLISH", "SUPERSEDE", "WITHDRAW"]
     ],
 )
 def test_each_recipient_gets_what_its_outcome_requires(
-    action: str, urgency: str, lane: NoticeLane, topics: tuple[str, str]
+    version: dict[str, Any], urgency: str, lane: NoticeLane, topics: tuple[str, str]
 ) -> None:
     required = derive_required_outputs(
-        {**RECORD, "action": action, "urgency": urgency, "urgency_reason": "a child is missing"}, MIXED
+        {**RECORD, **version, "urgency": urgency, "urgency_reason": "a child is missing"}, MIXED
     )
     deliveries = (Delivery(DeliveryKind.OFFER, 1, topics[0]), Delivery(DeliveryKind.NOTICE, 3, topics[1]))
     assert required == RequiredOutputs(is_closed=False, deliveries=deliveries, lane=lane)
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("is_amendment", [False, True])
-def test_with_a_conversation_the_gate_sends_first_publications_only(action: str, is_amendment: bool) -> None:
-    record = {**RECORD, "action": action}
+def test_with_a_conversation_the_gate_sends_first_versions_only(version: dict[str, Any], is_amendment: bool) -> None:
+    record = {**RECORD, **version}
     required = derive_required_outputs(record, MIXED, is_amendment=is_amendment, has_conversation=True)
     assert not required.is_closed
-    assert bool(required.deliveries) is (required.lane is not None) is (action == "PUBLISH" and not is_amendment)
+    assert bool(required.deliveries) is (required.lane is not None) is (version["version"] == 1 and not is_amendment)
 
 
 def test_what_is_withheld_only_for_facts_that_people_can_supply_is_open() -> None:
@@ -82,18 +85,18 @@ def test_an_amendment_that_is_withheld_is_open_too() -> None:
     assert required == RequiredOutputs(is_closed=False)
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("verdict", [make_verdict(DE=Outcome.OFFER), make_verdict(DE=Outcome.HOLD)])
-def test_an_indicator_without_a_notice_has_no_lane_but_is_open(action: str, verdict: Verdict) -> None:
-    required = derive_required_outputs({**RECORD, "action": action, "urgency": "URGENT"}, verdict)
+def test_an_indicator_without_a_notice_has_no_lane_but_is_open(version: dict[str, Any], verdict: Verdict) -> None:
+    required = derive_required_outputs({**RECORD, **version, "urgency": "URGENT"}, verdict)
     assert (required.is_closed, required.lane) == (False, None)
 
 
 @pytest.mark.parametrize("verdict", [make_verdict(), make_verdict(DE=Outcome.WITHHOLD)])
 def test_an_indicator_withheld_from_everyone_is_closed_unless_it_corrects_an_earlier_one(verdict: Verdict) -> None:
-    assert derive_required_outputs({**RECORD, "action": "PUBLISH"}, verdict) == CLOSED
-    for action in ("SUPERSEDE", "WITHDRAW"):
-        assert derive_required_outputs({**RECORD, "action": action}, verdict) == CLOSED._replace(is_closed=False)
+    first, *later = [derive_required_outputs({**RECORD, **version}, verdict) for version in VERSIONS]
+    assert first == CLOSED
+    assert later == [CLOSED._replace(is_closed=False)] * len(later)
 
 
 def test_a_draft_lists_every_recipient_that_may_still_get_the_indicator() -> None:
@@ -103,9 +106,7 @@ def test_a_draft_lists_every_recipient_that_may_still_get_the_indicator() -> Non
 def test_cached_outputs_equal_derived_ones() -> None:
     policy = OutputPolicy()
     verdicts = [MIXED, make_verdict(DE=Outcome.WITHHOLD), make_verdict(DE=Outcome.DISCLOSE)]
-    records = [
-        {**RECORD, "action": action, "urgency": urgency} for action in ACTIONS for urgency in ("ORDINARY", "URGENT")
-    ]
+    records = [{**RECORD, **version, "urgency": urgency} for version in VERSIONS for urgency in ("ORDINARY", "URGENT")]
     for _ in range(2):
         for verdict in verdicts:
             for record in records:
