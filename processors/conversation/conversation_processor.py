@@ -232,7 +232,8 @@ class ConversationProcessor:
         self, record: ConsumedRecord, draft: ReadDraft, event: Decided, kept: KeptConversation, batch: ConversationBatch
     ) -> PreparedStep:
         law = self._open_own_law(kept, batch, draft)
-        drafts = {**kept.drafts, event.revision: record.value() or b""}
+        # If a revision is decided again, what people were shown is what may leave.
+        drafts = {event.revision: record.value() or b"", **kept.drafts}
 
         def prepare(can_send: bool) -> PreparedStep:  # noqa: FBT001 one argument
             step = advance_item(record.partition(), kept, [event], batch.now_ms, law, can_send=can_send)

@@ -33,6 +33,7 @@ from sharing.conversation.handling import find_handling_refusal, handle_ask
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.orders import follow_order
 from sharing.conversation.pending import follow_pending
+from sharing.conversation.terms import Terms
 from sharing.conversation.turn import Law, Turn
 from sharing.conversation.vocabulary import (
     Answer,
@@ -57,7 +58,7 @@ def advance(
 ) -> tuple[Conversation, tuple[Effect, ...]]:
     """Return the state after an event, and what must be done, in order.
 
-    An event that came before changes nothing.
+    An event that came before changes nothing. The gate may decide on a revision again, with another result.
 
     Args:
         conversation: The state before.
@@ -94,8 +95,18 @@ def advance(
 
 def _follow_decision(turn: Turn, event: Decided) -> None:
     before = turn.conversation
-    if event.revision <= before.revision:
+    if event.revision < before.revision:
         return
+    if event.revision == before.revision:
+        _follow_repetition(turn, event)
+    else:
+        _follow_revision(turn, event)
+    for reply in turn.take_early():
+        _follow_reply(turn, reply)
+
+
+def _follow_revision(turn: Turn, event: Decided) -> None:
+    """Begin the deliveries of a new revision, and end those of earlier ones."""
     turn.cancel_waiting()
     turn.begin_revision(event)
     turn.forget_old()
@@ -112,8 +123,33 @@ def _follow_decision(turn: Turn, event: Decided) -> None:
     if event.terms is None:
         for sent in turn.list_sent():
             turn.recall(sent)
-    for reply in turn.take_early():
-        _follow_reply(turn, reply)
+
+
+def _follow_repetition(turn: Turn, event: Decided) -> None:
+    """Begin the deliveries of the newest revision to States that no earlier decision on it has let it reach.
+
+    The gate remembers no first version: if its agency publishes one again, or it is read again, the gate decides by the
+    law and the directory of that time. What a State has, was refused, or was recalled from it, stays as it is.
+    """
+    is_same_publisher = event.publisher == turn.conversation.publisher
+    asked: list[Delivery] = []
+    for terms in event.terms or ():
+        delivery = Delivery(terms.state, event.revision, terms, DeliveryStatus.WAITING)
+        known = turn.find_delivery(delivery)
+        is_sent = event.is_sent and terms.outcome is Outcome.DISCLOSE
+        if is_sent and (known is None or known.status in {DeliveryStatus.WAITING, DeliveryStatus.CLOSED}):
+            turn.cancel_waiting(frozenset({terms.state}))
+            turn.mark_sent(delivery)
+        elif is_same_publisher and (known is None or _was_withheld(known, terms)):
+            _follow_terms(turn, event, delivery, asked)
+    if asked:
+        _ask_for_facts(turn, asked)
+
+
+def _was_withheld(known: Delivery, terms: Terms) -> bool:
+    """Return whether the law alone has kept a revision from a State, and does so no longer."""
+    is_closed = known.status is DeliveryStatus.CLOSED and known.terms.outcome is Outcome.WITHHOLD
+    return is_closed and terms.outcome is not Outcome.WITHHOLD
 
 
 def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[Delivery]) -> None:

@@ -134,6 +134,33 @@ class ProviderMachine(RuleBasedStateMachine):
         revision, decided = Revision(self.version, self.amendment), None if is_withdrawal else terms
         self.happen(Decided(revision, publisher, urgency, decided, is_first))
 
+    @precondition(lambda self: self.version > 0)
+    @rule(data=st.data())
+    def decide_again_sometimes(self, data: st.DataObject) -> None:
+        """The gate decides on the newest revision again; who has it does not lose it, and gets nothing twice."""
+        if not data.draw(SELDOM):
+            return
+        states = data.draw(st.sets(st.sampled_from(STATES), min_size=1))
+        terms = tuple(data.draw(draw_terms(state)) for state in sorted(states))
+        self.law.terms |= {each.state: each for each in terms}
+        publisher = data.draw(st.sampled_from([PUBLISHER, PUBLISHER, FEED]))
+        is_first = (self.version, self.amendment) == (1, 0)
+        before = self.conversation
+        self.happen(Decided(Revision(self.version, self.amendment), publisher, before.urgency, terms, is_first))
+        self.check_repetition(before, {each.state for each in terms if each.outcome is Outcome.DISCLOSE and is_first})
+
+    def check_repetition(self, before: Conversation, sent_by_gate: set[str]) -> None:
+        after, revision = self.conversation, before.revision
+        had = {each.state for each in before.list_deliveries(DeliveryStatus.SENT)}
+        has = {each.state for each in after.list_deliveries(DeliveryStatus.SENT)}
+        assert had <= has, "a repetition takes nothing from a State"
+        for state in sent_by_gate:
+            known = before.deliveries.get((state, revision))
+            is_recalled = known is not None and known.status is DeliveryStatus.RECALLED
+            assert state in has or is_recalled, "the gate has sent it, and nobody knows"
+        sent = [each for each in self.history[-1].effects if isinstance(each, Send)]
+        assert not {each.state for each in sent} & (had | sent_by_gate), "a State gets a version twice"
+
     def change_law(self, data: st.DataObject, ask: Ask) -> None:
         """Change the law between the question and the answer, now and then."""
         for state in sorted(ask.recipients):
@@ -425,15 +452,20 @@ class ProviderMachine(RuleBasedStateMachine):
     def what_was_sent_and_is_not_there_any_more_was_recalled_or_replaced(self) -> None:
         """Follow the notices alone: what a State has, as it would know."""
         held: dict[str, Revision] = {}
+        recalled: set[tuple[str, Revision]] = set()
         for said in self.history:
             if isinstance(said.event, ResendOrdered):
                 continue  # what a State has, it has
             if isinstance(said.event, Decided) and said.event.is_sent and said.event.terms is not None:
                 disclosed = [terms.state for terms in said.event.terms if terms.outcome is Outcome.DISCLOSE]
-                held |= dict.fromkeys(disclosed, said.event.revision)
+                # A State drops what was recalled from it, however often it comes.
+                held |= {
+                    state: revision for state in disclosed if (state, revision := said.event.revision) not in recalled
+                }
             for effect in said.effects:
                 if isinstance(effect, Send) and effect.kind is NoticeKind.RECALL:
                     assert held.pop(effect.state, None) == effect.revision, "a recall of what the State does not have"
+                    recalled.add((effect.state, effect.revision))
                 elif isinstance(effect, Send):
                     assert (effect.kind is NoticeKind.CORRECTION) == (effect.state in held)
                     held[effect.state] = effect.revision

@@ -74,7 +74,7 @@ class Invariants:
         self._opener = Opener(states)
         self._seen = 0
         self._checked: dict[str, object] = {}
-        self._decisions: dict[DecisionKey, dict[str, Any]] = {}
+        self._decisions: dict[DecisionKey, list[dict[str, Any]]] = defaultdict(list)
         self._asks: dict[str, Act] = {}
         self._given: dict[str, list[Given]] = defaultdict(list)
         self._offers: dict[str, Message] = {}
@@ -126,7 +126,7 @@ class Invariants:
         if topic == DECISIONS.topic(state.code):
             for decided in decode_entries(record.value()):
                 key = state.code, decided["indicator_id"], Revision(decided["version"], decided["amendment"])
-                self._decisions[key] = {each["state"]: each for each in decided["recipients"]}
+                self._decisions[key].append({each["state"]: each for each in decided["recipients"]})
         elif topic == ACTS.topic(state.code):
             for act in map(Act.from_record, decode_entries(record.value())):
                 self.acts[state.code].append(act)
@@ -183,7 +183,8 @@ class Invariants:
             key = (*message.sides, message.fields["item_id"], message.revision)
             self._contents[key].add(message.fields["id"])
             assert len(self._contents[key]) == 1, "a version was delivered twice"
-            if message.fields["item_id"] not in self._sent_again:
+            decided = message.sides[0], message.fields["indicator_id"], message.revision
+            if message.fields["item_id"] not in self._sent_again and len(self._decisions[decided]) == 1:
                 self._loops[message.fields["id"]].add(message.loop)
                 assert len(self._loops[message.fields["id"]]) == 1, "the gate and the conversation have sent a version"
 
@@ -198,24 +199,30 @@ class Invariants:
             self._accepted.add(message.reply.ask)
 
     def _check_release(self, message: Message) -> None:
-        """No content leaves without every releasing answer that the decision asks for."""
+        """No content leaves without every releasing answer that the decision asks for, or one of several decisions."""
         (sender, recipient), revision = message.sides, message.revision
-        decided = self._decisions[sender, message.fields["indicator_id"], revision].get(recipient)
-        if decided is None:  # nothing points there any more: only a State that has the item gets its correction
-            assert message.fields["kind"] == NoticeKind.CORRECTION
-            return
+        decisions = self._decisions[sender, message.fields["indicator_id"], revision]
+        faults = [self._find_fault(message, decided.get(recipient)) for decided in decisions]
+        assert None in faults, faults
+
+    def _find_fault(self, message: Message, decided: dict[str, Any] | None) -> str | None:
+        """Return why a decision does not let content leave; None if it does."""
+        if decided is None:
+            is_corrected = message.fields["kind"] == NoticeKind.CORRECTION
+            return None if is_corrected else "nothing points there, and the State does not have the item"
         outcome = Outcome(decided["outcome"])
-        assert outcome is not Outcome.WITHHOLD, "content leaves that the law withholds"
+        if outcome is Outcome.WITHHOLD:
+            return "content leaves that the law withholds"
         if message.loop == "gate":
-            assert outcome is Outcome.DISCLOSE
-            assert revision.version == 1 or message.fields["kind"] != NoticeKind.CORRECTION
-            return
-        if outcome is Outcome.HOLD:
-            assert self._has_ruling(AskKind.APPROVE, Answer.APPROVED, message), "nobody has approved what is held"
+            is_first = message.revision == Revision(1) and message.fields["kind"] == NoticeKind.ITEM
+            return None if outcome is Outcome.DISCLOSE and is_first else "the gate sends what it may not"
+        if outcome is Outcome.HOLD and not self._has_ruling(AskKind.APPROVE, Answer.APPROVED, message):
+            return "nobody has approved what is held"
         needs_acceptance = decided["conditions"] and decided["condition_model"] == "PRE_ACCEPT"
         if outcome is not Outcome.DISCLOSE and needs_acceptance:
             released = self._is_accepted(message) or self._has_ruling(AskKind.REDECIDE, Answer.PROVIDE_ANYWAY, message)
-            assert released, "the conditions were not accepted"
+            return None if released else "the conditions were not accepted"
+        return None
 
     def _is_accepted(self, message: Message) -> bool:
         place = (*message.sides, message.fields["item_id"], message.revision)

@@ -57,8 +57,8 @@ URGENCIES: tuple[dict[str, Any], ...] = (
 
 
 STEPS = (
-    "publish", "publish", "step", "step", "settle", "answer", "answer", "answer", "order", "lie", "stand_still",
-    "lose_memory", "pass_time",
+    "publish", "publish", "publish_again", "step", "step", "settle", "answer", "answer", "answer", "order", "lie",
+    "stand_still", "lose_memory", "pass_time",
 )  # fmt: skip
 """What may happen next: methods of a course."""
 
@@ -70,6 +70,7 @@ class Course:
     data: st.DataObject
     world: World = field(init=False)
     items: dict[tuple[str, int], int] = field(default_factory=dict)
+    published: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     ids: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,6 +96,20 @@ class Course:
         action = self.draw(st.sampled_from(actions))
         changes = {**self.draw(st.sampled_from(KINDS[provider])), **self.draw(st.sampled_from(URGENCIES))}
         changes |= {"version": version, "action": action} | ({"reason": "wrong"} if action == "WITHDRAW" else {})
+        self._publish(provider, number, changes)
+
+    def publish_again(self) -> None:
+        """Publish a version again; a first one perhaps with other content, which an agency must not do."""
+        if not self.items:
+            return
+        provider, number = place = self.draw(st.sampled_from(sorted(self.items)))
+        changes = self.published[place]
+        if self.items[place] == 1 and self.draw(st.booleans()):
+            changes = {**self.draw(st.sampled_from(KINDS[provider])), "version": 1, "action": "PUBLISH"}
+        self._publish(provider, number, changes)
+
+    def _publish(self, provider: str, number: int, changes: dict[str, Any]) -> None:
+        self.published[provider, number] = dict(changes)
         form = {
             name: value for name, value in make_item(provider, "POLICE", number, **changes).items() if value is not None
         }

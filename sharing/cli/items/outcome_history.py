@@ -93,9 +93,9 @@ class OutcomeHistory:
         told = item.told
         match told:
             case DecidedOutcome():
-                # The same again, and an older one, change nothing any more.
-                for group in told.groups if item.revision > self.newest else ():
-                    self._take_group(item.revision, group)
+                # An older one changes nothing any more; the same again does for the States that it reaches first.
+                for group in told.groups if item.revision >= self.newest else ():
+                    self._take_group(item.revision, group, is_repeated=item.revision == self.newest)
             case QuarantinedOutcome():
                 pass
             case _:
@@ -125,9 +125,11 @@ class OutcomeHistory:
             for (revision, ask, states), until in self.questions.items()
         ]  # fmt: skip
 
-    def _take_group(self, revision: Revision, group: DecidedGroup) -> None:
+    def _take_group(self, revision: Revision, group: DecidedGroup, *, is_repeated: bool) -> None:
         for state in group.states:
             known = self.deliveries.get(state)
+            if is_repeated and known is not None and not self._is_sent_now(known, group):
+                continue
             if group.is_sent and group.outcome is Outcome.DISCLOSE:
                 self._note(state, revision, DeliveryStatus.SENT)
             elif known is not None and known[1] is DeliveryStatus.SENT:
@@ -135,6 +137,12 @@ class OutcomeHistory:
             else:
                 is_ended = group.outcome is Outcome.WITHHOLD and not group.is_asked
                 self._note(state, revision, DeliveryStatus.CLOSED if is_ended else DeliveryStatus.WAITING)
+
+    @staticmethod
+    def _is_sent_now(known: tuple[Revision, DeliveryStatus], group: DecidedGroup) -> bool:
+        """Return whether the gate has sent what it had not sent to a State; what was recalled stays so."""
+        is_sent = group.is_sent and group.outcome is Outcome.DISCLOSE
+        return is_sent and known[1] in {DeliveryStatus.WAITING, DeliveryStatus.CLOSED}
 
     def _note(self, state: str, revision: Revision, status: DeliveryStatus) -> None:
         """Note where a delivery stands, unless something later is known: an earlier state ends when a new one comes.
