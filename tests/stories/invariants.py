@@ -18,7 +18,7 @@ from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus
 from sharing.conversation_state.entries import KeptConversation
 from sharing.errors import SharingError
-from sharing.model.times import to_milliseconds
+from sharing.model.times import DAY_MS, to_milliseconds
 from sharing.model.vocabulary import MessageKind, NoticeKind, Outcome
 from sharing.outcomes.outcome import digest_agency
 from sharing.rulings.act import Act, ActKind
@@ -27,6 +27,7 @@ from sharing.rulings.ruling import Answering, Opening
 from sharing.rulings.signing import verify_ruling
 from sharing.rulings.vocabulary import OpeningKind
 from sharing.topology.topics import ACTS, DECISIONS, INDICATORS, RULINGS
+from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from tests.stories.bus import Bus, Written
 from tests.stories.deliveries import check_deliveries, check_known
 from tests.stories.wire import COUNTS, Message, Opener
@@ -282,7 +283,7 @@ class Invariants:
         again: set[tuple[str, str, str]] = set()
         results: Counter[tuple[str, str, str]] = Counter()
         for message in self.messages:
-            if message.is_reply(ReplyKind.ANSWER):
+            if message.is_reply(ReplyKind.ANSWER) and not self._is_implausible(message):
                 assert message.reply is not None
                 answered[*message.sides, message.reply.ask].add(message.reply.id)
                 if message.fields["item_id"] in self._sent_again:
@@ -298,6 +299,16 @@ class Invariants:
                 assert is_told, f"{results[key]} results for {len(ids)} answers"
         asked_for = {key for key in results if key[1] not in self.hostile}
         assert asked_for <= answered.keys(), "a result that nobody has asked for"
+
+    def _is_implausible(self, message: Message) -> bool:
+        """Return whether an answer was written more than a day before its provider put the question: it is refused.
+
+        Only a State that lies can write one, while the provider is away. An offer may be read of much later.
+        """
+        opened = self._asks.get(message.reply.ask) if message.reply is not None else None
+        if opened is None or opened.ask_kind is AskKind.ACCEPT:
+            return False
+        return message.at + DAY_MS + CLOCK_TOLERANCE_MS < opened.at
 
     def _list_waiting(self) -> Iterator[tuple[str, str, str]]:
         for state in self._states.values():
