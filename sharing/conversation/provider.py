@@ -139,6 +139,7 @@ def _follow_repetition(turn: Turn, event: Decided) -> None:
         is_sent = event.is_sent and terms.outcome is Outcome.DISCLOSE
         if is_sent and (known is None or known.status in {DeliveryStatus.WAITING, DeliveryStatus.CLOSED}):
             turn.cancel_waiting(frozenset({terms.state}))
+            turn.extend_retention(event.retain_until)  # what the State has now may say so
             turn.mark_sent(delivery)
         elif is_same_publisher and (known is None or _was_withheld(known, terms)):
             _follow_terms(turn, event, delivery, asked)

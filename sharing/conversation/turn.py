@@ -108,6 +108,12 @@ class Turn:
             retain_until=event.retain_until,
         )
 
+    def extend_retention(self, until: int | None) -> None:
+        """Take the later of two times until which the newest revision may be kept; None is without a limit."""
+        base = self._conversation
+        if base.retain_until is not None and (until is None or until > base.retain_until):
+            self._conversation = replace(base, retain_until=until)
+
     @property
     def is_amended_now(self) -> bool:
         """Whether the gate has not decided yet on an amendment that was handed to it within the last day.

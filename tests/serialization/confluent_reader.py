@@ -5,6 +5,7 @@ Arguments: bootstrap servers, registry URL, topic. Prints the record as JSON.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import sys
 import uuid
@@ -14,6 +15,8 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+# If it hangs, the test shows where.
+faulthandler.dump_traceback_later(180, exit=True)
 bootstrap, url, topic = sys.argv[1:]
 deserialize = AvroDeserializer(SchemaRegistryClient({"url": url}))
 consumer = Consumer(

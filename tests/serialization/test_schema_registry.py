@@ -235,7 +235,7 @@ def read_with_independent_clients(bootstrap: str, url: str, folder: Path, indica
     """Read a notice with Confluent's Python deserializer and with Java clients, without any code of this project."""
     arguments = [bootstrap, url, "exchange.nl.notices"]
     script = [sys.executable, "-I", str(HERE / "confluent_reader.py"), *arguments]
-    output = subprocess.run(script, check=True, capture_output=True, timeout=240).stdout
+    output = subprocess.run(script, check=True, stdout=subprocess.PIPE, timeout=240).stdout
     record = json.loads(output)
     assert (record["from_state"], record["to_state"]) == ("CH", "NL")
     javac = shutil.which("javac")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus
+from sharing.model.times import DAY_MS, MINUTE_MS
 from sharing.rulings.vocabulary import OpeningKind
 from tests.stories.cases import DUTCH_FINDINGS, MORNING, NOT_PERSONAL, make_item
 from tests.stories.people import accepting
@@ -43,6 +44,16 @@ def test_a_state_that_is_reached_by_a_repetition_is_recalled_too() -> None:
     assert list_having(world, item) == {"DE", "CH"}
     publish(world, version=2, action="WITHDRAW", reason="the wrong server")
     assert list_sent(world, "NL") == [("RECALL", "CH"), ("RECALL", "DE")]
+
+
+def test_what_a_repetition_lets_a_state_keep_for_longer_can_be_recalled_for_as_long() -> None:
+    world = open_world()
+    item = publish(world, "DE", retain_until="2026-06-12T00:00:00Z")
+    publish(world, "DE", "CH", retain_until="2027-01-01T00:00:00Z")
+    world.pass_time(90 * DAY_MS / MINUTE_MS)
+    assert len(world["CH"].read_content(item)) == 1
+    publish(world, version=2, action="WITHDRAW", reason="the wrong server")
+    assert ("RECALL", "CH") in list_sent(world, "NL")
 
 
 def test_a_repetition_that_a_state_is_no_longer_named_in_takes_nothing_from_it() -> None:
