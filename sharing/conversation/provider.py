@@ -11,6 +11,7 @@ from typing import Final, assert_never
 
 from sharing.conversation.asks import Ask, GivenAnswer
 from sharing.conversation.covering import is_covered
+from sharing.conversation.decisions import begin_deliveries
 from sharing.conversation.deliveries import Conversation, Delivery
 from sharing.conversation.effects import Amend, Answered, Effect, Escalate, GivenUp, Overdue, ReceiptNoted, Refused
 from sharing.conversation.events import (
@@ -33,21 +34,16 @@ from sharing.conversation.handling import find_handling_refusal, handle_ask
 from sharing.conversation.kinds import KINDS
 from sharing.conversation.orders import follow_order
 from sharing.conversation.pending import follow_pending
-from sharing.conversation.terms import Terms
 from sharing.conversation.turn import Law, Turn
 from sharing.conversation.vocabulary import (
     Answer,
     AskKind,
     AskStatus,
     Consequence,
-    DeliveryStatus,
     Refusal,
     ReplyResult,
 )
 from sharing.model.vocabulary import Outcome
-
-ROUNDS_MAX: Final = 3
-"""How often people are asked for the missing facts of a version; then it stays withheld."""
 
 _PUT_BY_GATE: Final = frozenset(KINDS[AskKind.ACCEPT].answers)
 """The answers to an Ask that the gate has put itself: only they can come before the Ask is known."""
@@ -58,7 +54,7 @@ def advance(
 ) -> tuple[Conversation, tuple[Effect, ...]]:
     """Return the state after an event, and what must be done, in order.
 
-    An event that came before changes nothing. The gate may decide on a revision again, with another result.
+    An event that came before changes nothing. A further decision on the same revision is another event.
 
     Args:
         conversation: The state before.
@@ -94,94 +90,11 @@ def advance(
 
 
 def _follow_decision(turn: Turn, event: Decided) -> None:
-    before = turn.conversation
-    if event.revision < before.revision:
+    if event.revision < turn.conversation.revision:
         return
-    if event.revision == before.revision:
-        _follow_repetition(turn, event)
-    else:
-        _follow_revision(turn, event)
+    begin_deliveries(turn, event)
     for reply in turn.take_early():
         _follow_reply(turn, reply)
-
-
-def _follow_revision(turn: Turn, event: Decided) -> None:
-    """Begin the deliveries of a new revision, and end those of earlier ones."""
-    turn.cancel_waiting()
-    turn.begin_revision(event)
-    turn.forget_old()
-    decided = {terms.state: terms for terms in event.terms or ()}
-    for sent in turn.list_sent():
-        if event.terms is not None and sent.state not in decided:
-            decided[sent.state] = turn.law(sent.state)  # no State to consider any more, but it has the item
-    asked: list[Delivery] = []
-    for terms in decided.values():
-        delivery = Delivery(terms.state, event.revision, terms, DeliveryStatus.WAITING)
-        _follow_terms(turn, event, delivery, asked)
-    if asked:
-        _ask_for_facts(turn, asked)
-    if event.terms is None:
-        for sent in turn.list_sent():
-            turn.recall(sent)
-
-
-def _follow_repetition(turn: Turn, event: Decided) -> None:
-    """Begin the deliveries of the newest revision to States that no earlier decision on it has let it reach.
-
-    The gate remembers no first version: if its agency publishes one again, or it is read again, the gate decides by the
-    law and the directory of that time. What a State has, was refused, or was recalled from it, stays as it is.
-    """
-    is_same_publisher = event.publisher == turn.conversation.publisher
-    asked: list[Delivery] = []
-    for terms in event.terms or ():
-        delivery = Delivery(terms.state, event.revision, terms, DeliveryStatus.WAITING)
-        known = turn.find_delivery(delivery)
-        is_sent = event.is_sent and terms.outcome is Outcome.DISCLOSE
-        if is_sent and (known is None or known.status in {DeliveryStatus.WAITING, DeliveryStatus.CLOSED}):
-            turn.cancel_waiting(frozenset({terms.state}))
-            turn.extend_retention(event.retain_until)  # what the State has now may say so
-            turn.mark_sent(delivery)
-        elif is_same_publisher and (known is None or _was_withheld(known, terms)):
-            _follow_terms(turn, event, delivery, asked)
-    if asked:
-        _ask_for_facts(turn, asked)
-
-
-def _was_withheld(known: Delivery, terms: Terms) -> bool:
-    """Return whether the law alone has kept a revision from a State, and does so no longer."""
-    is_closed = known.status is DeliveryStatus.CLOSED and known.terms.outcome is Outcome.WITHHOLD
-    return is_closed and terms.outcome is not Outcome.WITHHOLD
-
-
-def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[Delivery]) -> None:
-    """Begin the delivery of a decided revision to a State; those that wait for facts are added to `asked`."""
-    terms, sent = delivery.terms, turn.find_sent(delivery.state)
-    is_same = sent is not None and (sent.revision.version, sent.terms) == (event.revision.version, terms)
-    if is_same and not event.is_corrected:
-        return  # an amendment that changes nothing for this State
-    match terms.outcome:
-        case Outcome.DISCLOSE if event.is_sent and sent is None:
-            turn.mark_sent(delivery)
-        case Outcome.OFFER if event.is_sent:
-            turn.offer(delivery, is_sent=True)
-        case Outcome.DISCLOSE | Outcome.OFFER:
-            turn.proceed(delivery)
-        case Outcome.HOLD:
-            turn.ask_approver(delivery)
-        case Outcome.WITHHOLD if terms.missing and event.revision.amendment < ROUNDS_MAX:
-            asked.append(delivery)
-        case Outcome.WITHHOLD:
-            turn.close(delivery)
-        case _:
-            assert_never(terms.outcome)
-
-
-def _ask_for_facts(turn: Turn, deliveries: list[Delivery]) -> None:
-    facts = frozenset().union(*(delivery.terms.missing for delivery in deliveries))
-    states = frozenset(delivery.state for delivery in deliveries)
-    ask = turn.open_ask(AskKind.SUPPLY_FACT, states, facts=facts)
-    for delivery in deliveries:
-        turn.guard(delivery, ask)
 
 
 def _follow_people(turn: Turn, event: PeopleEvent | Covered) -> None:

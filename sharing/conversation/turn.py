@@ -160,9 +160,9 @@ class Turn:
             self._early.remove(reply)
             self.effects.append(Answered(reply.ask, reply.state, ReplyResult.UNKNOWN))
 
-    def find_delivery(self, delivery: Delivery) -> Delivery | None:
-        """Return what is known of the delivery of a revision to a State; None if nothing."""
-        return self._deliveries.get(delivery.key)
+    def get_delivery(self, key: DeliveryKey) -> Delivery | None:
+        """Return the delivery of a revision to a State; None if there is none."""
+        return self._deliveries.get(key)
 
     def find_sent(self, state: str) -> Delivery | None:
         """Return what a State has now; None if nothing, or if it was recalled."""

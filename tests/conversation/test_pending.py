@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sharing.conversation.decisions import ROUNDS_MAX
 from sharing.conversation.deliveries import PENDING_MS, due
 from sharing.conversation.effects import Amend, Opened, Overdue
 from sharing.conversation.events import AmendmentOrdered, TimePassed
-from sharing.conversation.provider import ROUNDS_MAX
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus
 from tests.conversation.people import JUDGE, ROLES, disclosed, withheld

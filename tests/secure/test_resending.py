@@ -1,6 +1,6 @@
 """The procedure after a gate key was revoked: refused, replaced, sent again, and received once each.
 
-A command sends again what the gate had sent, and an officer has sent again what the conversation had.
+A command sends again what the gate had sent; an officer orders the same for what the conversation had sent.
 """
 
 from __future__ import annotations

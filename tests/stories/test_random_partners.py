@@ -69,7 +69,6 @@ class Course:
 
     data: st.DataObject
     world: World = field(init=False)
-    items: dict[tuple[str, int], int] = field(default_factory=dict)
     published: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     ids: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -91,7 +90,7 @@ class Course:
     def publish(self) -> None:
         """Publish an item, or a further version of one."""
         provider, number = self.draw(st.sampled_from(PROVIDERS)), self.draw(st.integers(0, 1))
-        version = self.items[provider, number] = self.items.get((provider, number), 0) + 1
+        version = self.published.get((provider, number), {"version": 0})["version"] + 1
         actions = ["PUBLISH"] if version == 1 else ["SUPERSEDE", "PUBLISH", "WITHDRAW"]
         action = self.draw(st.sampled_from(actions))
         changes = {**self.draw(st.sampled_from(KINDS[provider])), **self.draw(st.sampled_from(URGENCIES))}
@@ -100,16 +99,16 @@ class Course:
 
     def publish_again(self) -> None:
         """Publish a version again; a first one perhaps with other content, which an agency must not do."""
-        if not self.items:
+        if not self.published:
             return
-        provider, number = place = self.draw(st.sampled_from(sorted(self.items)))
+        provider, number = place = self.draw(st.sampled_from(sorted(self.published)))
         changes = self.published[place]
-        if self.items[place] == 1 and self.draw(st.booleans()):
+        if changes["version"] == 1 and self.draw(st.booleans()):
             changes = {**self.draw(st.sampled_from(KINDS[provider])), "version": 1, "action": "PUBLISH"}
         self._publish(provider, number, changes)
 
     def _publish(self, provider: str, number: int, changes: dict[str, Any]) -> None:
-        self.published[provider, number] = dict(changes)
+        self.published[provider, number] = changes
         form = {
             name: value for name, value in make_item(provider, "POLICE", number, **changes).items() if value is not None
         }

@@ -1,6 +1,6 @@
 """A version that is decided again: by another law or directory, or because its agency has changed it without saying so.
 
-The gate remembers no first version. Whatever it sends again, its State must know who has the item.
+The gate remembers no first version. Whichever States it sends one to, the conversation must know that they have it.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ _STATUS: Final = {
     FollowedKind.RECALLED: DeliveryStatus.RECALLED,
     FollowedKind.CLOSED: DeliveryStatus.CLOSED,
 }
+_NOT_SENT: Final = frozenset({DeliveryStatus.WAITING, DeliveryStatus.CLOSED})
 _OPENING: Final = frozenset({FollowedKind.ASKED, FollowedKind.OFFERED})
 _ENDING: Final = frozenset({FollowedKind.ANSWERED, FollowedKind.EXPIRED, FollowedKind.CANCELLED})
 
@@ -93,7 +94,7 @@ class OutcomeHistory:
         told = item.told
         match told:
             case DecidedOutcome():
-                # An older one changes nothing any more; the same again does for the States that it reaches first.
+                # A decision on an older revision changes nothing; a further one on the newest may reach more States.
                 for group in told.groups if item.revision >= self.newest else ():
                     self._take_group(item.revision, group, is_repeated=item.revision == self.newest)
             case QuarantinedOutcome():
@@ -126,23 +127,18 @@ class OutcomeHistory:
         ]  # fmt: skip
 
     def _take_group(self, revision: Revision, group: DecidedGroup, *, is_repeated: bool) -> None:
+        is_sent = group.is_sent and group.outcome is Outcome.DISCLOSE
         for state in group.states:
             known = self.deliveries.get(state)
-            if is_repeated and known is not None and not self._is_sent_now(known, group):
-                continue
-            if group.is_sent and group.outcome is Outcome.DISCLOSE:
+            if is_repeated and known is not None and not (is_sent and known[1] in _NOT_SENT):
+                continue  # what the State has, was refused, or was recalled from it, stays as it is
+            if is_sent:
                 self._note(state, revision, DeliveryStatus.SENT)
             elif known is not None and known[1] is DeliveryStatus.SENT:
                 continue  # the State has an earlier state of the item, until it is told otherwise
             else:
                 is_ended = group.outcome is Outcome.WITHHOLD and not group.is_asked
                 self._note(state, revision, DeliveryStatus.CLOSED if is_ended else DeliveryStatus.WAITING)
-
-    @staticmethod
-    def _is_sent_now(known: tuple[Revision, DeliveryStatus], group: DecidedGroup) -> bool:
-        """Return whether the gate has sent what it had not sent to a State; what was recalled stays so."""
-        is_sent = group.is_sent and group.outcome is Outcome.DISCLOSE
-        return is_sent and known[1] in {DeliveryStatus.WAITING, DeliveryStatus.CLOSED}
 
     def _note(self, state: str, revision: Revision, status: DeliveryStatus) -> None:
         """Note where a delivery stands, unless something later is known: an earlier state ends when a new one comes.
