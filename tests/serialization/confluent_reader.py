@@ -17,8 +17,10 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 # If it hangs, the test shows where.
 faulthandler.dump_traceback_later(180, exit=True)
+# In one of twenty runs, the registry does not answer the first request, and without a limit this client waits forever.
+REGISTRY_TIMEOUT_S = 10
 bootstrap, url, topic = sys.argv[1:]
-deserialize = AvroDeserializer(SchemaRegistryClient({"url": url}))
+deserialize = AvroDeserializer(SchemaRegistryClient({"url": url, "timeout": REGISTRY_TIMEOUT_S}))
 consumer = Consumer(
     {
         "bootstrap.servers": bootstrap, "group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest",
