@@ -292,6 +292,17 @@ def test_wrong_receipts_are_refused(agency: Agency, empty_folder: Path) -> None:
     assert not Path("n.jsonl").exists()
 
 
+def test_a_line_that_is_there_twice_counts_once(agency: Agency, empty_folder: Path) -> None:
+    receipt = empty_folder / "r.jsonl"
+    file = write_lines("i.jsonl", *make_items(3))
+    assert agency.publish(file, "--receipt", receipt).code == 0
+    lines = receipt.read_text().splitlines(keepends=True)
+    receipt.write_text("".join([*lines[:-1], lines[1]]))  # not ended, and the first item twice
+    again = agency.publish(file, "--resume", receipt)
+    assert (again.code, "3 published (3 by earlier runs)" in again.out) == (0, True), again
+    assert len(agency.read_published()) == 3
+
+
 def test_a_broker_that_has_forgotten_an_unfinished_load_ends_it(
     agency: Agency, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

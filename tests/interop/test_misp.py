@@ -125,9 +125,16 @@ def test_the_edit_time_is_not_an_observation_and_an_empty_comment_is_not_a_summa
         ({"Tag": "tlp:red"}, "its tags cannot be read"),
         ({"Tag": ["tlp:red"]}, "its tags cannot be read"),
         ({"Tag": [{"name": 7}]}, "its tags cannot be read"),
-        ({"Tag": [{"name": "tlp:purple"}]}, "a TLP tag must be one of CLEAR"),
-        ({"Tag": [{"name": "tlp:ex:chr"}]}, "a TLP tag must be one of CLEAR"),
-        ({"Tag": [{"name": "PAP:AMBER+STRICT"}]}, "a PAP tag must be one of CLEAR"),
+        ({"Tag": [{"name": "tlp:purple"}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": "tlp:ex:chr"}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": 'tlp="red"'}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": "[TLP-RED]"}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": "TLP RED"}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": "tlp"}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": "pap_red"}]}, "a PAP tag must be one of pap:clear"),
+        ({"AttributeTag": "tlp:red"}, "its tags cannot be read"),
+        ({"Event": {"Tag": "tlp:red"}}, "its tags cannot be read"),
+        ({"Tag": [{"name": "PAP:AMBER+STRICT"}]}, "a PAP tag must be one of pap:clear"),
     ],
 )
 def test_an_attribute_with_an_unreadable_field_is_listed(more: dict[str, Any], expected: str) -> None:
@@ -149,6 +156,8 @@ def test_an_attribute_with_an_unreadable_field_is_listed(more: dict[str, Any], e
         (["tlp:amber"], [], "defaults: {tlp: CLEAR, pap: RED}", Tlp.AMBER, Pap.RED),
         (["tlp:white"], [], "defaults: {tlp: GREEN}", Tlp.GREEN, None),
         ([], [], "defaults: {tlp: GREEN}", Tlp.GREEN, None),
+        (["tlp :red"], [], "", Tlp.RED, None),
+        (["\u200btlp\uff1aRED"], ["paper", "papua"], "", Tlp.RED, None),
     ],
 )
 def test_the_strictest_marking_is_used(
@@ -343,3 +352,29 @@ def test_progress_covers_all_events() -> None:
     assert reports == sorted(reports)
     assert len(reports) >= 4
     assert reports[-1] == 1.0
+
+
+RED = [{"name": "tlp:red"}]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"Attribute": [{**IP, "Event": {"id": "7", "Tag": RED}}]},
+        {"Attribute": [{**IP, "AttributeTag": [{"id": "1", "Tag": RED[0]}]}]},
+        {"EventTag": [{"id": "1", "Tag": RED[0]}], "Attribute": [IP]},
+        {"Object": [{"name": "domain-ip", "Tag": RED, "Attribute": [{**IP, "object_relation": "ip"}]}]},
+        {"Object": [{"name": "domain-ip", "ObjectTag": [{"Tag": RED[0]}], "Attribute": [IP]}]},
+    ],
+)
+def test_a_marking_counts_wherever_misp_puts_tags(event: dict[str, Any]) -> None:
+    assert get_only_indicator(import_data(json.dumps({"response": event}))).tlp is Tlp.RED
+
+
+@pytest.mark.parametrize(
+    ("beside", "place"), [({"Attribute": [IP]}, "Attribute"), ({"response": [{"Event": {}}]}, "response")]
+)
+def test_what_stands_beside_an_event_is_listed(beside: dict[str, Any], place: str) -> None:
+    result = import_data(json.dumps({"Event": {"Attribute": [IP]}, **beside}))
+    assert len(result.indicators) == 1
+    assert list_unpublished(result) == [(f"/{place}", UnpublishedCause.MALFORMED)]

@@ -84,8 +84,9 @@ class ReceiptContent:
             raise ValueError
         elif state is LineState.CONFIRMED:
             identity, version = str(line["id"]), int(line["version"])
-            self.recorded += 1
-            self.confirmed.add(f"{identity}/{version}")
+            if (key := f"{identity}/{version}") not in self.confirmed:  # a line may be there twice: two files joined
+                self.recorded += 1
+            self.confirmed.add(key)
             if version > max(1, self.latest.get(identity, 0)):
                 self.latest[identity] = version
         elif state is LineState.REFUSED:

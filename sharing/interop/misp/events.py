@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FLAG_NOT_SET = (None, False, 0, "0", "false", "")
 """The values that MISP's versions use for a flag that is not set."""
 
+_EVENT_CONTENT = ("Attribute", "Object", "ShadowAttribute", "EventReport", "RelatedEvent", "response")
 _DEPTH_MAX = 4  # containers around an event: response, list, Event
 
 
@@ -37,6 +38,7 @@ class MispAttribute:
         data: Its content; empty if it is not published.
         object_name: Name of the MISP object that contains it, or "".
         relation: Its relation in that object, or "".
+        object: Content of that object; empty if there is none.
         siblings: Values of the attributes of that object, by relation and by type; only unambiguous ones.
         cause: Why it is not published, or None.
         reason: That cause in words.
@@ -47,6 +49,7 @@ class MispAttribute:
     data: Mapping[str, Any] = field(default_factory=dict)
     object_name: str = ""
     relation: str = ""
+    object: Mapping[str, Any] = field(default_factory=dict)
     siblings: Mapping[str, str] = field(default_factory=dict)
     unpublished_cause: UnpublishedCause | None = None
     reason: str = ""
@@ -74,6 +77,8 @@ def _collect_events(value: Any, pointer: str, events: list[MispEvent], others: l
         others.append(pointer)
     elif isinstance(value.get("Event"), dict):
         events.append(MispEvent(f"{pointer}/Event", value["Event"]))
+        # Content next to the event is not part of it, and lacks its tags.
+        others.extend(f"{pointer}/{key}" for key in _EVENT_CONTENT if value.get(key))
     elif "Attribute" in value or "Object" in value:
         events.append(MispEvent(pointer, value))
     elif "response" in value:
@@ -118,7 +123,7 @@ def _find_own_attributes(
             )
         elif in_object:
             names = str(holder.get("name", "")), str(item.get("object_relation", ""))
-            yield MispAttribute(item_pointer, event, item, *names, siblings)
+            yield MispAttribute(item_pointer, event, item, *names, holder, siblings)
         else:
             yield MispAttribute(item_pointer, event, item)
         yield from _find_proposals(event, item, item_pointer)

@@ -132,7 +132,7 @@ def _import_value(
         type_name, value = _normalise_for_mapping(mapping, part.value, attribute)
         if type_name == "windows-registry-key" and is_common_registry_key(value):
             return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, _COMMON_KEY_REASON)
-        own_tags, event_tags = read_tag_names(attribute.data), read_tag_names(attribute.event.data)
+        own_tags, event_tags = read_tag_names(attribute.data), _read_outer_tags(attribute)
         fields = context.get_initial_fields(type_name, (*event_tags, *own_tags))
         fields = merge_fields(fields, _read_facts(attribute, fields, own_tags, event_tags))
         fields |= {"id": _make_id(attribute, part, type_name, value, context), "type": type_name, "value": value}
@@ -140,6 +140,17 @@ def _import_value(
     except InputError as error:
         return make_unpublished(location, UnpublishedCause.INVALID, str(error))
     return duplicates.check(location, item, by_value=True)
+
+
+def _read_outer_tags(attribute: MispAttribute) -> tuple[str, ...]:
+    """Return the tags of an attribute's event and object. A search for attributes repeats the event in each of them.
+
+    Raises:
+        InputError: They cannot be read.
+    """
+    repeated = attribute.data.get("Event")
+    holders = (attribute.event.data, repeated if isinstance(repeated, dict) else {}, attribute.object)
+    return tuple(name for holder in holders for name in read_tag_names(holder))
 
 
 def _normalise_for_mapping(mapping: TypeMapping, text: str, attribute: MispAttribute) -> tuple[str, str]:

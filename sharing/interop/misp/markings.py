@@ -1,11 +1,13 @@
 """What MISP tags state: the markings TLP, PAP and the Admiralty code, and a few facts.
 
-The strictest of several markings counts. An attribute with an unknown TLP or PAP tag is not published.
+The strictest of several markings counts. An attribute with a tag that begins with TLP or PAP and is none of the known
+markings is not published: people also type `TLP-RED`, which must not count as no marking.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,12 +15,17 @@ from sharing.errors import InputError
 from sharing.model.vocabulary import Pap, Tlp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from enum import StrEnum
 
 Marking = TypeVar("Marking", bound="StrEnum")
 
 _OLD_NAMES = {"WHITE": "CLEAR"}  # TLP 1.0; PAP still uses WHITE
+_MARKING_STARTS = {"tlp": re.compile(r"[\W_]*tlp"), "pap": re.compile(r"[\W_]*pap(?![a-z])")}
+"""How a tag begins that is meant as a marking; no other word begins with TLP."""
+_MARKING = re.compile(r"(?:tlp|pap)\s*:\s*(?P<name>.*)")
+_TAG_LISTS = ("Tag", "EventTag", "ObjectTag", "AttributeTag")
+"""Where tags are; the last three contain `{"Tag": {"name": …}}`, as in MISP's own tables."""
 _ADMIRALTY = re.compile(
     r"admiralty-scale:(?P<axis>source-reliability|information-credibility)=\"(?P<grade>[a-f1-6])\"", re.IGNORECASE
 )
@@ -48,25 +55,30 @@ class Markings:
 
 
 def read_tag_names(holder: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the tags of an event or attribute.
+    """Return the names of the tags of an event, object or attribute.
 
     Raises:
-        InputError: `Tag` is not a list of tags. It might contain a marking, so nothing with these tags is published.
+        InputError: Its tags are not lists of tags. They might contain a marking, so nothing with them is published.
     """
-    tags = holder.get("Tag")
+    return tuple(name for key in _TAG_LISTS for name in _read_tag_list(holder.get(key)))
+
+
+def _read_tag_list(tags: Any) -> Iterator[str]:
     if tags is None:
-        return ()
-    names = [tag.get("name") if isinstance(tag, dict) else None for tag in tags] if isinstance(tags, list) else [None]
-    if not all(isinstance(name, str) for name in names):
-        raise InputError("its tags cannot be read, and might contain a marking; Tag must be a list of {name: …}")
-    return tuple(str(name).strip() for name in names)
+        return
+    for entry in tags if isinstance(tags, list) else [None]:
+        tag = entry.get("Tag", entry) if isinstance(entry, dict) else None
+        name = tag.get("name") if isinstance(tag, dict) else None
+        if not isinstance(name, str):
+            raise InputError("its tags cannot be read, and might contain a marking; Tag must be a list of {name: …}")
+        yield name.strip()
 
 
 def read_markings(own_tags: Sequence[str], event_tags: Sequence[str]) -> Markings:
     """Return the markings in the tags of an attribute and of its event.
 
     Raises:
-        InputError: A TLP or PAP tag is not known.
+        InputError: A tag that is meant as TLP or PAP is not known.
     """
     all_tags = (*own_tags, *event_tags)
     return Markings(
@@ -93,11 +105,25 @@ def _pick_strictest(markings: Iterable[Marking]) -> Marking | None:
 
 
 def _find_markings(tags: Sequence[str], taxonomy: str, kind: type[Marking]) -> list[Marking]:
-    names = [tag.upper().partition(":")[2].strip() for tag in tags if tag.lower().startswith(f"{taxonomy}:")]
     known = {str(marking): marking for marking in kind}
-    if any(_OLD_NAMES.get(name, name) not in known for name in names):
-        raise InputError(f"a {taxonomy.upper()} tag must be one of {', '.join(known)}; correct the tag")
-    return [known[_OLD_NAMES.get(name, name)] for name in names]
+    allowed = ", ".join(f"{taxonomy}:{name.lower()}" for name in known)
+    markings = []
+    for tag in map(_simplify, tags):
+        if _MARKING_STARTS[taxonomy].match(tag) is None:
+            continue
+        match = _MARKING.fullmatch(tag)
+        name = match["name"].upper() if match is not None else ""
+        marking = known.get(_OLD_NAMES.get(name, name))
+        if marking is None:
+            raise InputError(f"a {taxonomy.upper()} tag must be one of {allowed}; correct the tag")
+        markings.append(marking)
+    return markings
+
+
+def _simplify(tag: str) -> str:
+    """Return a tag in lower case, with usual characters for those that look the same, and without invisible ones."""
+    text = unicodedata.normalize("NFKC", tag)
+    return "".join(character for character in text if unicodedata.category(character) != "Cf").strip().lower()
 
 
 def _read_admiralty_code(tags: Sequence[str]) -> str | None:
