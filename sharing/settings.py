@@ -213,7 +213,7 @@ class Settings(BaseSettings):
         default=None, description="Addresses of the 24/7 contact point, separated by commas."
     )
     smtp_superior: str | None = Field(
-        default=None, description="Addresses of its superior, who is told at the last step and of what is overdue."
+        default=None, description="Addresses of its superior, who is notified at the last step and of what is overdue."
     )
     webhook_url: WebhookUrl | None = Field(
         default=None, description="URL to which escalation messages are posted as JSON: https, or on this machine."

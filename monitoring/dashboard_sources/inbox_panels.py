@@ -64,7 +64,7 @@ INBOX = (
         "Messages, rulings and drafts by outcome; acts by kind.",
     ),
     Panel(
-        "Open questions that people were told about",
+        "Notifications about open questions",
         (
             (
                 f"sum by (state, cause) (increase(sharing_escalations_total{{{STATES}}}[{INTERVAL}]))",

@@ -121,8 +121,8 @@ def decide_batch(  # noqa: PLR0913, PLR0917 each is a different part of the work
 
     Decisions depend on the batch, on its view of the state store, which receives the versions of its items, and on the
     directory and the law of the gate. The outputs of one part of the batch at a time are in memory, and are sealed
-    after they were counted. The decisions of a part become blocks of the audit log. What the agencies are told comes
-    last, for the whole batch.
+    after they were counted. The decisions of a part become blocks of the audit log. What is reported to the agencies
+    comes last, for the whole batch.
 
     Raises:
         ConservationError: The batch, or a part of it, is not conserved. The transaction must be aborted.
@@ -146,19 +146,14 @@ def decide_batch(  # noqa: PLR0913, PLR0917 each is a different part of the work
     covered = 0
     if batch.unreadable:
         part = gate.quarantine_unreadable(batch.unreadable, directory, batch.now_ms, limits)
-        if len(part.rejections) != len(batch.unreadable) or not is_balanced(part):
-            raise ConservationError("a batch is not conserved: what could not be read has no quarantine record")
+        _require_conserved_unreadable(part, batch)
         result.add_counts(part)
         told.add_unreadable(part)
         yield from part.outputs.iter_other_outputs()
     for start in range(0, len(records), DECISION_CHUNK_RECORDS):
         chunk = records.slice(start, start + DECISION_CHUNK_RECORDS)
         for part in gate.process_parts(chunk, directory, batch.now_ms, versions, limits):
-            end = covered + len(part.outputs.keys)
-            # Also compared with what was consumed, because a count does not tell which records a part is about.
-            if not _has_keys(part.outputs, records, covered, end) or not is_conserved(range(covered, end), part):
-                raise ConservationError("a batch is not conserved: a record or an output is missing or counted twice")
-            covered = end
+            covered = _require_conserved(part, records, covered)
             result.add_counts(part)
             told.add_part(part)
             sealed = NOTHING_SEALED if sealing is None else sealing.seal_part(part.outputs)
@@ -170,6 +165,29 @@ def decide_batch(  # noqa: PLR0913, PLR0917 each is a different part of the work
     yield from told.finish(result)
     if sealing is not None:
         yield from sealing.state_counts()
+
+
+def _require_conserved_unreadable(part: BatchResult, batch: Batch) -> None:
+    """Require a quarantine record for each record of a batch that could not be read.
+
+    Raises:
+        ConservationError: One has none, or an output is missing or counted twice.
+    """
+    if len(part.rejections) != len(batch.unreadable) or not is_balanced(part):
+        raise ConservationError("a batch is not conserved: what could not be read has no quarantine record")
+
+
+def _require_conserved(part: BatchResult, records: InputRecords, start: int) -> int:
+    """Require that a part is about the records from a position on, each counted once. Return the position after them.
+
+    Raises:
+        ConservationError: It is about others, or a record or an output is missing or counted twice.
+    """
+    end = start + len(part.outputs.keys)
+    # Also compared with what was consumed, because a count does not tell which records a part is about.
+    if not _has_keys(part.outputs, records, start, end) or not is_conserved(range(start, end), part):
+        raise ConservationError("a batch is not conserved: a record or an output is missing or counted twice")
+    return end
 
 
 def _has_keys(outputs: BatchOutputs, records: InputRecords, start: int, end: int) -> bool:

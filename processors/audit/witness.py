@@ -55,7 +55,7 @@ class Witness:
 
     Attributes:
         alarms: What was last wrong with a log, by its origin or topic: people see it once, and not each minute.
-        others: The States that have cosigned a log, by its origin: they are told what this State cosigns.
+        others: The States that have cosigned a log, by its origin: they are sent what this State cosigns.
     """
 
     def __init__(
@@ -269,7 +269,7 @@ class BatchWitness:
         self._replies.append((partition, reply))
 
     def _learn_witnesses(self, read: CheckpointRecord) -> None:
-        """Note who has cosigned a log: they are told what this State cosigns."""
+        """Note who has cosigned a log: they are sent what this State cosigns."""
         names = {
             witness
             for each in read.earlier

@@ -73,8 +73,8 @@ class BatchDriver:
         state: The State.
         inbox: Opens messages, and seals what is put into the inbox.
         conversation: Drives the conversations.
-        outbox: Keeps what people must be told by messages.
-        want: Is told, for each partition, when something will be due next, in UTC milliseconds.
+        outbox: Keeps what people must be notified of by messages.
+        want: Receives, for each partition, when something will be due next, in UTC milliseconds.
         trusts_writers: As in `ConversationBatch`.
         framing: How records are framed.
         outcomes: Tells agencies what became of their items; None where it is switched off.
@@ -263,7 +263,7 @@ class BatchDriver:
     def _finish_part(self, part: _Part, work: BatchWork, log: BatchLog, result: DriverResult) -> Iterator[OutputRecord]:
         """Check a part, and yield what the conversation writes: its acts as blocks of the audit log, the rest sealed.
 
-        It comes behind what is put into the inbox, so that what deletes an item there comes behind the item.
+        It comes after what is put into the inbox, so that what deletes an item there comes after the item.
         """
         caused = part.batch.result
         if not is_conserved(part.given, caused):

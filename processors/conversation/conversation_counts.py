@@ -21,7 +21,7 @@ class ConversationCounts:
         refused: The records that the conversation has refused.
         effects: Number of effects, by the kind of their act, and by what it says further (`ConversationResult.kinds`).
         alerts: Escalations, what is overdue, and urgent questions to the State's own people.
-        followed: What the agencies of the items are told.
+        followed: What is reported to the agencies of the items.
     """
 
     outcomes: Counter[ConversationOutcome] = field(default_factory=Counter)

@@ -8,7 +8,7 @@ that has ended, what the law forbids) is an act with the reason.
 
 **What is sent** is written before anything is kept: what cannot be written refuses the record that has caused it.
 
-**What was answered beforehand** (`covering`) is applied to each Ask as soon as it is put, as a step of its own.
+**What was answered beforehand** (`covering`) is applied to each Ask as soon as it is opened, as a step of its own.
 
 **What is repeated.** A batch that was aborted leaves nothing, so its records are new when they are read again. A draft
 or a message that came before changes nothing, and an answer that came before is refused: the Ask is not open, or has
@@ -20,6 +20,7 @@ An entry of the state store that cannot be read stops the batch: without it, not
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, cast, final
 
 from processors.conversation.conversation_result import ConversationOutcome, MessageOutcome
@@ -206,8 +207,8 @@ class ConversationProcessor:
         found = batch.entries.find_conversation(partition, item)
         return found or KeptConversation(Conversation(item, self._state))
 
-    def _open_law(self, kept: Kept, batch: ConversationBatch) -> KeptLaw | None:
-        return None if isinstance(kept, ReceivedItem) else self._open_own_law(kept, batch)
+    def _open_law(self, kept: Kept, batch: ConversationBatch, draft: ReadDraft | None = None) -> KeptLaw | None:
+        return None if isinstance(kept, ReceivedItem) else self._open_own_law(kept, batch, draft)
 
     def _open_own_law(
         self, kept: KeptConversation, batch: ConversationBatch, draft: ReadDraft | None = None
@@ -217,15 +218,13 @@ class ConversationProcessor:
     def _cover(
         self, first: PreparedStep, batch: ConversationBatch, draft: ReadDraft | None = None
     ) -> list[PreparedStep]:  # fmt: skip
-        """Return a step, and what earlier answers that cover later Asks do with those that it has put."""
-
-        def open_law(kept: Kept) -> KeptLaw | None:
-            return None if isinstance(kept, ReceivedItem) else self._open_own_law(kept, batch, draft)
+        """Return a step, and what earlier answers that cover later Asks do with those that it has opened."""
 
         def prepare(step: Step, law: KeptLaw | None, verified: VerifiedRuling) -> PreparedStep:
             require_size(step)
             return self._keeper.prepare(step, law, batch, verified)
 
+        open_law = partial(self._open_law, batch=batch, draft=draft)
         return self._covers.cover_asks(first, batch, open_law, prepare)
 
     def _follow_draft(

@@ -61,7 +61,7 @@ class KeptState(NamedTuple):
 
 
 class DueAlert(NamedTuple):
-    """What people must be told by a message: because time has passed, or because they are asked an urgent question.
+    """What people must be notified of by a message: time has passed, or they are asked an urgent question.
 
     Attributes:
         entry: The entry of the item.
@@ -89,7 +89,7 @@ class ConversationResult:
         kept: The states that were kept, in order.
         due: The items that were due.
         alerts: Escalations, what is overdue, and urgent questions to the State's own people.
-        followed: What the agencies of the State's own items are told.
+        followed: What is reported to the agencies of the State's own items.
         effects: Number of effects.
         kinds: Number of effects by the kind of their act, and by what it says further: the result of an answer, or the
             reason of a refusal; "" otherwise.

@@ -1,8 +1,8 @@
 """Answers that cover later Asks: how one begins and ends, and what it answers.
 
 A covering ruling is on every partition, because a later item may be on any. Of it, each partition keeps the record that
-the officer has signed. Whenever an Ask is put, each record that is kept is verified again in the register as it is at
-that instant, and must fit the Ask as a single answer must; role, four eyes, dates and what is never covered the
+the officer has signed. Whenever an Ask is opened, each record that is kept is verified again in the register as it is
+at that instant, and must fit the Ask as a single answer must; role, four eyes, dates and what is never covered the
 conversation checks, and the law is evaluated again before anything leaves. Whatever fails, the Ask is open as usual.
 """
 
@@ -132,7 +132,7 @@ class CoverKeeper:
     def cover_asks(
         self, first: PreparedStep, batch: ConversationBatch, open_law: OpenLaw, prepare: PrepareStep
     ) -> list[PreparedStep]:
-        """Return a step, and what answers that were given earlier do with the Asks that it has put, in order.
+        """Return a step, and what answers that were given earlier do with the Asks that it has opened, in order.
 
         Args:
             first: The step.

@@ -1,4 +1,4 @@
-"""Keeps in the state store what people must still be told, until it was sent.
+"""Keeps in the state store what people must still be notified of, until it was sent.
 
 `keep` belongs to a batch: what the batch causes is written to its view of the state store, what was sent since is
 removed from it, and what an earlier owner of a partition has left unsent is found. The callback that it returns must be
@@ -78,7 +78,7 @@ class EscalationOutbox:
 
         Args:
             view: The batch's view of the state store, in which the items are kept already.
-            alerts: What people must be told. Of an Ask that has ended in the same batch nobody is told.
+            alerts: What people must be notified of. Nobody is notified of an Ask that has ended in the same batch.
         """
         sent = self._remove_sent(view)
         found = self._find_unsent(view)
@@ -98,7 +98,7 @@ class EscalationOutbox:
         return settle
 
     def _remove_sent(self, view: EscalationView) -> list[Escalation]:
-        """Remove the entries of what was sent, unless more is to be told by now. Partitions of others are theirs."""
+        """Remove the entries of what was sent, unless more is to be sent by now. Partitions of others are theirs."""
         sent = self._sender.list_sent()
         for escalation in sent:
             partition, key = escalation.key.partition, escalation.key.encode()

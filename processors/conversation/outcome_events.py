@@ -40,7 +40,7 @@ _ENDED: Final = {
 
 
 class FollowedEvent(NamedTuple):
-    """What an agency is told of one thing that followed.
+    """What is reported to an agency about one thing that followed.
 
     Attributes:
         partition: Partition of the item.
@@ -64,7 +64,7 @@ def list_followed(
     effects: Collection[Effect],
     undelivered: Collection[int] = (),
 ) -> list[FollowedEvent]:
-    """Return what the agency of an item of the State's own is told of a step of its conversation, in order.
+    """Return what is reported to the agency of an own item about a step of its conversation, in order.
 
     Args:
         partition: Partition of the item.
@@ -92,7 +92,7 @@ def list_followed(
 
 
 def _describe(effect: Effect) -> tuple[Revision, FollowedOutcome] | None:
-    """Return what an agency is told of an effect, and the revision that it is about; None if nothing."""
+    """Return what is reported to an agency about an effect, and the revision that it is about; None if nothing."""
     match effect:
         case Send(state, revision, kind):
             return revision, FollowedOutcome(_SENT[kind], (state,))
@@ -105,7 +105,7 @@ def _describe(effect: Effect) -> tuple[Revision, FollowedOutcome] | None:
             states = tuple(sorted(ask.recipients))
             return ask.revision, FollowedOutcome(_ENDED[ask.status], states, ask.kind.value, answer=answer)
         case _:
-            return None  # who deals with a question, whom it was escalated to, and what another State was told of it
+            return None  # who deals with a question, whom it was escalated to, and what was reported to another State
 
 
 def _describe_opened(ask: Ask) -> FollowedOutcome:
@@ -147,7 +147,7 @@ class BatchFollowed:
         self._rows: dict[int, tuple[list[bytes], list[RowTag]]] = defaultdict(lambda: ([], []))
 
     def add(self, events: Collection[FollowedEvent]) -> None:
-        """Add what followed; what has no id that could be told is left out."""
+        """Add what followed; what has no id that could be reported is left out."""
         for event in events:
             packed = pack_id(event.indicator)
             if packed == UNKNOWN_ID:

@@ -35,7 +35,7 @@ from sharing.serialization.codec import decode_record
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 
 AWAY_MS: Final = 30 * DAY_MS
-"""How long before the conversation reads of it the gate may have put an Ask: nothing of other States that is older
+"""How long before the conversation reads of it the gate may have opened an Ask: nothing of other States that is older
 counts."""
 
 MessageEvent = NoticeReceived | OfferReceived | OfferWithdrawn | ResultReceived | Replied | ReceiptReceived
@@ -86,11 +86,11 @@ def read_message(
 
 
 def require_plausible(event: Replied, ask: Ask | None) -> None:
-    """Refuse an answer that was written long before its Ask was put: the broker's clock was wrong.
+    """Refuse an answer that was written long before its Ask was opened: the broker's clock was wrong.
 
     Args:
         event: The answer.
-        ask: Its Ask, if it is known. The gate may have put it long before the conversation has read of it, such as
+        ask: Its Ask, if it is known. The gate may have opened it long before the conversation has read of it, such as
             while the worker was away.
 
     Raises:

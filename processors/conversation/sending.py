@@ -192,7 +192,7 @@ def find_addressee(effect: Effect | ReceivedEffect, provider: str, state: str) -
     Args:
         effect: The effect.
         provider: The State that provides the item.
-        state: One's own State. If it receives the item, only an answer, and what its people were asked, are told to
+        state: One's own State. If it receives the item, only an answer, and what its people were asked, are sent to
             the State that asks.
     """
     receives = state != provider

@@ -194,7 +194,7 @@ class ActWriter:
             result.shredded.append((entry, copy))
 
     def _is_urgent(self, opened: Opened) -> bool:
-        """Return whether people of the State must be told at once that they are asked."""
+        """Return whether people of the State must be notified at once that they are asked."""
         return opened.ask.state == self._state and opened.ask.urgency in {Urgency.URGENT, Urgency.EMERGENCY}
 
 

@@ -43,7 +43,7 @@ class BatchOutputs:
         partitions: The partitions of the records, which are also those of their outputs.
         decisions: Value of each record's decision; None for a record without one.
         other_outputs: The other outputs of a record: its notices, offers and draft, or its quarantine record.
-        tags: What the agency of each record is told of it; None for a record that is not finished.
+        tags: What is reported to the agency of each record; None for a record that is not finished.
         contents: The item of each record as it was decided on, in single-object encoding; None for one that is not
             decided.
     """
@@ -80,7 +80,7 @@ class BatchOutputs:
     def set_decisions(
         self, positions: Sequence[int], decisions: Sequence[bytes | None], tags: Sequence[RowTag | None]
     ) -> None:
-        """Set the decisions at these positions, and what the agencies are told of them.
+        """Set the decisions at these positions, and what is reported to the agencies about them.
 
         Raises:
             ValueError: The numbers of positions, decisions and tags differ.

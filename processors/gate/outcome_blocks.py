@@ -80,7 +80,7 @@ class BatchOutcomes:
     """The outcomes of one batch of the gate.
 
     Args:
-        blocks: Where they go; None where nobody is told.
+        blocks: Where they go; None where nothing is reported.
         batch: The batch.
         pack: The law that it applies.
         limits: How large outputs may be.
@@ -103,7 +103,7 @@ class BatchOutcomes:
             return
         outputs = part.outputs
         if len(outputs.tags) != len(outputs.keys) or not all(outputs.tags):
-            raise ConservationError("a batch is not conserved: a record has no outcome that its agency is told")
+            raise ConservationError("a batch is not conserved: a record has no outcome for its agency")
         for partition, start, end in iter_runs(outputs.partitions):
             rows = self._rows[partition]
             rows.keys += outputs.keys[start:end]
@@ -144,7 +144,7 @@ class BatchOutcomes:
         decided = sum(count for tag, count in counts.items() if tag.is_decided)
         counted = result.outcomes.total(), result.quarantined.total()
         if (decided, rows - decided) != counted or rows != len(self._batch.messages) + len(self._batch.unreadable):
-            raise ConservationError("a batch is not conserved: its records and what their agencies are told differ")
+            raise ConservationError("a batch is not conserved: its records and the outcomes for their agencies differ")
         for partition, told in sorted(self._rows.items()):
             state = self._blocks.topics.state
             place = BlockPlace(state, OutcomeWriter.GATE, partition, self._batch.now_ms, self._pack)

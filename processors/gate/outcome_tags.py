@@ -1,4 +1,4 @@
-"""What an agency is told of a record: how its item was decided, or why the record was rejected. Each is encoded once.
+"""What is reported to an agency: how its item was decided, or why the record was rejected. Each is encoded once.
 
 Ten thousand items of a batch have few distinct verdicts, so nearly all tags are found in a cache, or belong to an
 output plan.
@@ -102,7 +102,7 @@ def group_recipients(
         alike.setdefault((id(recipient.terms), index in sent, recipient.state in asked), []).append(recipient)
     states: dict[DecidedGroup, list[str]] = {}
     for (_, is_sent, is_asked), recipients in alike.items():
-        # Terms that differ only in what an agency is not told are the same to it.
+        # Terms that differ only in what is not reported to an agency are the same to it.
         group = _make_group(recipients[0], is_sent=is_sent, is_asked=is_asked)
         states.setdefault(group, []).extend(recipient.state for recipient in recipients)
     groups = [replace(group, states=tuple(sorted(members))) for group, members in states.items()]

@@ -77,7 +77,7 @@ class OutputPlan:
         agency: Agency of the items.
         version: Version of the items.
         action: Their action.
-        tag: What the agency is told of each.
+        tag: What is reported to the agency about each.
         decision_tail: Tail of their decisions.
         recipient_plans: Plans of their notices and offers, in the order of the recipients.
         draft_tail: Tail of their drafts; None for closed items.
@@ -118,7 +118,7 @@ class OutputPlanner:
         policy: Determines which outputs there are.
         asked: Finds where people are asked for facts.
         limits: How large the outputs may be.
-        tags: Makes what agencies are told of their items.
+        tags: Makes what is reported to agencies about their items.
     """
 
     def __init__(

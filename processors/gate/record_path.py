@@ -99,7 +99,7 @@ class RecordPath:
         limits: How large the outputs may be.
 
     Attributes:
-        tags: What the agency of each processed record is told of it, by the record's position.
+        tags: What is reported to the agency of each processed record, by the record's position.
         contents: The item that was decided on, in single-object encoding, by the record's position.
     """
 
@@ -195,7 +195,7 @@ class RecordPath:
     def _tag_rejected(
         self, position: int, rejected: RejectedRecord, rejection: Rejection, amended: AmendedItem | None
     ) -> RowTag:
-        """Return what the agency of a rejected record is told.
+        """Return what is reported to the agency of a rejected record.
 
         On a topic that only one agency may write to, it is that agency whatever the record says.
         """

@@ -57,7 +57,7 @@ class GateSession:
         groups: The item groups and their output plans.
         limits: How large the outputs may be.
         asked: Finds where people are asked for facts.
-        tags: Makes what agencies are told of their items.
+        tags: Makes what is reported to agencies about their items.
     """
 
     context: DecisionContext

@@ -56,7 +56,7 @@ def count_conversation(counts: ConversationCounts) -> None:
 
 
 def _name_cause(alert: DueAlert) -> str:
-    """Return why people are told, as the metric names it."""
+    """Return why people are notified, as the metric names it."""
     match alert.effect:
         case Overdue():
             return "OVERDUE"

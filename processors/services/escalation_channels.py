@@ -66,7 +66,7 @@ class SmtpChannel:
         sender: The sender's address.
         recipient: The recipient's address.
         tls: How the server is verified.
-        only_last_steps: Whether the recipient is the superior, who is told of the last step and of what is overdue.
+        only_last_steps: Whether the recipient is the superior, who is notified of the last step and of what is overdue.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SmtpChannel:
         self._only_last_steps = only_last_steps
 
     def takes(self, escalation: Escalation) -> bool:
-        """Return whether its recipient is told of this."""
+        """Return whether its recipient is notified of this."""
         return escalation.is_last_step or not self._only_last_steps
 
     async def send(self, message: EscalationMessage) -> None:

@@ -132,7 +132,7 @@ class EscalationService(Service):
             await self.sleep(COLLECT_SECONDS)
 
     def _is_time(self, channel: EscalationChannel) -> bool:
-        """Return whether something waits that is urgent enough to be told so soon after the last message."""
+        """Return whether something waits that is urgent enough to be sent so soon after the last message."""
         told_at = self._told_at.get(channel.name)
         with self._lock:
             urgencies = {escalation.urgency for escalation in self._waiting[channel.name].values()}

@@ -44,7 +44,7 @@ class CompactRange:
         if not 0 <= self.begin <= self.end <= LEAVES_MAX:
             raise ValueError(f"a range of leaves lies between 0 and {LEAVES_MAX}, and does not end before it begins")
         if len(self.hashes) != sum(1 for _ in split_range(self.begin, self.end)):
-            raise ValueError(f"{len(self.hashes)} hashes cannot stand for the leaves from {self.begin} to {self.end}")
+            raise ValueError(f"{len(self.hashes)} hashes cannot represent the leaves from {self.begin} to {self.end}")
         if any(len(node) != HASH_BYTES for node in self.hashes):
             raise ValueError(f"a hash has {HASH_BYTES} bytes")
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sharing.seal.hpke import OpeningKey
     from sharing.serialization.framing import Framing
     from sharing.trust.key_statement import TrustedKeys
+    from sharing.trust.root import Pin
 
 log = logging.getLogger(__name__)
 
@@ -121,34 +122,15 @@ class InboxReader:
         """
         from sharing.kafka.use_log import UseContext, UseLog  # noqa: PLC0415 imported only where it is needed
 
-        try:
-            from sharing.kafka.directory_reader import DirectoryReader  # noqa: PLC0415 needs an extra
-            from sharing.keystore.pin_file import read_pins  # noqa: PLC0415 needs an extra
-        except ImportError as error:
-            raise SettingsError(
-                f"a sealed inbox needs the package {error.name}, which is not installed: run "
-                "pip install 'sharing-bus[cli]'"
-            ) from None
+        _require_packages()
         state = normalise_country(state)
         key = read_reader_key(key_file, passphrase_file, state)
-        pins = {code: pinned.to_pin() for code, pinned in read_pins(trust_file).items()}
-        if state not in pins:
-            raise SettingsError(
-                f"{trust_file} does not pin the root of {state}: a reader of an inbox must know the keys of its own "
-                "gate; pin it with `sharing trust add`"
-            )
+        pin = _read_own_pin(trust_file, state)
         uses = None
         if records_uses:
             context = UseContext(name or _name_reader(key_file), key.public_key.key_id, command, purpose)
             uses = UseLog(bootstrap, state, context, properties, framing)
-        directory = DirectoryReader(
-            bootstrap, properties, pins={state: pins[state]}, states=[state], memory=state_folder
-        )
-        try:
-            directory.read_to_end()
-        except BaseException:
-            directory.close()
-            raise
+        directory = _read_own_directory(bootstrap, properties, state, pin, state_folder)
         return cls(state, key, directory, uses)
 
     def open_notice(self, value: bytes, arrived_at: int | None = None) -> bytes | None:
@@ -239,6 +221,58 @@ class InboxReader:
                     self._stopping.wait(_RETRY_SECONDS)
         finally:
             self._directory.close()
+
+
+def _require_packages() -> None:
+    """Require the packages with which a sealed inbox is read, and which not every installation has.
+
+    Raises:
+        SettingsError: One is not installed.
+    """
+    try:
+        import sharing.kafka.directory_reader  # noqa: PLC0415 needs an extra
+        import sharing.keystore.pin_file  # noqa: F401, PLC0415 needs an extra
+    except ImportError as error:
+        raise SettingsError(
+            f"a sealed inbox needs the package {error.name}, which is not installed: run pip install 'sharing-bus[cli]'"
+        ) from None
+
+
+def _read_own_pin(trust_file: Path, state: str) -> Pin:
+    """Return the pinned root of the reader's own State.
+
+    Raises:
+        InputError: The file is unusable.
+        SettingsError: The root is not pinned there.
+    """
+    from sharing.keystore.pin_file import read_pins  # noqa: PLC0415 needs an extra
+
+    pinned = read_pins(trust_file).get(state)
+    if pinned is None:
+        raise SettingsError(
+            f"{trust_file} does not pin the root of {state}: a reader of an inbox must know the keys of its own "
+            "gate; pin it with `sharing trust add`"
+        )
+    return pinned.to_pin()
+
+
+def _read_own_directory(
+    bootstrap: str, properties: Mapping[str, Any] | None, state: str, pin: Pin, state_folder: Path | None
+) -> DirectoryReader:
+    """Return a reader of one State's directory, which has read it to its end.
+
+    Raises:
+        InfrastructureError: No broker answers, or the directory cannot be read.
+    """
+    from sharing.kafka.directory_reader import DirectoryReader  # noqa: PLC0415 needs an extra
+
+    directory = DirectoryReader(bootstrap, properties, pins={state: pin}, states=[state], memory=state_folder)
+    try:
+        directory.read_to_end()
+    except BaseException:
+        directory.close()
+        raise
+    return directory
 
 
 def _name_reader(key_file: Path) -> str:

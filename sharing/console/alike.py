@@ -31,7 +31,7 @@ def group_alike(asks: Iterable[FoundAsk], terms: Mapping[str, AskedTerms] | None
 
     Args:
         asks: The Asks.
-        terms: By which law they are put; without it, those of several rules may be in one group.
+        terms: By which law they are opened; without it, those of several rules may be in one group.
     """
     groups: dict[Hashable, list[FoundAsk]] = {}
     for found in asks:
@@ -65,7 +65,7 @@ def sort_out(
         others: Asks that entries show to be alike to it.
         by: The officer.
         parts: The answer.
-        terms: By which law the Asks are put.
+        terms: By which law the Asks are opened.
         now: The time in UTC milliseconds.
     """
     fitting, left_out = [], []
@@ -91,7 +91,7 @@ def _make_key(found: FoundAsk) -> Hashable:
 
 
 def _require_same_terms(first: AskedTerms, other: AskedTerms) -> None:
-    """Refuse an Ask that is put by another law than the first.
+    """Refuse an Ask that is opened by another law than the first.
 
     Raises:
         InputError: It is, or it is not known by which.

@@ -44,7 +44,7 @@ def read_elsewhere(
     """Return the terms of Asks whose conditions the officer has read elsewhere, and names by their hash.
 
     Args:
-        terms: By which law the Asks are put, as far as that is known.
+        terms: By which law the Asks are opened, as far as that is known.
         named: The Asks that the officer names.
         others: Asks that are alike to them. That their conditions were read is said only of the same ones.
         given_hash: The hash.
@@ -85,7 +85,7 @@ def make_answering(
     Args:
         console: The connection.
         found: The Asks.
-        terms: By which law they are put.
+        terms: By which law they are opened.
         parts: The answer.
         now: The time in UTC milliseconds.
         until: Until when similar later Asks are answered, too; None if they are not.

@@ -1,4 +1,4 @@
-"""By which law Asks are put: from the gate's decisions on own items, and from the offers of other States."""
+"""By which law Asks are opened: from the gate's decisions on own items, and from the offers of other States."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find_terms(
     reader: InboxReader | None,
     unreadable: Unreadable | None = None,
 ) -> dict[str, AskedTerms]:
-    """Return by which law, and under which conditions, Asks are put, by their ids.
+    """Return by which law, and under which conditions, Asks are opened, by their ids.
 
     Args:
         console: The connection.

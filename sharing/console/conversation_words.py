@@ -88,7 +88,7 @@ NOTICE_WORDS: Final[Mapping[NoticeKind, str]] = MappingProxyType(
 ACT_WORDS: Final[Mapping[ActKind, str]] = MappingProxyType(
     {
         ActKind.AMENDED: "handed to the gate, which decides again",
-        ActKind.ESCALATED: "nobody has answered, so the next contact point is told",
+        ActKind.ESCALATED: "nobody has answered, so the next contact point is notified",
         ActKind.OVERDUE: "overdue: the same is asked again, with an alert",
         ActKind.REPLIED: "answer sent",
         ActKind.RECEIPT_RECORDED: "the question has arrived, and people were asked",

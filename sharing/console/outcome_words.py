@@ -1,4 +1,4 @@
-"""What an agency is told of its items, in words for people. No value of any item, and no name of a person."""
+"""What is reported to an agency about its items, in words for people. No value of any item, and no name of a person."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Ask:
         status: Its status.
         given: The valid answers so far.
         escalated: How many escalations have been made. Of one that is answered, one more than there are, once people
-            were told that the State that asked has not said what became of the answer.
+            were notified that the State that asked has not said what became of the answer.
         authority: Kind of the authority of `state` that is asked; None for its contact point.
         claimed_by: Id of the officer who has said last that he or she deals with it.
         claimed_until: When that claim expires, in UTC milliseconds.

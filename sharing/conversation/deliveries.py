@@ -18,7 +18,7 @@ DeliveryKey = tuple[str, Revision]
 """The receiving State, and the state of the item."""
 
 EARLY_MS: Final = DAY_MS
-"""How long a reply waits for its Ask: the gate has put the Ask, and its draft was not read yet."""
+"""How long a reply waits for its Ask: the gate has opened the Ask, and its draft was not read yet."""
 
 SENT_MS: Final = 365 * DAY_MS
 """How long a State has what was sent to it without a time until which it may be kept: an inbox keeps it no longer."""
@@ -43,7 +43,7 @@ class Delivery:
     Attributes:
         state: The receiving State.
         revision: The revision.
-        terms: The terms under which the Asks are put, or under which it was sent.
+        terms: The terms under which the Asks are opened, or under which it was sent.
         status: Its status.
         guards: Ids of the Asks that have no releasing answer yet. Never empty while it waits.
         approved: The roles that have approved it.
@@ -81,8 +81,8 @@ class Conversation:
         deliveries: All deliveries.
         asks: All Asks, by id.
         handed_out: The highest number of an amendment of the newest version that was handed to the gate.
-        handed_out_at: When that was, in UTC milliseconds; 0 if none was, or if people were told that the gate has not
-            decided on it in time.
+        handed_out_at: When that was, in UTC milliseconds; 0 if none was, or if people were notified that the gate has
+            not decided on it in time.
         early: Replies whose Ask is not known yet, in the order in which they came.
         rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
         changed_at: When it has changed last, in UTC milliseconds.

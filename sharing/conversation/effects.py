@@ -16,11 +16,11 @@ from sharing.model.vocabulary import NoticeKind
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Put a question to people: of this State, or, as an offer or with a recall, of another.
+    """Ask people a question: of this State, or, as an offer or with a recall, of another.
 
     Attributes:
         ask: The question.
-        is_sent: Whether the gate has put it to the other State already, as an offer.
+        is_sent: Whether the gate has sent it to the other State already, as an offer.
     """
 
     ask: Ask
@@ -42,7 +42,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An Ask has ended. An ended Ask of another State is told to it."""
+    """An Ask has ended. Another State is notified of the end of its Ask."""
 
     ask: Ask
 

@@ -66,7 +66,7 @@ class Covered:
     Signature, register and alikeness are checked at the instant of the event.
 
     Attributes:
-        ask: Id of the Ask that was put.
+        ask: Id of the Ask that was opened.
         officer: Who has ruled.
         answer: The answer.
         since: From when on the ruling covers, in UTC milliseconds: Asks that are older are not covered.

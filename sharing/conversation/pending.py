@@ -1,4 +1,4 @@
-"""Amendments on which the gate does not decide: people are told, and asked again.
+"""Amendments on which the gate does not decide: people are notified, and asked again.
 
 What an officer has supplied or corrected goes to the gate, which may refuse it: it is quarantined there, and nothing
 comes back. Without a deadline of its own, the item would wait forever, and nobody would know.

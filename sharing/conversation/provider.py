@@ -1,7 +1,7 @@
 """The providing State's side: what each event changes, and what must be done then.
 
 A delivery leaves WAITING only when every Ask that guards it has a releasing answer, and the law in force, asked again
-then, is no less open than the terms under which the Asks were put; otherwise an officer decides again.
+then, is no less open than the terms under which the Asks were opened; otherwise an officer decides again.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from sharing.conversation.vocabulary import (
 )
 from sharing.model.vocabulary import Outcome
 
-_PUT_BY_GATE: Final = frozenset(KINDS[AskKind.ACCEPT].answers)
-"""The answers to an Ask that the gate has put itself: only they can come before the Ask is known."""
+_OPENED_BY_GATE: Final = frozenset(KINDS[AskKind.ACCEPT].answers)
+"""The answers to an Ask that the gate has opened itself: only they can come before the Ask is known."""
 
 
 def advance(
@@ -149,7 +149,7 @@ def _find_refusal(turn: Turn, ask: Ask, event: Ruled) -> Refusal | None:
 
 def _follow_reply(turn: Turn, event: Replied) -> None:
     ask = turn.get_ask(event.ask)
-    if ask is None and event.answer in _PUT_BY_GATE and turn.keep_early(event):
+    if ask is None and event.answer in _OPENED_BY_GATE and turn.keep_early(event):
         return
     result = _find_result(ask, event)
     if ask is not None and result is ReplyResult.TAKEN and ask.is_open:

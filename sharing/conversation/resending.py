@@ -46,7 +46,7 @@ def send_again(turn: Turn, event: ResendOrdered) -> None:
 
 
 def answer_again(received: ReceivedItem, event: ResendOrdered) -> tuple[Reply | Refused, ...]:
-    """Return the answers about an item of another State of which nobody was told what became, to be sent again."""
+    """Return the answers about an item of another State whose result was never reported, to be sent again."""
     if not event.officer.roles & event.roles:
         return (Refused("", event.officer.id, Refusal.WRONG_ROLE),)
     answered = [ask for ask in received.asks.values() if ask.given and not ask.is_open]

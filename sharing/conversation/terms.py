@@ -76,7 +76,7 @@ def is_no_less_open(current: Terms, granted: Terms) -> bool:
 
     Args:
         current: The law in force now.
-        granted: The terms under which the Asks were put.
+        granted: The terms under which the Asks were opened.
     """
     return (
         _OPENNESS[current.outcome] >= _OPENNESS[granted.outcome]

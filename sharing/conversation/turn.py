@@ -5,13 +5,12 @@ A `Turn` is a draft of the next state. It is made for one event, and collects th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, final
 
 from sharing.conversation.asks import Ask
 from sharing.conversation.deliveries import (
-    EARLY_MS,
     PENDING_MS,
     SENT_MS,
     Conversation,
@@ -19,6 +18,7 @@ from sharing.conversation.deliveries import (
     DeliveryKey,
     find_pending_end,
 )
+from sharing.conversation.early_replies import EarlyReplies
 from sharing.conversation.effects import Answered, Changed, Effect, Ended, Opened, Send
 from sharing.conversation.events import Decided, Replied
 from sharing.conversation.kinds import KINDS
@@ -34,10 +34,6 @@ Law = Callable[[str], Terms]
 
 GUARDING: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT, AskKind.REDECIDE, AskKind.SUPPLY_FACT})
 """The kinds of Asks on which deliveries wait."""
-
-
-EARLY_MAX: Final = 4
-"""How many replies of one State wait for their Asks, for one item. The gate puts one Ask to a State at a time."""
 
 
 @final
@@ -61,14 +57,14 @@ class Turn:
         self.can_send = can_send
         self._conversation = conversation
         self._asks: dict[str, Ask] = dict(conversation.asks)
-        self._early: list[Replied] = list(conversation.early)
+        self._early = EarlyReplies(conversation.early)
         self._deliveries: dict[DeliveryKey, Delivery] = dict(conversation.deliveries)
 
     @property
     def conversation(self) -> Conversation:
         """The state so far."""
         return replace(
-            self._conversation, asks=dict(self._asks), deliveries=dict(self._deliveries), early=tuple(self._early)
+            self._conversation, asks=dict(self._asks), deliveries=dict(self._deliveries), early=self._early.to_tuple()
         )
 
     @property
@@ -141,24 +137,16 @@ class Turn:
 
     def keep_early(self, reply: Replied) -> bool:
         """Let a reply wait for an Ask that is not known yet. Return False if too many of that State wait."""
-        if _is_repeated(reply, self._early):
-            return True
-        if sum(early.state == reply.state for early in self._early) >= EARLY_MAX:
-            return False
-        self._early.append(reply)
-        return True
+        return self._early.keep(reply)
 
     def take_early(self) -> list[Replied]:
         """Remove the replies whose Asks are known by now, and return them."""
-        taken = [reply for reply in self._early if reply.ask in self._asks]
-        self._early = [reply for reply in self._early if reply.ask not in self._asks]
-        return taken
+        return self._early.take_known(self._asks)
 
     def end_early(self) -> None:
         """Tell the States whose replies have waited for too long that nobody has asked them."""
-        for reply in [each for each in self._early if each.at + EARLY_MS <= self.now]:
-            self._early.remove(reply)
-            self.effects.append(Answered(reply.ask, reply.state, ReplyResult.UNKNOWN))
+        ended = self._early.take_ended(self.now)
+        self.effects += [Answered(reply.ask, reply.state, ReplyResult.UNKNOWN) for reply in ended]
 
     def get_delivery(self, key: DeliveryKey) -> Delivery | None:
         """Return the delivery of a revision to a State; None if there is none."""
@@ -295,9 +283,3 @@ class Turn:
         for ask in self.asks:
             if ask.is_open and ask.kind in GUARDING and not self.find_guarded(ask):
                 self.change_ask(replace(ask, status=AskStatus.CANCELLED))
-
-
-def _is_repeated(reply: Replied, known: Iterable[Replied]) -> bool:
-    """Return whether the same reply arrived before, perhaps at another time."""
-    answered = (reply.ask, reply.state, reply.answer)
-    return any((each.ask, each.state, each.answer) == answered for each in known)

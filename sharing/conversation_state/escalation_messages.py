@@ -105,7 +105,7 @@ def _list_lines(ordered: Sequence[Escalation], now_ms: int, link: str | None) ->
 
 
 def _name_kind(escalation: Escalation) -> tuple[str, str]:
-    """Return what is asked how urgently, and why people are told."""
+    """Return what is asked how urgently, and why people are notified."""
     asked = "" if escalation.is_own else "another State is asked, "
     return f"{escalation.urgency} {escalation.kind}", f"{asked}{_CAUSE_TEXTS[escalation.mark.cause]}"
 

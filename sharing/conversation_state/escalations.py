@@ -1,4 +1,4 @@
-"""What people must be told by a message, and the entries of the state store that say that they were not told yet.
+"""What people must be notified of by a message, and the entries of the state store about messages not sent yet.
 
 An escalation is about one open Ask. Its entry is written with the batch that causes it, and removed once the message
 was sent. So it is sent at least once, whatever stops in between, and what the message says is read from the Ask itself.
@@ -24,7 +24,7 @@ _CAUSE_BYTES: Final = 2
 
 
 class EscalationCause(StrEnum):
-    """Why people are told.
+    """Why people are notified.
 
     Attributes:
         OPENED: An urgent question was opened.
@@ -62,7 +62,7 @@ class EscalationMark(NamedTuple):
     """What the entry says.
 
     Attributes:
-        cause: Why people are told.
+        cause: Why people are notified.
         step: Number of the escalation, from 0; 0 if it is none.
     """
 
@@ -76,17 +76,17 @@ class EscalationMark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """What people must be told about an open Ask. Nothing here says what the item contains.
+    """What people must be notified of about an open Ask. Nothing here says what the item contains.
 
     Attributes:
         key: Which Ask.
         mark: Why.
         kind: What is asked.
-        state: The State whose people are told: one's own.
+        state: The State whose people are notified: one's own.
         is_own: Whether its people are asked; otherwise those of another State, which is not named.
         urgency: The item's urgency.
         expires_at: Until when an answer counts, in UTC milliseconds.
-        is_last_step: Whether the superior is told: the last escalation has come, or the Ask is overdue.
+        is_last_step: Whether the superior is notified: the last escalation has come, or the Ask is overdue.
     """
 
     key: EscalationKey
@@ -132,7 +132,7 @@ def read_escalation_mark(value: bytes) -> EscalationMark:
 
 
 def find_escalation(key: EscalationKey, mark: EscalationMark, item_entry: bytes | None) -> Escalation | None:
-    """Return what people must be told; None if the Ask is not open any more.
+    """Return what people must be notified of; None if the Ask is not open any more.
 
     Args:
         key: Which Ask.

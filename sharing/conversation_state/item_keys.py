@@ -16,7 +16,7 @@ LOG_PREFIX: Final = b"log/"
 """Of the entries that the loop itself keeps in the same store: how far each input partition was processed."""
 
 ESCALATION_PREFIX: Final = b"told/"
-"""Of the entries of what people must still be told by an escalation message: `escalations.py`."""
+"""Of the entries of what people must still be notified of by an escalation message: `escalations.py`."""
 
 COVERS_PREFIX: Final = b"covers/"
 """Of the entry, one in each partition, of the answers that cover later Asks: `covers.py`."""

@@ -128,7 +128,7 @@ class OfficerWatch:
                 self._take(reader.read())
             except SharingError as error:
                 self._note_problem(str(error))
-            except Exception as error:  # noqa: BLE001 without this thread nobody would be told that officers are unknown
+            except Exception as error:  # noqa: BLE001 without this thread nobody would learn that officers are unknown
                 log.error("the register of officers: %s", describe_exception(error))  # noqa: TRY400 may hold content
                 self._note_problem("the register of officers cannot be read; the log of the desk says why")
             self._ended.wait(READ_SECONDS if self._problem is None else RETRY_SECONDS)

@@ -120,7 +120,7 @@ class DeskServices:
         sessions: Who is signed in.
         rulings: Prepares rulings, and writes those that are signed: `rulings.service.RulingService`, which only that
             package uses, and which is named nowhere else, so that no package of pages depends on another.
-        asked_law: By which law Asks are put.
+        asked_law: By which law Asks are opened.
         decisions: What the gate would decide, for the live picture of who would get what.
         broker: Since when the broker is away.
         changes: Announces to open pages that something has changed.

@@ -159,7 +159,7 @@ class Preservation(StrictModel):
 
 
 def require_expiry(expires_at: int, now: int) -> None:
-    """Refuse an expiry that nobody can have been told.
+    """Refuse an expiry that another State cannot have given.
 
     Raises:
         InputError: It is over, or too far ahead.

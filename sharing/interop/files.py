@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sharing.interop.import_results import ParsedEntry
 
 STANDARD_INPUT = Path("-")
-"""Stands for the standard input in a list of files."""
+"""Denotes standard input in a list of files."""
 
 _PROFILE_BYTES_MAX = 1024 * 1024
 _MAPPED_BYTES_MIN = 1024 * 1024

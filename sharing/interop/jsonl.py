@@ -169,7 +169,7 @@ class _LineIds:
 
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
-"""Stands for the id of a line until it is made."""
+"""Placeholder for the id of a line until it is made."""
 
 
 def _parse_line(parser: StrictJsonParser, text: bytes) -> ParsedJson:

@@ -126,7 +126,7 @@ class LineForms:
     def add(
         self, line: SplitLine, fields: Mapping[str, Any], template: IndicatorTemplate, item: EncodedIndicator
     ) -> None:
-        """Remember the form of a valid line, unless it cannot be told what its texts are.
+        """Remember the form of a valid line, unless it cannot be determined what its texts are.
 
         Args:
             line: The line.

@@ -9,8 +9,8 @@ the topic (KIP-516), and each assignment compares it:
 - an offset before the log's beginning: its records were deleted; reading starts at what is left;
 - an offset beyond the log's end: the log lost records that the group has read. Only a person can say what that means.
 
-Offsets that have expired cannot be told from a new group: `offsets.retention.minutes` must exceed the retention of
-every topic. A broker without topic ids (the embedded one) is trusted to have kept the log.
+Offsets that have expired cannot be distinguished from a new group: `offsets.retention.minutes` must exceed the
+retention of every topic. A broker without topic ids (the embedded one) is trusted to have kept the log.
 """
 
 from __future__ import annotations

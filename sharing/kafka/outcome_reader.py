@@ -86,7 +86,7 @@ def find_outcome_topic(
 def find_end_positions(
     bootstrap: str, topic: OutcomeTopic, properties: Mapping[str, Any] | None = None
 ) -> Mapping[int, int]:
-    """Return the offset after the last record of each partition: what is published from now on is told after it.
+    """Return the offset after the last record of each partition: what is published from now on is reported after it.
 
     Raises:
         InfrastructureError: No broker answers, or the offsets cannot be looked up.
@@ -208,7 +208,7 @@ class OutcomeReader:
         if is_other_topic(self._id, current):
             raise InfrastructureError(
                 f"{self._topic.name} was deleted and created again, so that what it has said is lost; run the command "
-                "again: what is told from now on is there, and the State's officers know the rest"
+                "again: what is reported from now on is there, and the State's officers know the rest"
             )
 
     def _query_id(self) -> str | None:

@@ -182,7 +182,7 @@ class Resending:
                     done += len(messages)
                     report_progress(done)
                 counts.unreadable += len(records.bad_batches)
-            # Behind the last record there may be transaction markers, and batches that cannot be read.
+            # After the last record there may be transaction markers, and batches that cannot be read.
             if records.ranges:
                 self._commit(lambda _: None, {position: position.end for position in left.values()})
         return counts

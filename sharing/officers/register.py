@@ -26,7 +26,7 @@ from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys, require_permitted_change
 
 HISTORY_MAX: Final = 16
-"""How many entries of an officer are kept, so that what was in force earlier can be told."""
+"""How many entries of an officer are kept, so that what was in force earlier can be determined."""
 
 REFUSALS_MAX: Final = 1000
 """For how many officers the last refusal is kept: anybody who may write can invent ids."""

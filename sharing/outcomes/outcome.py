@@ -1,6 +1,6 @@
-"""The outcomes that an agency is told of: what was decided, what was quarantined, and what followed.
+"""The outcomes that are reported to agencies: what was decided, what was quarantined, and what followed.
 
-They have ids, codes, names of facts and times only. What an agency is told of its items is less than what supervisors
+They have ids, codes, names of facts and times only. What is reported to an agency is less than what supervisors
 read: no officer's id, nothing of another agency's items, and no reason for which a State was considered.
 """
 
@@ -219,7 +219,7 @@ class FollowedOutcome:
 
 
 Told = DecidedOutcome | QuarantinedOutcome | FollowedOutcome
-"""What an agency is told of an item."""
+"""What is reported to an agency about an item."""
 
 
 @dataclass(frozen=True, slots=True)

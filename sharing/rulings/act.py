@@ -32,15 +32,15 @@ class ActKind(StrEnum):
         ASK_ENDED: A question was answered, has expired, or was cancelled.
         NOTICE_SENT: An item, its correction or its recall was sent.
         AMENDED: Facts that an officer has supplied were handed to the gate.
-        ESCALATED: The next contact point was told that a question waits.
+        ESCALATED: The next contact point was notified that a question waits.
         OVERDUE: What must be answered was not, and was asked again.
-        REPLY_RESULT: Another State was told what became of its reply.
+        REPLY_RESULT: Another State was notified of what became of its reply.
         RULING_REFUSED: A ruling changes nothing.
         REPLIED: An answer was sent to the State that asked.
         PUT_IN_INBOX: What another State sent became readable.
         BLOCKED: What another State sent was kept out of the inbox.
         SHREDDED: The copies of an item were made unreadable.
-        RESULT_TOLD: An officer was told what became of an answer.
+        RESULT_TOLD: An officer was notified of what became of an answer.
         RECEIPT_RECORDED: Another State has said that a question has arrived, and its people were asked.
         UNDELIVERED: What was to be sent was not: nothing can be sent to the other State.
         COVER_BEGUN: An answer covers similar later Asks, until a date.

@@ -17,7 +17,7 @@ from sharing.rulings.ruling import compute_conditions_hash
 
 @dataclass(frozen=True, slots=True)
 class AskedTerms:
-    """By which law an Ask is put, and under which conditions.
+    """By which law an Ask is opened, and under which conditions.
 
     Attributes:
         rules: The rules, with their citations.

@@ -67,7 +67,7 @@ def to_events(
 
 
 def make_covering_event(ruling: Ruling, officer: Officer, at_ms: int, ask: Ask) -> Covered | None:
-    """Return the answer that an earlier ruling gives to an Ask that was put since; None if the ruling covers none.
+    """Return the answer that an earlier ruling gives to an Ask that was opened since; None if the ruling covers none.
 
     The caller must have found that the Ask is alike (`find_unlike`), and that the officer is still in force.
 

@@ -250,7 +250,7 @@ class Ruling(StrictModel):
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether a copy of it belongs on every partition: later Asks may be put on any."""
+        """Whether a copy of it belongs on every partition: later Asks may be opened on any."""
         return self.covers_until is not None or isinstance(self.act, EndingCover)
 
     def list_asks(self, partition: int) -> tuple[AskReference, ...]:

@@ -10,7 +10,7 @@ Pure: randomness and time are arguments (the ephemeral keys of HPKE are `cryptog
 - `message_keys`: the key of one message, the encryption under it, and the commitment to it.
 - `sealing`: what a gate does to the messages of a batch.
 - `opening`: what a receiving State does to a message.
-- `indicators`, `indicator_record`: what an agency publishes, sealed to the gate of its own State.
+- `indicators`, `indicator_record`, `opened_data_key`: what an agency publishes, sealed to the gate of its own State.
 - `message_content`: the opened notice or offer, and whether it is what the envelope says.
 - `message_proof`: proving one message to a court.
 - `sequences`: the numbers of messages, and what is missing.

@@ -16,9 +16,8 @@ content with the topic. What is gained is that brokers and operators read nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sharing.model.bounded_cache import BoundedCache
@@ -33,10 +32,10 @@ from sharing.seal.indicator_record import (
     encode_head,
     encode_info,
     hash_head,
-    make_malformed,
 )
-from sharing.seal.message_keys import KEY_BYTES, TAG_BYTES
-from sharing.seal.padding import LENGTH_CLASSES, pad_content
+from sharing.seal.message_keys import KEY_BYTES
+from sharing.seal.opened_data_key import OpenedDataKey
+from sharing.seal.padding import pad_content
 from sharing.serialization.avro_primitives import encode_long
 from sharing.serialization.codec import HEADER_LENGTH, RECORD_BYTES_MAX, get_codec
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
@@ -48,9 +47,6 @@ DATA_KEYS_MAX: Final = 4096
 
 _NAME: Final = slice(HEADER_LENGTH, HEADER_LENGTH + 2 + 32)
 """Where the name of the data key is in a record: the length of the wrapped key, and its first bytes."""
-
-_MARK: Final = b"\x80"
-_ZEROS: Final = bytes(INDICATOR_BYTES_MAX)
 
 
 @final
@@ -134,14 +130,14 @@ class IndicatorOpener:
         Args:
             state: The State.
             framing: The framing of records.
-            accepts_unsealed: Whether an indicator that is not sealed is handed on as it is, because the State runs its
+            accepts_unsealed: Whether an indicator that is not sealed is passed on as it is, because the State runs its
                 own cluster. Otherwise it is refused.
         """
         self._state = state
         self._framing = framing
         self._accepts_unsealed = accepts_unsealed
         self._header = get_codec(SCHEMA_NAME).header
-        self._data_keys: BoundedCache[bytes, _OpenedDataKey] = BoundedCache(DATA_KEYS_MAX)
+        self._data_keys: BoundedCache[bytes, OpenedDataKey] = BoundedCache(DATA_KEYS_MAX)
         self._seal_keys: frozenset[str] = frozenset()
 
     def open_values(
@@ -180,7 +176,7 @@ class IndicatorOpener:
                 opened.append(None)
         return opened, refused
 
-    def _find_data_key(self, value: bytes, opening_keys: Mapping[str, OpeningKey]) -> _OpenedDataKey:
+    def _find_data_key(self, value: bytes, opening_keys: Mapping[str, OpeningKey]) -> OpenedDataKey:
         """Return the data key of a record.
 
         Raises:
@@ -217,95 +213,10 @@ class IndicatorOpener:
         data_key = key.unwrap(head.wrapped_key, encode_info(head.suite, head.state, head.epoch))
         if len(data_key) != KEY_BYTES:
             raise SealError(SealFault.NOT_OPENED, "the data key of the indicator has the wrong length")
-        return self._data_keys.put(value[_NAME], _OpenedDataKey(data_key, value[: head.end]))
+        return self._data_keys.put(value[_NAME], OpenedDataKey(data_key, value[: head.end]))
 
     def __repr__(self) -> str:
         return f"IndicatorOpener({self._state})"
 
     def __reduce__(self) -> str:
         raise TypeError("an opener holds secrets: it is never copied or stored by pickle")
-
-
-class _Layout(NamedTuple):
-    """Where things stand in a record of a certain length under a certain data key.
-
-    Attributes:
-        length: Encoded length of the ciphertext.
-        start: Where the ciphertext begins.
-        shorter: The next shorter class of lengths: the content has at least this many bytes.
-    """
-
-    length: bytes
-    start: int
-    shorter: int
-
-
-@final
-class _OpenedDataKey:
-    """A data key that opens."""
-
-    __slots__ = ("_decrypt", "_digest", "_layouts", "_nonce_end", "_nonce_start", "head")
-
-    def __init__(self, secret: bytes, head: bytes) -> None:
-        """Keep a data key.
-
-        Args:
-            secret: 32 bytes.
-            head: What precedes the nonce in each record, with the header.
-        """
-        self.head = head
-        self._decrypt = AESGCM(secret).decrypt
-        self._digest = hash_head(head[HEADER_LENGTH:])
-        self._nonce_start = len(head)
-        self._nonce_end = nonce_end = len(head) + NONCE_BYTES
-        self._layouts: dict[int, _Layout] = {}
-        for shorter, padded in zip((0, *LENGTH_CLASSES), LENGTH_CLASSES, strict=False):
-            length = encode_long(padded + TAG_BYTES)
-            start = nonce_end + len(length)
-            self._layouts[start + padded + TAG_BYTES] = _Layout(length, start, shorter)
-
-    def open_run(
-        self, values: Sequence[bytes | None], keys: Sequence[bytes | None], opened: list[bytes | None]
-    ) -> None:
-        """Open the records that begin with `head`, from the first that is not yet opened to the last in a row.
-
-        One loop without calls of our own, because a gate does this for each indicator, and most follow one of the same
-        publisher.
-
-        Args:
-            values: The values of all records.
-            keys: The keys of all records.
-            opened: Their contents so far; those of this run are appended.
-
-        Raises:
-            SealError: A record was cut or altered, or has another key. What is before it is appended.
-        """
-        head, digest, decrypt, layouts = self.head, self._digest, self._decrypt, self._layouts
-        nonce_start, nonce_end = self._nonce_start, self._nonce_end
-        for position in range(len(opened), len(values)):
-            value = values[position]
-            if value is None or not value.startswith(head):
-                return
-            layout = layouts.get(len(value))
-            if layout is None:
-                raise make_malformed()
-            length, start, shorter = layout
-            if not value.startswith(length, nonce_end):
-                raise make_malformed()
-            try:
-                padded = decrypt(value[nonce_start:nonce_end], value[start:], digest + (keys[position] or b""))
-            except InvalidTag:
-                raise SealError(
-                    SealFault.NOT_OPENED,
-                    "the indicator does not open: it was altered, or is not the record that was published with this "
-                    "key",
-                ) from None
-            end = padded.rfind(_MARK)  # several times as fast as removing zeros one by one
-            if end < shorter or not _ZEROS.startswith(padded[end + 1 :]):
-                raise SealError(
-                    SealFault.BAD_PADDING, "the indicator is not padded as it must be; update its publisher"
-                )
-            opened.append(padded[:end])
-
-    def __repr__(self) -> str:
-        return "_OpenedDataKey()"

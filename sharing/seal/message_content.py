@@ -44,7 +44,7 @@ def decode_content(envelope: Envelope, content: bytes, *, framing: Framing = SIN
     record = decode_record(MessageKind(envelope.kind).schema_name, framing.to_single_object(content))
     _compare(envelope, record["id"], record["from_state"], record["to_state"], record["sent_at"], record["urgency"])
     if "content" in record:
-        get_codec("notice_content").decode(record["content"])  # whatever is handed on can be read
+        get_codec("notice_content").decode(record["content"])  # whatever is passed on can be read
     return record
 
 

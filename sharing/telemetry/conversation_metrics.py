@@ -40,7 +40,7 @@ DEADLINES_WAIT = Gauge(
 )
 ESCALATIONS = Counter(
     "sharing_escalations",
-    "What people were told about open questions, by cause. OPENED: an urgent one was opened. STEP_1, STEP_2: half, "
+    "Notifications about open questions, by cause. OPENED: an urgent one was opened. STEP_1, STEP_2: half, "
     "and four fifths, of its time are over. OVERDUE: it had to be answered, was not, and was asked again.",
     ["cause"],
     registry=REGISTRY,

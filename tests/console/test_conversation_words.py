@@ -52,7 +52,7 @@ def test_acts_are_told_in_one_line() -> None:
         Ended(ask.take_answer(REFUSAL)[0]): "answered by o-judge, disclosure refused (REFUSED)",
         Send("DE", Revision(1), NoticeKind.RECALL, disclosed("DE")): "recall sent (DE)",
         Amend(Revision(1, 1), "", frozenset()): "handed to the gate, which decides again: a withdrawal",
-        Escalate(ask.id, 1): "nobody has answered, so the next contact point is told: step 2",
+        Escalate(ask.id, 1): "nobody has answered, so the next contact point is notified: step 2",
         Overdue(ask.id): "overdue",
         GivenUp(ask): "no longer asked, because the State has left: approve the disclosure",
         Refused(ask.id, "o-judge", Refusal.BARRED): "refused: four eyes",

@@ -17,6 +17,7 @@ from sharing.conversation.deliveries import (
     due,
     is_forgettable,
 )
+from sharing.conversation.early_replies import EARLY_MAX
 from sharing.conversation.effects import (
     Amend,
     Answered,
@@ -46,7 +47,6 @@ from sharing.conversation.old_revisions import KEPT_REVISIONS
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
-from sharing.conversation.turn import EARLY_MAX
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, Refusal, ReplyResult
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sharing.conversation.asks import GRACE_MS, Ask, GivenAnswer
 from sharing.conversation.deliveries import EARLY_MS, Conversation, due, is_forgettable
+from sharing.conversation.early_replies import EARLY_MAX
 from sharing.conversation.effects import Amend, Answered, Changed, Effect, Ended, GivenUp, Opened, Send, SentAgain
 from sharing.conversation.events import (
     Covered,
@@ -31,7 +32,7 @@ from sharing.conversation.kinds import KINDS
 from sharing.conversation.provider import advance
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
-from sharing.conversation.turn import EARLY_MAX, GUARDING
+from sharing.conversation.turn import GUARDING
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, DeliveryStatus, ReplyResult
 from sharing.ids import make_ask_id
 from sharing.model.times import DAY_MS, HOUR_MS

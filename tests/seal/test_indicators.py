@@ -230,7 +230,7 @@ def test_what_holds_a_data_key_is_not_shown_copied_or_stored() -> None:
             with pytest.raises(TypeError):
                 store(holder)
     (data_key,) = opener._data_keys._entries.values()
-    assert repr(data_key) == "_OpenedDataKey()"
+    assert repr(data_key) == "OpenedDataKey()"
 
 
 def test_a_bad_seal_key_is_refused() -> None:

@@ -172,7 +172,7 @@ def _print_changes(
 def _print_unreadable(
     table: EntryTable[bytes], options: ListOptions, told: set[UnreadableRecord]
 ) -> set[UnreadableRecord]:
-    """Print what could not be read and was not told before. Return all that was told."""
+    """Print what could not be read and was not printed before. Return all that was printed."""
     found = {*table.list_unreadable(), *options.unreadable}
     for key, error in options.refused.items():
         kept = table.entries[key]

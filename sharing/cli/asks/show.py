@@ -133,7 +133,7 @@ def _print_times(found: FoundAsk, now: int) -> None:
         return
     print_labelled("deadline", f"{format_time(ask.expires_at)} ({describe_time_left(ask.expires_at, now)})")
     for step, instant in enumerate(list_escalation_instants(ask.opened_at, ask.expires_at, ask.kind), 1):
-        made = "told" if step <= ask.escalated else "is told"
+        made = "was notified" if step <= ask.escalated else "is notified"
         print_labelled("escalates", f"{format_time(instant)}: the contact point of step {step} {made}")
     print_labelled("silence", describe_silence(ask.row))
 

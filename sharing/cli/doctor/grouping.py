@@ -13,7 +13,7 @@ _COUNTED_KINDS: Final = frozenset({"pack"})
 
 
 class _Sameness(NamedTuple):
-    """What findings have in common that become one. Of packs without a problem, the details are not told."""
+    """What findings have in common that become one. Of packs without a problem, the details are not shown."""
 
     kind: str
     ok: bool

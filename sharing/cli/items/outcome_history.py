@@ -1,4 +1,4 @@
-"""What an agency was told of one item: its lines in time, and what they add up to."""
+"""What was reported to an agency about one item: its lines in time, and what they add up to."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class HistoryLine:
             "at": format_time(self.at),
             "what": self.what,
             "state": states[0] if len(states) == 1 else None,
-            "by": None,  # an agency is not told who
+            "by": None,  # who it was is not reported to agencies
             "law": [],
             "text": self.text,
             "revision": self.revision,
@@ -69,15 +69,15 @@ class HistoryLine:
 
 @dataclass(slots=True)
 class OutcomeHistory:
-    """What an agency was told of one item.
+    """What was reported to an agency about one item.
 
     Attributes:
         indicator: Id of the indicator.
         partition: Its partition.
         approvals: How many officers must approve, by the ids of the rules that ask, as far as the law is known.
-        lines: The lines, in the order in which they were told.
+        lines: The lines, in the order in which they were reported.
         newest: The newest state of the item.
-        deliveries: For each State, the state of the item that it was told of last, and where its delivery stands.
+        deliveries: For each State, the state of the item that was reported last, and where its delivery stands.
         questions: The questions that are open, each with the time until which an answer counts.
     """
 
@@ -90,7 +90,7 @@ class OutcomeHistory:
     questions: dict[QuestionKey, int | None] = field(default_factory=dict)
 
     def add(self, item: ItemOutcome) -> list[HistoryLine]:
-        """Add what was told next, and return its lines."""
+        """Add what was reported next, and return its lines."""
         told = item.told
         match told:
             case DecidedOutcome():

@@ -100,7 +100,7 @@ def _find_approvals(settings: Settings, state: str) -> dict[str, int]:
 def _take(
     histories: dict[str, OutcomeHistory], items: Iterable[ItemOutcome]
 ) -> list[tuple[OutcomeHistory, HistoryLine]]:
-    """Add what was told, and return the lines, each with the item that it is about."""
+    """Add what was reported, and return the lines, each with the item that it is about."""
     lines = []
     for item in items:
         history = histories.get(item.indicator_id or "")

@@ -39,9 +39,7 @@ def show_items(
     state: StateOption = None,
     agency: Annotated[
         str | None,
-        typer.Option(
-            "--agency", metavar="NAME", help="Show what this agency is told of its items. Default: SHARING_AGENCY."
-        ),
+        typer.Option("--agency", metavar="NAME", help="Show what is reported to this agency. Default: SHARING_AGENCY."),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and print what happens to them.")] = False,
     bootstrap: Bootstrap = None,

@@ -79,7 +79,7 @@ class ItemSpool:
         self._count += 1
 
     def finish(self) -> None:
-        """Write what is still in memory: reading cannot fail then for want of space.
+        """Write what is still in memory: reading cannot fail then because the disk is full.
 
         Raises:
             InfrastructureError: There is no space left for temporary files.

@@ -188,7 +188,7 @@ class OutcomeWait:
                 set_done(self._done)
 
     def _take(self, items: Iterable[ItemOutcome]) -> None:
-        """Take what was told. The items of a block share few outcomes, so the States are counted once for each."""
+        """Take what was reported. The items of a block share few outcomes, so the States are counted once for each."""
         counts: Counter[int] = Counter()
         told: dict[int, Told] = {}
         for item in items:

@@ -74,7 +74,7 @@ def list_answer_forms(found: FoundAsk, terms: AskedTerms) -> tuple[AnswerForm, .
 
     Args:
         found: The Ask.
-        terms: By which law it is put.
+        terms: By which law it is opened.
     """
     del terms
     return tuple(_make_form(found, answer, consequence) for answer, consequence in found.ask.row.answers.items())

@@ -97,7 +97,7 @@ class ConditionRow:
 
 @dataclass(frozen=True, slots=True)
 class EscalationStep:
-    """When the next contact point is told.
+    """When the next contact point is notified.
 
     Attributes:
         at: When, in UTC milliseconds.
@@ -117,7 +117,7 @@ class AskView:
         terms: By which law it is asked; None if that cannot be looked up now.
         conditions: The conditions whose texts are known.
         unknown_codes: Codes of the others.
-        escalations: When the next contact points are told.
+        escalations: When the next contact points are notified.
         bar: Why the officer may not answer it; None if he or she may.
         answers: The forms of the answers; none if the officer may not answer.
         facts: The facts that are asked for.

@@ -136,7 +136,7 @@ class AskPages:
         return ended, False
 
     def _look_up(self, found: FoundAsk) -> tuple[AskedTerms | None, str]:
-        """Return by which law an Ask is put, and "" or why that cannot be said now."""
+        """Return by which law an Ask is opened, and "" or why that cannot be said now."""
         try:
             return self._services.asked_law.require([found])[found.ask.id], ""
         except SharingError as error:

@@ -1,4 +1,4 @@
-"""Follows the open Asks in a thread: pages read the newest view, and are told when there is another one.
+"""Follows the open Asks in a thread: pages read the newest view, and are notified when there is another one.
 
 While the broker is away, the last view stays, and it is said since when. What comes back is followed again by itself. A
 topic that was deleted and created again is read from its beginning: nothing of the old one is shown.

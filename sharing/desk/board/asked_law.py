@@ -1,4 +1,4 @@
-"""By which law Asks are put, looked up in a thread: a list is shown at once, and says the law as soon as it is known.
+"""By which law Asks are opened, looked up in a thread: a list is shown at once, and the law as soon as it is known.
 
 The law behind an Ask is in the gate's decision, or in the offer of another State, and neither changes. So what was
 found is remembered.
@@ -40,7 +40,7 @@ LookUp = Callable[[Sequence[FoundAsk]], Mapping[str, AskedTerms]]
 
 
 class AskedLaw:
-    """By which law the Asks are put. Thread-safe.
+    """By which law the Asks are opened. Thread-safe.
 
     Args:
         look_up: Returns the terms of Asks by their ids; may block.

@@ -1,4 +1,4 @@
-"""Opens what items say, for officers who may see it. Each view is recorded before anything is handed out."""
+"""Opens what items say, for officers who may see it. Each view is recorded before anything is shown."""
 
 from __future__ import annotations
 

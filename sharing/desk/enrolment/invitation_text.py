@@ -1,4 +1,4 @@
-"""What an officer pastes: the invitation's file, the link, or the part of the link behind the #."""
+"""What an officer pastes: the invitation's file, the link, or the part of the link after the #."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class EnrolmentPages:
         ]
 
     def show(self, request: Request) -> Response:
-        """Show the page. The invitation in its address stays in the browser: it is behind the #."""
+        """Show the page. The invitation in its address stays in the browser: it is after the #."""
         return render(request, "enrolment/enrol.html", form=Form(), text_max=TEXT_MAX)
 
     def read_invitation(self, request: Request) -> Response:

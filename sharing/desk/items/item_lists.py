@@ -116,7 +116,7 @@ def make_item_rows(items: Iterable[OpenItem], terms: Mapping[str, AskedTerms], n
 
     Args:
         items: The items.
-        terms: By which law the Asks are put, by their ids, as far as that is known.
+        terms: By which law the Asks are opened, by their ids, as far as that is known.
         now: The time in UTC milliseconds.
     """
     rows = []

@@ -48,7 +48,7 @@ class RulingService:
         settings: How the desk is served: to its origin the passkeys are bound.
         read_clock: Returns the time in UTC milliseconds.
         board: The open Asks.
-        asked_law: By which law they are put.
+        asked_law: By which law they are opened.
         broker: Is told when the acts cannot be followed.
         changes: Is told when there is news of a ruling.
     """

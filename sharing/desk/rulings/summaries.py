@@ -68,7 +68,7 @@ def summarise_answer(
     Args:
         act: The answer.
         asks: The Asks that it answers.
-        terms: By which law they are put.
+        terms: By which law they are opened.
         left_out: Alike Asks that it does not fit.
         rest: How many alike Asks it fits that need a further signature.
         cited: The provision that the rule of the own law cites; None if the law pack has no rule with this id.

@@ -1,4 +1,4 @@
-"""The records of the desk: written so that of two who change one, the second is told; read from memory."""
+"""The records of the desk: written so that of two who change one, the second is notified; read from memory."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Branch(NamedTuple):
     Attributes:
         kind: What it is a value of.
         subject: The test or the alternative in words; empty if the kind says it.
-        value: The value that it stands for.
+        value: The value that it represents.
     """
 
     kind: BranchKind

@@ -2,7 +2,7 @@
 
 A *dimension* is a group of facts that depend on each other. Its *points* are the combinations of their values that can
 occur and that the rules of a pack can tell apart. A *cube* restricts some dimensions to sets of points (bit masks);
-dimensions that it does not name are unrestricted. A *cover* is a list of cubes and stands for their union. Cubes are
+dimensions that it does not name are unrestricted. A *cover* is a list of cubes and represents their union. Cubes are
 intersected and subtracted without enumerating combinations.
 
 Reference: Rudell and Sangiovanni-Vincentelli, «Multiple-Valued Minimization for PLA Optimization», IEEE Transactions on

@@ -48,7 +48,7 @@ class FactMasks:
     """Represents sets of missing facts as bit masks.
 
     Attributes:
-        names: The facts that can be tried, sorted; bit `i` of a mask stands for `names[i]`.
+        names: The facts that can be tried, sorted; bit `i` of a mask represents `names[i]`.
         bits: The mask of each single fact.
         deciding: For the id of each undecided rule, the facts that could decide it.
     """

@@ -1,4 +1,4 @@
-"""The space of all items: where a test holds, where facts have given values, and which item a place stands for."""
+"""The space of all items: where a test holds, where facts have given values, and which item a place represents."""
 
 from __future__ import annotations
 

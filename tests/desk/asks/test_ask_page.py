@@ -41,7 +41,7 @@ def test_a_held_item_is_shown_with_law_deadline_silence_and_what_each_answer_doe
     for part in (
         "Approve the disclosure of an item that the law holds", "2 officers must approve it.", "IRG § 61a",
         "[de.irg-61a]", "it ends without disclosure", "the item may be sent, once nothing else stands in its way",
-        "2 officers must answer", "the next contact point is told", "JUDGE", ask.nonce, ask.id,
+        "2 officers must answer", "the next contact point is notified", "JUDGE", ask.nonce, ask.id,
         "Grounds of refusal", "A human right stands against it", "Claim for half an hour", "Pass on",
     ):  # fmt: skip
         assert part in text, part

@@ -296,7 +296,7 @@ def test_a_part_in_which_a_record_has_no_outcome_is_not_committed(spoil: Spoil) 
                 yield part
 
     gate = SpoilingGate(LAW, load_shipped_treaties())
-    with pytest.raises(ConservationError, match="has no outcome that its agency is told"):
+    with pytest.raises(ConservationError, match="has no outcome for its agency"):
         list(decide_batch(gate, Batch([make_message(1)], NOW_MS, {}), DIRECTORY, BatchResult(), outcomes=SHARED))
 
 
@@ -308,7 +308,7 @@ def test_a_batch_whose_rows_do_not_match_its_counts_is_not_committed() -> None:
     result.outputs.tags[1] = result.outputs.tags[0]
     outcomes = BatchOutcomes(SHARED, Batch(messages, NOW_MS, {}), LAW.reference, DEFAULT_LIMITS)
     outcomes.add_part(result)
-    with pytest.raises(ConservationError, match="what their agencies are told differ"):
+    with pytest.raises(ConservationError, match="the outcomes for their agencies differ"):
         list(outcomes.finish(result))
 
 
