@@ -79,7 +79,7 @@ class DirectoryHeartbeat(Service):
             self._writer = self._connect()
         result = self._writer.renew(self._read_register)
         statement = self._writer.statement
-        problem = None
+        problem = self._writer.older_folder
         if result is RenewalResult.NOTHING:
             problem = (
                 f"{self._state} has no directory statement that may be renewed: nothing was announced, it has expired, "

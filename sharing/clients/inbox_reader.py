@@ -208,7 +208,7 @@ class InboxReader:
                 return keys
         raise InfrastructureError(
             f"the keys of the gate of {self.state} are not known ({reason}): nothing in its inbox can be verified; run "
-            "again when `sharing directory check` finds them"
+            "again when `sharing directory show` has an entry of that State"
         )
 
     def _follow(self) -> None:

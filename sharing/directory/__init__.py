@@ -5,6 +5,7 @@ Pure: time is an argument, and records are bytes. `sharing.kafka.directory_reade
 
 - `statement`: one statement: its bytes, its signature.
 - `announcements`: what a State states next.
+- `numbers_ahead`: numbers of statements that a State has signed and whose time has not come.
 - `state_chain`: what a reader has verified of one State, from the pinned root to the entry.
 - `chain_memory`, `lasting_chain`: the same across restarts: what is remembered of it, and taken over.
 - `trusted_directory`: the chains of all States that are pinned.

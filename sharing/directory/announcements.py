@@ -8,6 +8,7 @@ from typing import Final
 from sharing.directory.statement import (
     ENTRY_BYTES_MAX,
     ENTRY_SCHEMA,
+    NO_NUMBER,
     STATEMENT_HOURS_MAX,
     DirectoryStatement,
     StatementContent,
@@ -57,6 +58,7 @@ def make_announcement(
     key_statement: int,
     hours: int = STATEMENT_HOURS,
     now: int,
+    last: StatementNumber = NO_NUMBER,
 ) -> StatementContent:
     """Return the content by which a person announces an entry, or removes it.
 
@@ -70,13 +72,14 @@ def make_announcement(
         key_statement: Version of the State's newest key statement.
         hours: For how many hours it is valid.
         now: The time, in UTC milliseconds.
+        last: The highest number that the State has used, also in a statement that is not valid yet.
 
     Raises:
         InputError: It would be valid for longer than readers accept.
     """
     if not 1 <= hours <= STATEMENT_HOURS_MAX:
         raise InputError(f"a directory statement is valid for 1 to {STATEMENT_HOURS_MAX} hours")
-    before = StatementNumber(0, 0) if previous is None else previous.content.number
+    before = max(last, last if previous is None else previous.content.number)
     return StatementContent(
         state=state,
         announcement=max(before.announcement, now // 1000) + 1,

@@ -15,8 +15,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, Literal
 
+from sharing.directory.numbers_ahead import NumbersAhead
 from sharing.directory.statement import (
+    NO_NUMBER,
     DirectoryStatement,
+    StatementNumber,
     decode_statement,
     limit_validity,
     read_entry,
@@ -91,6 +94,7 @@ class StateChain:
         self._keys_seen: TrustedKeys | None = None
         self._keys_document = b""
         self._seen: dict[str, DirectoryStatement] = {}
+        self._ahead = NumbersAhead()
         self._faults: dict[_Part, TrustError] = {}
         self._refused: dict[_Part, deque[tuple[str, bytes]]] = {
             part: deque(maxlen=number) for part, number in _RETRIED_MAX.items()
@@ -118,6 +122,8 @@ class StateChain:
             self._take(part, key, value, now)
         except TrustError as error:
             self._faults[part] = error
+            if value and part == "statement" and self._keys_seen is not None:
+                self._ahead.note(self._keys_seen, value, now)
             if value and error.fault in _RETRIED_FAULTS:
                 self._refused[part].append((key, value))
             return error
@@ -137,6 +143,11 @@ class StateChain:
         What a thief has signed is not counted: it could have the highest number that there is.
         """
         return max(self._list_seen(now), key=lambda seen: seen.content.number, default=None)
+
+    def find_last_number(self, now: int) -> StatementNumber:
+        """Return the highest number that the State has used, also in a statement whose time has not come."""
+        newest = self.find_newest(now)
+        return max(self._ahead.find_highest(self._keys_seen, now), newest.content.number if newest else NO_NUMBER)
 
     def get_keys(self, now: int) -> TrustedKeys | None:
         """Return the online keys of the State, or None if none may be used now.
@@ -216,7 +227,7 @@ class StateChain:
 
     def _take_statement(self, value: bytes, now: int) -> bool:
         statement = decode_statement(value)
-        if self.statement is not None and statement.digest == self.statement.digest:
+        if statement == self.statement:  # with its signature: the same content without a valid one is refused
             return False
         gap = self._find_key_gap(now)
         if gap is not None or self.keys is None:

@@ -52,6 +52,10 @@ class StatementNumber(NamedTuple):
     sequence: int
 
 
+NO_NUMBER: Final = StatementNumber(0, 0)
+"""Lower than every number of a statement."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatementContent:
     """What a statement states. Times are in UTC milliseconds.

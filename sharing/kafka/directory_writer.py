@@ -99,6 +99,7 @@ class DirectoryWriter:
         self._clock = clock
         pin = self._folder.read_roots()[0].to_pin()
         self._chain = StateChain(pin)
+        self._own_version = 0
         self._topic = OwnTopic(bootstrap, pin.state, self._properties, framing)
 
     @property
@@ -112,6 +113,18 @@ class DirectoryWriter:
         now = self._clock()
         return self._chain.statement if self._chain.get_keys(now) is not None else None
 
+    @property
+    def older_folder(self) -> str | None:
+        """What is wrong if the topic, as it was last read, has a newer key statement than the key folder; else None."""
+        published, own = self._chain.keys, self._own_version
+        if published is None or published.statement.version <= own:
+            return None
+        return (
+            f"{self.state}: the key folder {self._folder.path} has key statement {own}, and the directory has "
+            f"{published.statement.version}: an older copy of the folder was put back, or the newest was not copied "
+            "here; copy it here, because other States refuse what keys sign that were revoked since"
+        )
+
     def announce(self, entry: bytes | None, hours: int = STATEMENT_HOURS) -> DirectoryStatement:
         """Announce an entry, and return the statement that readers will accept.
 
@@ -120,6 +133,8 @@ class DirectoryWriter:
             hours: For how many hours the statement is valid, if nothing renews it.
 
         Raises:
+            InputError: The directory has a newer key statement than the key folder, which revokes the key that signs;
+                or as the class says.
             InfrastructureError: Another writer came first each time; or as the class says.
         """
         for _ in range(ATTEMPTS_MAX):
@@ -133,6 +148,7 @@ class DirectoryWriter:
                 key_statement=keys.statement.version,
                 hours=hours,
                 now=now,
+                last=self._chain.find_last_number(now),
             )
             statement = self._publish(documents, content, now)
             if self._is_accepted(statement):
@@ -148,6 +164,9 @@ class DirectoryWriter:
         Args:
             read_register: Reads the register of the State's officers; called only if there are standing acceptances.
                 Without it, none of them is stated again.
+
+        Raises:
+            InputError: As `announce`.
         """
         documents = self._read()
         now = self._clock()
@@ -190,6 +209,7 @@ class DirectoryWriter:
 
     def _read_documents(self, now: int) -> _OwnDocuments:
         keys = self._online_keys.get_trusted_keys(now)
+        self._own_version = keys.statement.version
         roots = {
             root.metadata.version: self._read_document(f"root.{root.metadata.version}.json")
             for root in self._folder.read_roots()
@@ -219,11 +239,18 @@ class DirectoryWriter:
         return missing
 
     def _publish(self, documents: _OwnDocuments, content: StatementContent, now: int) -> DirectoryStatement:
-        statement = sign_statement(content, self._online_keys.get_signing_key(KeyRole.DIRECTORY, now))
+        signing_key = self._online_keys.get_signing_key(KeyRole.DIRECTORY, now)
+        key_id, older = signing_key.public_key.key_id, self.older_folder
+        if older is not None and key_id not in self._list_usable_ids(now):
+            raise InputError(older)  # readers would refuse it
+        statement = sign_statement(content, signing_key)
         value = self._framing.frame(SCHEMA, statement.encode())
         records = [*self._find_missing(documents), (self.state, value)]
         publish_records(self._bootstrap, self.state, records, self._properties)
         return statement
+
+    def _list_usable_ids(self, now: int) -> list[str]:
+        return [key.key_id for key in self._require_keys().statement.list_usable_keys(KeyRole.DIRECTORY, now)]
 
     def _is_accepted(self, statement: DirectoryStatement) -> bool:
         self._read()

@@ -68,24 +68,25 @@ class OfficerWriter:
             InputError: Another entry came first.
         """
         verified = verify_record(self._keys, officer_id, record, self._clock())
-        refused = self.read().receive(officer_id, record.encode(), self._clock())
+        register = self.read()
+        refused = register.receive(officer_id, record.encode(), self._clock())
         if refused is not None:
             raise refused
-        register = self._write(officer_id, record)
-        if not register.has_accepted(verified):
+        is_last = register.find_last_sequence(officer_id, self._clock()) <= verified.entry.sequence
+        if not is_last or not self._write(officer_id, record).has_accepted(verified):
             raise InputError(
                 f"{name_entry(verified.entry)}: another entry of this officer came first; look at `sharing officers "
                 "list`, and make the change again"
             )
         return verified
 
-    def change(self, officer_id: str, make: Callable[[VerifiedEntry | None], OfficerRecord]) -> VerifiedEntry:
+    def change(self, officer_id: str, make: Callable[[VerifiedEntry | None, int], OfficerRecord]) -> VerifiedEntry:
         """Write a change that one registrar signs, and return the entry once readers accept it.
 
         Args:
             officer_id: Id of the officer.
-            make: Returns the record, signed, from the newest entry of the officer. Is called again if another writer
-                came first.
+            make: Returns the record, signed, from the newest entry of the officer and the last sequence that was used.
+                Is called again if another writer came first.
 
         Raises:
             TrustError: A reader would refuse it.
@@ -93,7 +94,8 @@ class OfficerWriter:
         """
         for _ in range(ATTEMPTS_MAX):
             register = self.read()
-            record = make(register.find_newest(officer_id, self._clock()))
+            now = self._clock()
+            record = make(register.find_newest(officer_id, now), register.find_last_sequence(officer_id, now))
             verified = verify_record(self._keys, officer_id, record, self._clock())
             refused = register.receive(officer_id, record.encode(), self._clock())
             if refused is not None:

@@ -137,6 +137,14 @@ class KeyFolder:
         _require_name(files[-1], f"readers.{content.version}.json")
         return content
 
+    def count_reader_lists(self) -> int:
+        """Return the version of the newest list of readers, verified or not; 0 if there is none.
+
+        Raises:
+            InputError: One is missing.
+        """
+        return len(self._list_versions(_READERS))
+
     def write_readers(self, document: SignedDocument, version: int) -> Path:
         """Write a signed list of readers, and return its file.
 
@@ -185,14 +193,18 @@ class KeyFolder:
             raise InputError(f"{path} is another key than its name says")
         return key
 
-    def list_wrapping_keys(self) -> list[WrappingKeyName]:
-        """Return the names of the wrapping keys, the newest first. Nothing proves them before their key is read.
+    def list_wrapping_keys(self, state: str) -> list[WrappingKeyName]:
+        """Return the names of a State's wrapping keys, the newest first. Nothing proves them before their key is read.
+
+        Args:
+            state: The State of the folder: another State could open what its own key wraps.
 
         Raises:
             InputError: A file is not the file of a private key, or other users may access it.
         """
         headers = [read_key_header(path) for path in (self.private).glob(f"{WRAP_ROLE}.*.key")]
-        names = [header.key for header in headers if isinstance(header.key, WrappingKeyName)]
+        own = [header.key for header in headers if header.state == state]
+        names = [key for key in own if isinstance(key, WrappingKeyName)]
         return sorted(names, key=lambda name: (name.made_at, name.key_id), reverse=True)
 
     def _write(self, document: SignedDocument, name: str) -> Path:

@@ -229,7 +229,7 @@ class OnlineKeys:
             require_permitted_change(self._keys, keys)
         noticed_at = 0 if self._keys is None else now  # a program that starts does not know since when others know it
         self._noticed = {key.key_id: self._noticed.get(key.key_id, noticed_at) for key in keys.statement.keys}
-        self._wrapping_names = self.folder.list_wrapping_keys()
+        self._wrapping_names = self.folder.list_wrapping_keys(keys.state)
         self._readers = None
         self._keys = keys
 

@@ -73,8 +73,9 @@ def judge_private_keys(folder: KeyFolder, roots: list[TrustedRoot], now: int) ->
     """
     files = {path: read_key_file(path) for path in folder.list_private_keys()}
     statements = folder.read_all_statements(roots)
-    wrapping = _judge_wrapping_keys(list_wrapping_names(files.values()), now)
     state = roots[-1].state
+    own = [content for content in files.values() if content.header.state == state]
+    wrapping = _judge_wrapping_keys(list_wrapping_names(own), now)
     return [
         KeyVerdict(path, content, *_judge(content, state, statements, wrapping, now)) for path, content in files.items()
     ]

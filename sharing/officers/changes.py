@@ -91,6 +91,7 @@ def change_officer(
     days: int,
     now: int,
     rests_on_grant: bool = True,
+    after: int = 0,
 ) -> OfficerChange:
     """Return the entry that adds an officer, changes one, or extends the validity.
 
@@ -103,6 +104,7 @@ def change_officer(
         now: The time, in UTC milliseconds.
         rests_on_grant: Whether it rests on what two registrars have granted, if that permits it. Otherwise two sign,
             and grant it for another year.
+        after: The last sequence that was used for this officer (`Register.find_last_sequence`).
 
     Raises:
         InputError: Something is missing for a new officer, or cannot be.
@@ -119,7 +121,7 @@ def change_officer(
             **fields,
             "state": state,
             "id": officer_id,
-            "sequence": _find_next_sequence(newest, now),
+            "sequence": _find_next_sequence(newest, after, now),
             "issued_at": now,
             "valid_from": now,
             "valid_until": now + days * DAY_MS,
@@ -128,13 +130,14 @@ def change_officer(
     return _rest_on_grant(entry, newest) if rests_on_grant else OfficerChange(entry, None)
 
 
-def revoke_officer(newest: VerifiedEntry, *, effective_at: int, now: int) -> OfficerChange:
+def revoke_officer(newest: VerifiedEntry, *, effective_at: int, now: int, after: int = 0) -> OfficerChange:
     """Return the entry that revokes an officer. It stays, so that nobody brings an older entry back.
 
     Args:
         newest: The newest entry of the officer.
         effective_at: From then on the officer may answer nothing, in UTC milliseconds. An earlier revocation stays.
         now: The time, in UTC milliseconds.
+        after: As in `change_officer`.
 
     Raises:
         InputError: The time is too far in the future, or lies where the officer's entry has expired anyway.
@@ -151,7 +154,7 @@ def revoke_officer(newest: VerifiedEntry, *, effective_at: int, now: int) -> Off
             **_copy_fields(present),
             "state": present.state,
             "id": present.id,
-            "sequence": _find_next_sequence(newest, now),
+            "sequence": _find_next_sequence(newest, after, now),
             "issued_at": now,
             "valid_from": now,
             "valid_until": until,
@@ -194,9 +197,9 @@ def _copy_fields(entry: OfficerEntry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in ("name", "agency", "authority", "roles", "keys", "passkeys")}
 
 
-def _find_next_sequence(newest: VerifiedEntry | None, now: int) -> int:
+def _find_next_sequence(newest: VerifiedEntry | None, after: int, now: int) -> int:
     """Return the next sequence: above all that a reader may remember, also where the topic was created again."""
-    return max(now // _CLOCK_UNIT_MS, 1 if newest is None else newest.entry.sequence + 1)
+    return max(now // _CLOCK_UNIT_MS, after + 1, 1 if newest is None else newest.entry.sequence + 1)
 
 
 def _rest_on_grant(entry: OfficerEntry, newest: VerifiedEntry | None) -> OfficerChange:

@@ -20,7 +20,7 @@ from sharing.errors import InputError
 from sharing.model.times import format_time
 from sharing.officers.entry import OfficerEntry
 from sharing.officers.record import OfficerRecord, decode_record
-from sharing.officers.verification import VerifiedEntry, name_entry, verify_record
+from sharing.officers.verification import SignedEntry, VerifiedEntry, name_entry, read_signed_entry, verify_record
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys, require_permitted_change
@@ -45,6 +45,7 @@ class Register:
         self._holders: dict[str, set[str]] = {}
         self._refusals: dict[str, TrustError] = {}
         self._hidden: set[str] = set()
+        self._ahead: dict[str, deque[SignedEntry]] = {}
 
     @property
     def state(self) -> str:
@@ -87,6 +88,7 @@ class Register:
         except TrustError as error:
             if officer_id in self._history:
                 self._hidden.add(officer_id)
+            self._note_ahead(officer_id, value, now)
             return self._note_refusal(officer_id, error)
         self._hidden.discard(officer_id)
         self._refusals.pop(officer_id, None)
@@ -117,6 +119,16 @@ class Register:
         """Return the newest entry of an officer whose registrars are not revoked now, in force or not; or None."""
         history = reversed(self._history.get(officer_id, ()))
         return next((verified for verified in history if verified.is_upheld(self._keys, now)), None)
+
+    def find_last_sequence(self, officer_id: str, now: int) -> int:
+        """Return the highest sequence that registrars have used for an officer, also in an entry of a later time; or 0.
+
+        An entry that was signed by a clock that was ahead is refused until its time has come. A reader that reads the
+        topic only then accepts it, so what is written meanwhile, such as a revocation, must have a higher sequence.
+        """
+        newest = self.find_newest(officer_id, now)
+        ahead = [each for each in self._ahead.get(officer_id, ()) if each.is_upheld(self._keys, now)]
+        return max([0 if newest is None else newest.entry.sequence, *(each.entry.sequence for each in ahead)])
 
     def has_accepted(self, verified: VerifiedEntry) -> bool:
         """Return whether an entry was accepted, be it the newest or not."""
@@ -163,6 +175,18 @@ class Register:
                         f"{name_entry(entry)} has a {what} of officer {holder}; each officer has {what}s of his or her "
                         "own",
                     )
+
+    def _note_ahead(self, officer_id: str, value: bytes | None, now: int) -> None:
+        """Remember a refused entry that registrars have signed, and whose time has not come."""
+        try:
+            signed = read_signed_entry(self._keys, decode_record(value))
+        except TrustError:
+            return
+        if signed is None or signed.entry.id != officer_id or signed.entry.issued_at <= now + CLOCK_TOLERANCE_MS:
+            return
+        known = self._ahead.setdefault(officer_id, deque(maxlen=HISTORY_MAX))
+        if all(each.digest != signed.digest for each in known):
+            known.append(signed)
 
     def _note_refusal(self, officer_id: str, error: TrustError) -> TrustError:
         self._refusals.pop(officer_id, None)

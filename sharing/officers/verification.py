@@ -17,7 +17,7 @@ from sharing.officers.record import OfficerRecord
 from sharing.trust.documents import SignedDocument, compute_digest, read_document
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys
-from sharing.trust.public_keys import KeyAlgorithm, KeyId
+from sharing.trust.public_keys import KeyAlgorithm, KeyId, KeyRole
 from sharing.trust.signatures import ObjectKind
 from sharing.trust.verification import ObjectSignature, verify_object
 
@@ -145,6 +145,20 @@ def verify_entry(
             "registrar sign it, too",
         )
     return SignedEntry(entry, compute_entry_digest(document, entry), frozenset(signers), needed)
+
+
+def read_signed_entry(keys: TrustedKeys, record: OfficerRecord) -> SignedEntry | None:
+    """Return the entry in a record, if enough listed registrar keys have signed it, be it valid now, later or never.
+
+    Raises:
+        TrustError: It is malformed, or no entry of an officer.
+    """
+    document, entry = read_entry(record.document)
+    signers = document.find_signers(keys.state, keys.statement.list_keys(KeyRole.REGISTRAR))
+    needed = count_needed(entry)
+    if entry.state != keys.state or len(signers) < needed:
+        return None
+    return SignedEntry(entry, compute_entry_digest(document, entry), signers, needed)
 
 
 def check_within_grant(entry: OfficerEntry, grant: OfficerEntry) -> None:

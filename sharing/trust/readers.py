@@ -6,7 +6,7 @@ A reader is a case system or the desk. A State's worker seals what it has receiv
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -30,6 +30,9 @@ from sharing.trust.verification import ObjectSignature, verify_object
 READERS_MAX = 64
 READER_DAYS_MAX = 30
 """For how many days a list is valid at most: a statement lists the key that signed it for as long after its end."""
+
+LOST_SIGNER_FAULTS: Final = frozenset({TrustFault.REVOKED, TrustFault.UNKNOWN_KEY})
+"""Why a list no longer counts although nobody has altered it: the key that signed it was revoked, or ended long ago."""
 
 ReaderName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 
@@ -85,7 +88,13 @@ class ReaderList(StrictModel):
 
 
 def change_readers(
-    state: str, previous: ReaderList | None, *, added: Iterable[Reader] = (), removed: Collection[str] = (), now: int
+    state: str,
+    previous: ReaderList | None,
+    *,
+    added: Iterable[Reader] = (),
+    removed: Collection[str] = (),
+    last_version: int = 0,
+    now: int,
 ) -> ReaderList:
     """Return the list that follows; without a change, the same readers for longer.
 
@@ -94,6 +103,7 @@ def change_readers(
         previous: The present list, if there is one.
         added: Readers to add. One with the name of a present reader replaces it.
         removed: Names of readers to remove.
+        last_version: Version of the newest list, also if that no longer counts.
         now: The time, in UTC milliseconds.
 
     Raises:
@@ -109,7 +119,7 @@ def change_readers(
         raise InputError(f"a list has at most {READERS_MAX} readers, and each has a key of its own")
     return ReaderList(
         state=state,
-        version=1 if previous is None else previous.version + 1,
+        version=max(last_version, 0 if previous is None else previous.version) + 1,
         issued_at=now,
         expires_at=now + READER_DAYS_MAX * DAY_MS,
         readers=tuple(readers[name] for name in sorted(readers)),

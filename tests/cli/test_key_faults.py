@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sharing.cli.keys import init
+from sharing.keystore.files import make_private_folder
 from sharing.keystore.passphrases import read_passphrase_file
 from sharing.keystore.private_key_file import read_private_key
 from tests.cli.conftest import Call, CommandResult
@@ -192,6 +194,26 @@ def test_it_is_said_which_files_belong_to_nothing(
     if name == "rotate root":  # its first two files are the key, and the statement
         assert (issued.folder / left).exists()
     assert f"{folder / left}: was made, and belongs to no {what}; delete it" in result.err
+
+
+def test_of_two_who_make_the_first_root_at_once_one_makes_nothing(
+    call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the other has root keys that belong to no root, and is told to move the root away."""
+    ceremony = KeyCeremony(call, empty_folder / "ch")
+    ceremony.prepare()
+
+    def come_second(folder: Path) -> None:
+        monkeypatch.setattr(init, "make_private_folder", make_private_folder)
+        others = ["--root", empty_folder / "other.key", "--root-passphrase-file", ceremony.folder / "root1.pass"]
+        where = ("--state", "CH", "--folder", ceremony.keys, "--threshold", "1")
+        assert call("keys", "init", *where, *others).code == 0
+        make_private_folder(folder)
+
+    monkeypatch.setattr(init, "make_private_folder", come_second)
+    refused = ceremony.init()
+    assert (refused.code, "has a root already" in refused.error) == (2, True)
+    assert not list(ceremony.folder.glob("root?.key"))
 
 
 def test_no_root_key_is_made_where_the_key_folder_cannot_be_made(call: Call, empty_folder: Path) -> None:

@@ -109,3 +109,40 @@ def test_show_lists_readers_and_says_when_their_list_ends(
     assert "nothing can be put into the inbox; run `sharing keys readers renew`" in ended.err
     assert issued.run("readers", "renew", signers=()).code == 0
     assert "list of readers" not in issued.run("show", signers=()).err
+
+
+def test_after_the_registrar_key_was_revoked_a_new_list_begins(
+    issued: KeyCeremony, call: Call, empty_folder: Path
+) -> None:
+    """Who held the key may have named a reader, so nobody is taken over; and nobody needs to delete a file."""
+    options = ("--state", "CH", "--passphrase-file", str(make_pass(empty_folder)))
+    for name in ("case-system", "thief"):
+        assert call("keys", "reader", name, "--key", str(empty_folder / name), *options).code == 0
+        assert issued.run("readers", "add", empty_folder / f"{name}.public.json", signers=()).code == 0
+    worker = OnlineKeys.open(issued.keys, read_passphrase_file(issued.folder / "online.pass"))
+    assert len(worker.get_readers(int(time.time() * 1000))) == 2
+    registrar = issued.find_key("registrar")["key"]
+    assert issued.run("rotate", "registrar").code == 0
+    revoked = issued.run("revoke", registrar)
+    assert "name all readers again, by `sharing keys readers add`" in revoked.err
+    shown = issued.run("show", signers=())
+    assert (shown.code, "name all readers again, by `sharing keys readers add`" in shown.err) == (1, True)
+    for command in (("renew",), ("list",), ("remove", "thief")):
+        refused = issued.run("readers", *command, signers=())
+        assert (refused.code, "does not count any more: name all readers again" in refused.error) == (2, True)
+    added = issued.run("readers", "add", empty_folder / "case-system.public.json", "--json", signers=()).json_document
+    assert (added["version"], [reader["name"] for reader in added["readers"]]) == (3, ["case-system"])
+    assert len(worker.get_readers(int(time.time() * 1000) + 2000)) == 1, "a worker that runs takes it over"
+    assert issued.run("show", signers=()).code == 0
+
+
+def test_an_altered_list_is_not_replaced_in_silence(issued: KeyCeremony, call: Call, empty_folder: Path) -> None:
+    options = ("--state", "CH", "--passphrase-file", str(make_pass(empty_folder)))
+    assert call("keys", "reader", "case", "--key", str(empty_folder / "case"), *options).code == 0
+    public = empty_folder / "case.public.json"
+    assert issued.run("readers", "add", public, signers=()).code == 0
+    listed = issued.keys / "readers.1.json"
+    listed.write_text(listed.read_text().replace('"name":"case"', '"name":"cave"'))
+    refused = issued.run("readers", "add", public, signers=())
+    assert (refused.code, "is not valid" in refused.error) == (1, True)
+    assert not (issued.keys / "readers.2.json").exists()

@@ -161,7 +161,7 @@ def test_a_new_wrapping_key_wraps_and_the_old_one_still_opens(ch: KeyCeremony) -
     after, new_value = opened.get_wrapping_key(now)
     assert (after, after != before, new_value != value) == (result.json_document["key"], True, True)
     assert opened.find_wrapping_key(before, now) == value
-    names = KeyFolder(ch.keys).list_wrapping_keys()
+    names = KeyFolder(ch.keys).list_wrapping_keys("CH")
     assert [name.key_id for name in names] == [after, before]
     shown = ch.show()["wrapping"]
     assert [(row["key"], row["replaced_at"] is None) for row in shown] == [(after, True), (before, False)]
@@ -198,4 +198,4 @@ def test_the_newest_wrapping_key_is_the_newest_also_if_the_clock_was_set_back(
     real = time.time
     monkeypatch.setattr("time.time", lambda: real() - 86_400)
     made = ch.run("rotate", "wrap", "--json", signers=()).json_document["key"]
-    assert KeyFolder(ch.keys).list_wrapping_keys()[0].key_id == made
+    assert KeyFolder(ch.keys).list_wrapping_keys("CH")[0].key_id == made

@@ -160,6 +160,49 @@ def test_a_revoked_gate_key_has_messages_to_send_again(issued: KeyCeremony) -> N
     assert "`sharing keys resend --state CH --since 2026-03-01T11:00:00.000Z`" in again.err
 
 
+def test_what_a_revoked_key_has_signed_is_to_be_signed_again(issued: KeyCeremony) -> None:
+    directory = issued.run("revoke", issued.find_key("directory")["key"])
+    assert "`sharing directory announce` announces the entry again" in directory.err
+    registrar = issued.run("revoke", issued.find_key("registrar")["key"])
+    assert "`sharing officers list` shows which officers remain" in registrar.err
+    assert "announce" not in registrar.err
+
+
+def test_a_statement_that_was_issued_later_than_now_is_one_clear_sentence(
+    issued: KeyCeremony, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was ahead when it was issued. No other State accepts it, so it can be taken back."""
+    real = time.time
+    monkeypatch.setattr("time.time", lambda: real() + 20 * 86_400)
+    assert issued.run("rotate", "gate").code == 0
+    monkeypatch.setattr("time.time", real)
+    gate, files = issued.find_key("gate"), issued.list_files()
+    for command in (("rotate", "gate"), ("rotate", "root"), ("issue", "--role", "gate"), ("revoke", gate["key"])):
+        refused = issued.run(*command)
+        assert refused.code == 2, command
+        assert "CH: key statement 2 was issued at " in refused.error
+        assert "move keys.2.json out of every copy of the folder" in refused.error
+    shown = issued.run("show", signers=())
+    assert (shown.code, "move keys.2.json out of every copy" in shown.err) == (1, True)
+    assert issued.list_files() == files
+    (issued.keys / "keys.2.json").unlink()
+    assert issued.run("rotate", "gate").code == 0
+    assert issued.run("show", signers=()).code == 0
+
+
+def test_keys_of_another_state_are_not_backed_up(issued: KeyCeremony, call: Call, empty_folder: Path) -> None:
+    de = make_ceremony(call, empty_folder / "de", "DE")
+    assert de.run("issue", "--role", "seal").code == 0
+    for path in (de.keys / "private").iterdir():
+        (issued.keys / "private" / path.name).write_bytes(path.read_bytes())
+        (issued.keys / "private" / path.name).chmod(0o600)
+    shares = [part for number in (1, 2) for part in ("--share", str(empty_folder / f"share{number}"))]
+    backed_up = issued.run("backup", str(empty_folder / "b"), *shares, "--threshold", "2", "--json", signers=())
+    assert len(backed_up.json_document["keys"]) == 3
+    shown = issued.run("show", signers=())
+    assert (shown.code, shown.err.count("is a key of DE, not of CH; move it elsewhere")) == (1, 3)
+
+
 def test_a_revocation_may_have_another_time(issued: KeyCeremony) -> None:
     key = issued.find_key("gate")
     assert issued.run("revoke", key["key"], "--at", "2026-03-01T13:00:00+01:00").code == 0

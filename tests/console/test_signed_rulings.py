@@ -191,7 +191,7 @@ def test_a_key_folder_of_another_state_seals_and_verifies_nothing(
     monkeypatch.setattr(KeyFolder, "list_exposed", lambda _: [])
     monkeypatch.setattr(KeyFolder, "read_roots", lambda _: [])
     monkeypatch.setattr(KeyFolder, "read_keys", lambda _, __: KEYS)
-    monkeypatch.setattr(KeyFolder, "list_wrapping_keys", lambda _: [])
+    monkeypatch.setattr(KeyFolder, "list_wrapping_keys", lambda *_: [])
     (tmp_path / "private").mkdir()
     own = replace(CONSOLE, settings=Settings(key_folder=tmp_path))
     assert read_own_keys(own, NOW) is KEYS

@@ -22,7 +22,7 @@ from tests.support.waiting import TIMEOUT_S, wait_until
 from tests.trust.trust_fixtures import NOW
 
 
-def revoke(newest: VerifiedEntry | None) -> OfficerRecord:
+def revoke(newest: VerifiedEntry | None, _: int) -> OfficerRecord:
     assert newest is not None
     return sign(revoke_officer(newest, effective_at=NOW, now=NOW), REGISTRARS[2])
 

@@ -72,6 +72,10 @@ ATTACKS: dict[str, tuple[Callable[[SignedState], bytes | None], TrustFault]] = {
         ),
         TrustFault.UNKNOWN_ALGORITHM,
     ),
+    "the same content under another signature": (
+        lambda de: flip_last_bit(encode(de.last)) if de.last else None,
+        TrustFault.BAD_SIGNATURE,
+    ),
     "the same number": (lambda de: de.alter(entry=None), TrustFault.CONFLICT),
     "older": (lambda de: de.alter(announcement=1, sequence=1), TrustFault.ROLLED_BACK),
     "a renewal of an older announcement": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -258,6 +259,28 @@ def test_nothing_is_renewed_that_was_not_announced_or_has_expired(broker: Broker
     assert gate.renew() is RenewalResult.NOT_DUE
     late = de.open_writer(broker, lambda: read_now() + 25 * HOUR)
     assert late.renew() is RenewalResult.NOTHING
+
+
+def test_with_an_older_copy_of_the_key_folder_nothing_is_written_that_others_refuse(
+    broker: Broker, de: KeyedState, tmp_path: Path
+) -> None:
+    """A folder was put back from a copy that was made before a revocation."""
+    de.open_writer(broker).announce(make_signed_entry("DE"))
+    shutil.copytree(de.folder.path, tmp_path / "copy")
+    de.revoke(KeyRole.DIRECTORY, now=read_now())
+    de.issue(KeyRole.DIRECTORY, now=read_now())
+    newest = de.open_writer(broker)
+    newest.announce(make_signed_entry("DE", "B"))
+    assert newest.older_folder is None
+    shutil.rmtree(de.folder.path)
+    shutil.copytree(tmp_path / "copy", de.folder.path)
+    written = read_topic(broker, "DE")
+    with pytest.raises(InputError, match="has key statement 1, and the directory has 3: an older copy of the folder"):
+        de.open_writer(broker).announce(make_signed_entry("DE", "C"))
+    late = de.open_writer(broker, lambda: read_now() + 2 * HOUR)
+    with pytest.raises(InputError, match="an older copy of the folder was put back"):
+        late.renew()
+    assert read_topic(broker, "DE") == written
 
 
 def test_a_reader_without_pins_reads_signed_entries_too(broker: Broker, de: KeyedState) -> None:

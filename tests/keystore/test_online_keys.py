@@ -15,9 +15,11 @@ from pydantic import SecretStr
 
 from sharing.errors import InputError
 from sharing.keystore import key_access
+from sharing.keystore.key_problems import find_key_problems
 from sharing.keystore.online_keys import LEAVE_MS, SETTLE_MS, OnlineKeys
-from sharing.keystore.private_key import generate_key
+from sharing.keystore.private_key import generate_key, generate_wrapping_key
 from sharing.keystore.private_key_file import read_private_key
+from sharing.keystore.pruning import judge_private_keys
 from sharing.seal import hpke
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
@@ -226,6 +228,21 @@ def test_the_newest_wrapping_key_wraps_and_older_ones_are_found(ch: StateKeys, o
     assert opened.get_wrapping_key(NOW)[1] != value
     assert opened.find_wrapping_key(first, NOW) == value
     assert opened.find_wrapping_key("0" * 64, NOW) is None
+
+
+def test_a_wrapping_key_of_another_state_wraps_nothing(ch: StateKeys, opened: OnlineKeys) -> None:
+    """That State could open it; and when the file is moved away, nobody of this State could."""
+    own, _ = opened.get_wrapping_key(NOW)
+    foreign = generate_wrapping_key("DE", NOW + 1)
+    path = ch.folder.write_private_key(ch.access.protect(foreign))
+    assert opened.get_wrapping_key(NOW + 2)[0] == own
+    assert opened.find_wrapping_key(foreign.key_id, NOW + 2) is None
+    roots = ch.folder.read_roots()
+    problems = find_key_problems(ch.folder, roots[-1], ch.folder.read_keys(roots), NOW + 2)
+    assert f"{path} is a key of DE, not of CH; move it elsewhere" in [problem.sentence for problem in problems]
+    verdicts = {verdict.key_id: verdict for verdict in judge_private_keys(ch.folder, roots, NOW + 400 * DAY)}
+    assert verdicts[own].reason == "the newest wrapping key: it wraps"
+    assert verdicts[foreign.key_id].is_needed
 
 
 def test_without_a_wrapping_key_it_is_said_what_to_do(ch: StateKeys, opened: OnlineKeys) -> None:

@@ -50,11 +50,11 @@ def test_of_two_writers_the_first_counts_and_the_other_tries_again(broker: Broke
     first = writer.publish("o1", grant(Register(keys), roles=("JUDGE", "PROSECUTOR")))
     calls: list[int] = []
 
-    def make(newest: VerifiedEntry | None) -> OfficerRecord:
+    def make(newest: VerifiedEntry | None, _: int) -> OfficerRecord:
         assert newest is not None
         calls.append(newest.entry.sequence)
         if len(calls) == 1:
-            other.change("o1", lambda known: change(keys, known, roles=("JUDGE",)))
+            other.change("o1", lambda known, _: change(keys, known, roles=("JUDGE",)))
         return change(keys, newest, name="New name", roles=newest.entry.roles)
 
     changed = writer.change("o1", make)
@@ -76,7 +76,7 @@ def test_of_two_writers_the_first_counts_and_the_other_tries_again(broker: Broke
     }
     assert read(broker, keys, remembered=register.list_records(NOW)).find_officer("o1", NOW) == changed.entry
     revoked = writer.change(
-        "o1", lambda newest: sign(revoke_officer(require(newest), effective_at=NOW, now=NOW), THREE)
+        "o1", lambda newest, _: sign(revoke_officer(require(newest), effective_at=NOW, now=NOW), THREE)
     )
     assert read(broker, keys).find_officer("o1", NOW) is None
     last = [record for record in read_records(broker, topic, 1) if record.key() == b"o1"][-1]
@@ -136,7 +136,7 @@ def test_nothing_is_written_that_a_reader_would_refuse(embedded: EmbeddedBroker,
     with pytest.raises(TrustError, match="needs 2"):
         writer.publish("o1", alone)
     with pytest.raises(TrustError, match="needs 2"):
-        writer.change("o1", lambda _: alone)
+        writer.change("o1", lambda *_: alone)
     assert read_records(embedded, OFFICERS.topic(keys.state), 1) == []
 
 

@@ -194,6 +194,30 @@ def test_a_revocation_stays_and_no_older_entry_comes_back() -> None:
     assert remembering.find_officer("o1", later) is None
 
 
+def test_a_revocation_is_not_undone_by_what_a_clock_that_was_ahead_has_signed() -> None:
+    """A reader that starts when the time of that entry has come accepts it, and then what was written meanwhile."""
+    first = grant(Register(KEYS))
+    register = open_register(first)
+    ahead = change_officer(
+        "CH", "o1", require_newest(register), OfficerFields(agency="customs"), days=60, now=NOW + 3_600_000
+    )
+    early, now = sign(ahead, ONE, TWO), NOW + 60_000
+    assert receive(register, early, now=now) == TrustFault.NOT_YET_VALID
+    forged = replace(ahead, entry=ahead.entry.model_copy(update={"sequence": 2**50}))
+    assert receive(register, sign(forged, ONE), now=now) != "", "one registrar alone uses up no sequence"
+    last = register.find_last_sequence("o1", now)
+    assert last == open_record(early).sequence
+    revoked = sign(revoke_officer(require_newest(register), effective_at=now, now=now, after=last), THREE)
+    assert receive(register, revoked, now=now) == ""
+    later = NOW + 2 * 3_600_000
+    for reader in (Register(KEYS), open_register(*(record for _, record in register.list_records(now)))):
+        for record in (first, early, revoked):
+            receive(reader, record, now=later)
+        assert reader.find_officer("o1", later) is None
+    register.replace_keys(revoke_registrars(KEYS, 1, 2, at=now))
+    assert register.find_last_sequence("o1", now) == open_record(revoked).sequence
+
+
 def test_one_registrar_cannot_bring_a_revoked_or_narrowed_officer_back() -> None:
     register = open_register(grant(Register(KEYS), roles=("PUBLIC_PROSECUTOR", "SENIOR_OFFICER")))
     granted = find_grant(require_newest(register))

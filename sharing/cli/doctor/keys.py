@@ -131,7 +131,7 @@ def _open_private_keys(settings: Settings, folder: KeyFolder, keys: TrustedKeys)
                 f"the private key of the {role} key {shorten(key.key_id)} is not in {folder.private}; put it back, or "
                 "revoke the key"
             )
-    for name in folder.list_wrapping_keys()[:1]:
+    for name in folder.list_wrapping_keys(keys.state)[:1]:
         folder.read_private_key("wrap", name.key_id, access)
         opened.append("wrap")
     return f"opened: {', '.join(opened)}"

@@ -47,7 +47,8 @@ def back_up_keys(
     key_folder = locate_folder(settings)
     state = key_folder.read_roots()[-1].state
     require_new_files([file, *share])
-    paths = [path for path in key_folder.list_private_keys() if read_key_header(path).role in _BACKED_UP]
+    headers = {path: read_key_header(path) for path in key_folder.list_private_keys()}
+    paths = [path for path, header in headers.items() if header.state == state and header.role in _BACKED_UP]
     if not paths:
         raise InputError(f"{key_folder.path} has no seal keys; `sharing keys issue --role seal` makes one")
     access = open_key_access(settings, key_folder, is_new=False)

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from sharing.cli.keys.options import RootPassphraseFiles, get_passphrases
+from sharing.cli.keys.options import RootPassphraseFiles, get_passphrases, lock_keys
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, explain_left_files, locate_folder, require_new_files
 from sharing.errors import InputError, SettingsError
 from sharing.keystore.files import make_private_folder
+from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key import ROOT_ROLE, PrivateKey, generate_key
 from sharing.keystore.private_key_file import write_private_key
 from sharing.settings import load_settings
@@ -45,8 +46,7 @@ def init_keys(
     if settings.state is None:
         raise SettingsError("which State? give --state CH, or set SHARING_STATE")
     key_folder = locate_folder(settings)
-    if list(key_folder.path.glob("root.*.json")):
-        raise InputError(f"{key_folder.path} has a root already; `sharing keys rotate root` replaces it")
+    _require_no_root(key_folder)
     require_new_files(root)
     now = read_clock()
     keys = [generate_key(settings.state, ROOT_ROLE, KeyAlgorithm.ED25519) for _ in root]
@@ -61,12 +61,18 @@ def init_keys(
     passphrases = get_passphrases(root, root_passphrase_file, "--root-passphrase-file", are_new=True)
     document = sign_document(ObjectKind.ROOT, settings.state, metadata, [key.to_signing_key() for key in keys])
     make_private_folder(key_folder.path)  # before the first key is made
-    with explain_left_files(root, key_folder.locate_root(metadata.version), "root"):
+    with lock_keys(key_folder), explain_left_files(root, key_folder.locate_root(metadata.version), "root"):
+        _require_no_root(key_folder)  # somebody else may have made one meanwhile
         for path, key, passphrase in zip(root, keys, passphrases, strict=True):
             write_private_key(path, key, passphrase)
         file = key_folder.write_root(document, metadata.version)
     trusted = TrustedRoot(metadata, fingerprint_of(document, metadata))
     print_root(trusted, [file], list(zip(root, keys, strict=True)), as_json=as_json)
+
+
+def _require_no_root(folder: KeyFolder) -> None:
+    if list(folder.path.glob("root.*.json")):
+        raise InputError(f"{folder.path} has a root already; `sharing keys rotate root` replaces it")
 
 
 def print_root(

@@ -10,7 +10,7 @@ import typer
 
 from sharing.cli.keys.online_keys import make_online_keys, print_statement
 from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, lock_keys
-from sharing.cli.keys.root_keys import open_root_keys, publish_statement
+from sharing.cli.keys.root_keys import open_root_keys, publish_statement, read_previous
 from sharing.cli.shared.console import AsJson
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
@@ -59,15 +59,15 @@ def issue_online_keys(
     key_folder = locate_folder(settings)
     with lock_keys(key_folder):
         roots = key_folder.read_roots()
-        newest, previous = roots[-1], key_folder.read_keys(roots)
-        now = read_clock()
+        newest, now = roots[-1], read_clock()
+        previous = read_previous(key_folder, roots, now)
         require_current_root(newest, now)
         roles = _choose_roles(role, previous, now)
         signers = open_root_keys(newest, root, root_passphrase_file)
         access = open_key_access(settings, key_folder, is_new=True)
         algorithm = KeyAlgorithm(seal_algorithm)
         made = make_online_keys(key_folder, newest.state, previous, roles, access, algorithm, now)
-        if not key_folder.list_wrapping_keys():
+        if not key_folder.list_wrapping_keys(newest.state):
             made.private.append(access.protect(generate_wrapping_key(newest.state, now)))
         statement = issue_keys(
             newest, previous, made.named, days=newest.metadata.online_days_max if days is None else days, now=now

@@ -9,7 +9,7 @@ from pathlib import Path
 from sharing.cli.keys.init import print_root
 from sharing.cli.keys.key_names import find_key
 from sharing.cli.keys.options import get_passphrases
-from sharing.cli.keys.root_keys import open_root_keys, publish_statement
+from sharing.cli.keys.root_keys import open_root_keys, publish_statement, read_previous
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import explain_left_files, require_new_files
 from sharing.keystore.key_folder import KeyFolder
@@ -61,10 +61,10 @@ def put_root_into_force(
         TrustError: Too few of the new keys were given to sign.
     """
     roots = folder.read_roots()
-    trusted, previous = roots[-1], folder.read_keys(roots)
+    trusted, now = roots[-1], read_clock()
+    previous = read_previous(folder, roots, now)
     require_new_files(change.new_files)
     known = [key.key_id for key in trusted.metadata.keys]
-    now = read_clock()
     new_keys = [generate_key(trusted.state, ROOT_ROLE, KeyAlgorithm.ED25519) for _ in change.new_files]
     metadata = make_next_root(
         trusted,

@@ -32,8 +32,10 @@ from sharing.keystore.private_key_file import write_private_key
 from sharing.model.times import format_time
 from sharing.settings import Settings, load_settings
 from sharing.trust.canonical import encode_canonical
+from sharing.trust.faults import TrustError
+from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole, PublishedKey
-from sharing.trust.readers import Reader, ReaderList, change_readers, sign_readers
+from sharing.trust.readers import LOST_SIGNER_FAULTS, Reader, ReaderList, change_readers, sign_readers
 from sharing.trust.verification import shorten
 
 PUBLIC_SUFFIX = ".public.json"
@@ -79,7 +81,10 @@ def add_readers(
     token: TokenUri = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign a list of readers with these in addition, or in place of those with the same name."""
+    """Sign a list of readers with these in addition, or in place of those with the same name.
+
+    If the registrar key that has signed the present list was revoked, name all readers: a new list begins.
+    """
     settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     added = [_read_reader(path) for path in public_files]
     if len({reader.name for reader in added}) < len(added):
@@ -129,10 +134,11 @@ def _change(settings: Settings, added: Sequence[Reader], removed: Sequence[str],
         now = read_clock()
         online = OnlineKeys(key_folder, access)
         keys = online.get_trusted_keys(now)
-        present = key_folder.read_readers(keys, now)
+        present = _read_list(key_folder, keys, now, is_replaced=bool(added) and not removed)
         if present is None and not added:
             raise InputError(f"{key_folder.path} has no list of readers; `sharing keys readers add` makes one")
-        content = change_readers(keys.state, present, added=added, removed=removed, now=now)
+        last = key_folder.count_reader_lists()
+        content = change_readers(keys.state, present, added=added, removed=removed, last_version=last, now=now)
         document = sign_readers(content, online.get_signing_key(KeyRole.REGISTRAR, now))
         key_folder.write_readers(document, content.version)
         _print_readers(content, as_json=as_json)
@@ -142,7 +148,29 @@ def _read_present(key_folder: KeyFolder, now: int) -> ReaderList | None:
     keys = key_folder.read_keys(key_folder.read_roots())
     if keys is None:
         raise InputError(f"{key_folder.path} has no online keys; `sharing keys issue` makes them")
-    return key_folder.read_readers(keys, now)
+    return _read_list(key_folder, keys, now)
+
+
+def _read_list(folder: KeyFolder, keys: TrustedKeys, now: int, *, is_replaced: bool = False) -> ReaderList | None:
+    """Return the newest list of readers; None if there is none, or none that counts and it is replaced.
+
+    Who held the key of a list that does not count any more may have put readers into it, so none of them is taken over.
+
+    Raises:
+        InputError: The key that has signed it was revoked, or ended long ago, and the list is not replaced.
+        TrustError: It does not verify for another cause.
+    """
+    try:
+        return folder.read_readers(keys, now)
+    except TrustError as error:
+        if error.fault not in LOST_SIGNER_FAULTS:
+            raise
+        if is_replaced:
+            return None
+        raise InputError(
+            f"{error}, so the list of readers that it has signed does not count any more: name all readers again, by "
+            "`sharing keys readers add` with the public file of each"
+        ) from None
 
 
 def _read_reader(path: Path) -> Reader:

@@ -10,7 +10,7 @@ import typer
 from sharing.cli.keys.key_names import find_key
 from sharing.cli.keys.online_keys import print_statement
 from sharing.cli.keys.options import RootFiles, RootPassphraseFiles, lock_keys
-from sharing.cli.keys.root_keys import open_root_keys, publish_statement
+from sharing.cli.keys.root_keys import open_root_keys, publish_statement, read_previous
 from sharing.cli.shared.console import AsJson, err
 from sharing.cli.shared.instants import parse_instant, read_clock
 from sharing.cli.shared.key_options import Folder, locate_folder
@@ -40,10 +40,10 @@ def revoke_online_keys(
     key_folder = locate_folder(settings)
     with lock_keys(key_folder):
         roots = key_folder.read_roots()
-        newest, previous = roots[-1], key_folder.read_keys(roots)
+        newest, now = roots[-1], read_clock()
+        previous = read_previous(key_folder, roots, now)
         if previous is None:
             raise InputError(f"{key_folder.path} has no online keys; `sharing keys issue` makes them")
-        now = read_clock()
         require_current_root(newest, now)
         listed = previous.statement.keys
         known = {key.key_id for key in listed} | {key.successor for key in listed}
@@ -71,8 +71,19 @@ def _list_next_steps(statement: KeyStatement, revoked: Collection[str], effectiv
     steps = []
     if without:
         steps.append(f"no key in force for {', '.join(without)}; `sharing keys issue` makes new ones")
-    gate_keys = {key.key_id for key in statement.list_keys(KeyRole.GATE)}
-    if effective_at <= now and not gate_keys.isdisjoint(revoked):
+    roles = {key.role for key in statement.keys if key.key_id in revoked and effective_at <= now}
+    if KeyRole.DIRECTORY in roles:
+        steps.append(
+            "what the revoked directory key has announced stays in force until it ends, and is not renewed: "
+            "`sharing directory announce` announces the entry again"
+        )
+    if KeyRole.REGISTRAR in roles:
+        steps.append(
+            "what needs the signature of the revoked registrar key no longer counts: `sharing officers list` shows "
+            "which officers remain; if it has signed the list of readers, name all readers again, by `sharing keys "
+            "readers add` with the public file of each"
+        )
+    if KeyRole.GATE in roles:
         since = format_time(max(effective_at - HOUR_MS, INSTANT_MIN))
         steps.append(
             "what the revoked gate key had signed and other States had not opened yet, they refuse. A minute after the "

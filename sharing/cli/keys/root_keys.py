@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from sharing.cli.keys.options import get_passphrases
 from sharing.errors import InputError
 from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.key_problems import find_early_statement
 from sharing.keystore.private_key import ROOT_ROLE
 from sharing.keystore.private_key_file import read_key_header, read_private_key
 from sharing.trust.documents import sign_document
@@ -40,6 +41,21 @@ def open_root_keys(
     passphrases: list[SecretStr] = get_passphrases(paths, passphrase_files, "--root-passphrase-file", are_new=False)
     keys = (read_private_key(path, passphrase) for path, passphrase in zip(paths, passphrases, strict=True))
     return [key.to_signing_key() for key in keys]
+
+
+def read_previous(folder: KeyFolder, roots: list[TrustedRoot], now: int) -> TrustedKeys | None:
+    """Return the newest key statement, which the next one follows; None if there is none.
+
+    Raises:
+        InputError: It was issued later than now: the clock is wrong, or was wrong then. A statement that follows it
+            would count for nobody either, or revoke too early.
+        TrustError: As `KeyFolder.read_keys`.
+    """
+    previous = folder.read_keys(roots)
+    problem = None if previous is None else find_early_statement(previous, now)
+    if problem is not None:
+        raise InputError(problem.sentence)
+    return previous
 
 
 def publish_statement(

@@ -10,7 +10,7 @@ import typer
 from sharing.cli.keys.next_root import RootChange, put_root_into_force
 from sharing.cli.keys.online_keys import make_online_keys, print_statement
 from sharing.cli.keys.options import OptionalRootFiles, RootPassphraseFiles, lock_keys
-from sharing.cli.keys.root_keys import open_root_keys, publish_statement
+from sharing.cli.keys.root_keys import open_root_keys, publish_statement, read_previous
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, PassphraseFile, TokenUri, locate_folder, open_key_access
@@ -104,7 +104,7 @@ def put_wrapping_key_into_force(key_folder: KeyFolder, settings: Settings, *, as
     """
     state = key_folder.read_roots()[-1].state
     access = open_key_access(settings, key_folder, is_new=True)
-    latest = max((name.made_at for name in key_folder.list_wrapping_keys()), default=0)
+    latest = max((name.made_at for name in key_folder.list_wrapping_keys(state)), default=0)
     made_at = max(read_clock(), latest + 1)  # also if the clock was set back
     content = access.protect(generate_wrapping_key(state, made_at))
     path = key_folder.write_private_key(content)
@@ -131,8 +131,8 @@ def put_successors_into_force(
     """
     settings, root_passphrase_files = passphrases
     roots = key_folder.read_roots()
-    newest, previous = roots[-1], key_folder.read_keys(roots)
-    now = read_clock()
+    newest, now = roots[-1], read_clock()
+    previous = read_previous(key_folder, roots, now)
     require_current_root(newest, now)
     chosen = _choose_roles(names, previous, now)
     signers = open_root_keys(newest, root_files, root_passphrase_files)

@@ -32,7 +32,8 @@ def show_keys(folder: Folder = None, as_json: AsJson = False) -> None:
     newest, keys = roots[-1], key_folder.read_keys(roots)
     now = read_clock()
     findings = [problem.sentence for problem in find_key_problems(key_folder, newest, keys, now)]
-    wrapping, readers = _read_wrapping_keys(key_folder), _read_readers(key_folder, keys, now)
+    wrapping = _read_wrapping_keys(key_folder, newest.state)
+    readers = _read_readers(key_folder, keys, now)
     if as_json:
         document = {
             "state": newest.state,
@@ -60,10 +61,10 @@ def show_keys(folder: Folder = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _read_wrapping_keys(folder: KeyFolder) -> list[tuple[WrappingKeyName, WrappingKeyName | None]]:
+def _read_wrapping_keys(folder: KeyFolder, state: str) -> list[tuple[WrappingKeyName, WrappingKeyName | None]]:
     """Return each wrapping key with the one that followed it, the newest first; what cannot be read is a finding."""
     try:
-        names = folder.list_wrapping_keys()
+        names = folder.list_wrapping_keys(state)
     except InputError:
         return []
     followed = [(name, newer) for newer, name in pairwise(names)]

@@ -96,21 +96,22 @@ def add_officer(
     if draft is not None:
         require_new_files([draft])
 
-    def make_change(newest: VerifiedEntry | None) -> OfficerChange:
+    def make_change(newest: VerifiedEntry | None, after: int) -> OfficerChange:
         given_roles = () if roles is None and newest is None else roles
         present = () if newest is None else newest.entry.passkeys
         passkeys = change_passkeys(present, enrolled, drop_passkey or ())
         given = OfficerFields(name, agency, authority, given_roles, keys, passkeys)
         return change_officer(
-            desk.state, officer_id, newest, given, days=days, now=read_clock(), rests_on_grant=not again
+            desk.state, officer_id, newest, given, days=days, now=read_clock(), rests_on_grant=not again, after=after
         )
 
-    change = make_change(writer.read().find_newest(officer_id, read_clock()))
+    register, now = writer.read(), read_clock()
+    change = make_change(register.find_newest(officer_id, now), register.find_last_sequence(officer_id, now))
     if change.needed > 1:
         _write_draft(desk, change, draft, as_json=as_json)
         return
     signing_key = desk.open_registrar_key()
-    verified = writer.change(officer_id, lambda newest: sign_alone(make_change(newest), signing_key))
+    verified = writer.change(officer_id, lambda newest, after: sign_alone(make_change(newest, after), signing_key))
     report_published(verified, as_json=as_json)
 
 

@@ -47,10 +47,12 @@ def renew_officers(
         raise InputError(f"{', '.join(unknown)}: is not in force; `sharing officers add` brings an officer back")
     signing_key = desk.open_registrar_key()
 
-    def extend(newest: VerifiedEntry | None) -> OfficerRecord:
+    def extend(newest: VerifiedEntry | None, after: int) -> OfficerRecord:
         if newest is None or not newest.entry.is_in_force(read_clock()):
             raise InputError("an officer was revoked meanwhile; run `sharing officers renew` again")
-        change = change_officer(desk.state, newest.entry.id, newest, OfficerFields(), days=days, now=read_clock())
+        change = change_officer(
+            desk.state, newest.entry.id, newest, OfficerFields(), days=days, now=read_clock(), after=after
+        )
         return sign_alone(change, signing_key)
 
     renewed = [writer.change(each, extend) for each in chosen]

@@ -40,11 +40,12 @@ def revoke_officers(
         raise InputError(f"{', '.join(unknown)}: is not in the register; `sharing officers list` shows who is")
     signing_key = desk.open_registrar_key()
 
-    def revoke(newest: VerifiedEntry | None) -> OfficerRecord:
+    def revoke(newest: VerifiedEntry | None, after: int) -> OfficerRecord:
         if newest is None:
             raise InputError("an officer is not in the register any more; `sharing officers list` shows who is")
         now = read_clock()
-        change = revoke_officer(newest, effective_at=now if effective_at is None else effective_at, now=now)
+        at = now if effective_at is None else effective_at
+        change = revoke_officer(newest, effective_at=at, now=now, after=after)
         return sign_alone(change, signing_key)
 
     revoked = [writer.change(officer_id, revoke) for officer_id in dict.fromkeys(officer_ids)]

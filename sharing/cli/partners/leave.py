@@ -62,12 +62,14 @@ class DirectoryPresence:
         is_verified: Whether it was verified from the pinned root.
         until: When the entry ends by itself, in UTC milliseconds; None if it does not.
         problem: Why it is not known whether it has an entry, as a code; "" if it is known.
+        has_topic: Whether its directory topic exists.
     """
 
     status: str
     is_verified: bool
     until: int | None = None
     problem: str = ""
+    has_topic: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def leave(
     if confirm and presence.problem and not unsigned:
         raise InputError(
             f"whether {code} has removed its entry cannot be read in the directory ({presence.problem}); see `sharing "
-            "directory check`. If it cannot sign any more, give --unsigned"
+            "directory show`. If it cannot sign any more, give --unsigned"
         )
     removed, remaining = revoke_principals(servers, _is_of(code), tls, dry_run=True)  # says who may do this
     backlogs = measure_backlogs(servers, code, tls)
@@ -154,7 +156,7 @@ _OPERATOR_STEP = (
     "the deployment files again; issue its clients no further certificates"
 )
 _IN_FORCE, _REMOVED = "IN_FORCE", "REMOVED"
-_ABSENT = DirectoryPresence(_REMOVED, is_verified=False)
+_ABSENT = DirectoryPresence(_REMOVED, is_verified=False, has_topic=False)
 
 
 def _check_state(state: str, settings: Settings) -> str:
@@ -261,6 +263,8 @@ def _to_document(departure: Departure, *, confirmed: bool) -> dict[str, Any]:
 def _print_departure(departure: Departure, *, confirmed: bool) -> None:
     presence = departure.presence
     proof = "verified from its pinned root" if presence.is_verified else "not verified: its root is not pinned here"
+    if not presence.has_topic:
+        proof = "its directory topic does not exist"
     if presence.problem:
         proof = f"not verified: it cannot be read ({presence.problem})"
     until = "" if presence.until is None else f" until {format_time(presence.until)}"

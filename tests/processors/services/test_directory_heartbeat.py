@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,12 @@ import pytest
 
 from processors.services.directory_heartbeat import DirectoryHeartbeat
 from sharing.errors import InfrastructureError
+from sharing.kafka.directory_writer import DirectoryWriter
+from sharing.keystore.key_folder import KeyFolder
+from sharing.keystore.online_keys import OnlineKeys
 from sharing.telemetry.metrics import REGISTRY
 from sharing.testing.broker.embedded import EmbeddedBroker
+from sharing.trust.public_keys import KeyRole
 from tests.kafka.directory_fixtures import create_directory
 from tests.kafka.keyed_states import HOUR, KeyedState, make_signed_entry, read_now
 from tests.support.waiting import TIMEOUT_S
@@ -50,6 +55,22 @@ def test_what_was_announced_is_renewed(
     assert read_expiry() == (now + 24 * HOUR) / 1000
     number = announced.content.number
     assert f"DE: directory statement {number.announcement}/{number.sequence + 1} renewed" in caplog.text
+
+
+def test_an_older_copy_of_the_key_folder_is_reported_though_its_keys_still_count(
+    broker: EmbeddedBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise nobody hears of it before other States refuse what a revoked key has signed."""
+    de = KeyedState("DE", tmp_path / "keys", KeyRole.DIRECTORY, KeyRole.GATE)
+    shutil.copytree(tmp_path / "keys", tmp_path / "copy")
+    de.revoke(KeyRole.GATE, now=read_now())
+    de.open_writer(broker).announce(make_signed_entry("DE"))
+    old = KeyFolder(tmp_path / "copy")
+    heartbeat = DirectoryHeartbeat("DE", lambda: DirectoryWriter(broker.bootstrap, OnlineKeys(old, de.access)))
+    for _ in range(2):
+        asyncio.run(heartbeat.beat())
+    assert caplog.text.count("has key statement 1, and the directory has 2: an older copy of the folder") == 1
+    assert read_expiry() > 0
 
 
 def test_a_failure_is_logged_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:

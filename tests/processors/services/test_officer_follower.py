@@ -35,7 +35,7 @@ def test_each_reading_shows_the_register_as_it_is_then(broker: Broker, state: st
     assert register.find_officer("o1", NOW) == granted.entry
     writer.publish("o2", grant(Register(keys), "o2"))
 
-    def revoke(newest: Any) -> Any:
+    def revoke(newest: Any, _: int) -> Any:
         return sign(revoke_officer(newest, effective_at=NOW, now=NOW), REGISTRARS[2])
 
     writer.change("o1", revoke)
