@@ -2,11 +2,13 @@
 
 Lines contain ids, topics, partitions and offsets. The message of an unexpected exception may contain content of an
 indicator. Therefore only the type and the code locations of an exception are written: in the log, and wherever Python
-would print a traceback.
+would print a traceback. If the process crashes in a library's native code, the code locations of all threads are
+written as Python prints them.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import re
 import sys
@@ -58,6 +60,8 @@ def configure_logging(level: str | int, log_format: str = "auto") -> None:
     # librdkafka's problems are also raised as errors, with our messages. Its own log is shown for debugging only.
     logging.getLogger(LIBRDKAFKA_LOGGER).propagate = number <= logging.DEBUG
     logging.captureWarnings(capture=True)
+    if not faulthandler.is_enabled():
+        faulthandler.enable(sys.__stderr__ or 2)
     sys.excepthook = _log_uncaught_exception
     threading.excepthook = lambda hook: _log_uncaught_exception(
         hook.exc_type, hook.exc_value or hook.exc_type(), hook.exc_traceback

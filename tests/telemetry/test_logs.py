@@ -135,3 +135,24 @@ def test_librdkafka_is_logged_at_level_debug_only(level: str, expected: int, wai
     )
     logged = [record for record in log_records(body, level=level) if record["logger"] == "sharing.librdkafka"]
     assert (len(logged) > 0) == bool(expected)
+
+
+def test_a_crash_in_native_code_says_where_each_thread_was() -> None:
+    lines = log_lines(
+        f"""
+import faulthandler, signal
+waiting = threading.Event()
+
+
+def wait_for_ever(text):
+    waiting.set()
+    threading.Event().wait()
+
+
+threading.Thread(target=wait_for_ever, args=({SECRET!r},), daemon=True).start()
+waiting.wait()
+signal.raise_signal(signal.SIGSEGV)
+"""
+    )
+    assert lines[0] == "Fatal Python error: Segmentation fault"
+    assert any(line.endswith(" in wait_for_ever") for line in lines), lines
