@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sharing.errors import SettingsError
 from sharing.keystore.configured_keys import open_configured_keys
+from sharing.keystore.pin_file import require_trust_file
 
 if TYPE_CHECKING:
     from sharing.keystore.online_keys import OnlineKeys
@@ -23,9 +24,6 @@ def open_own_keys(settings: Settings) -> OnlineKeys | None:
     if (settings.trust_file is None) != (settings.key_folder is None):
         missing = "SHARING_TRUST_FILE" if settings.trust_file is None else "SHARING_KEY_FOLDER"
         raise SettingsError(f"{missing} is not set: a gate that seals needs its own keys and the pins of other States")
-    if settings.trust_file is not None and not settings.trust_file.exists():
-        raise SettingsError(
-            f"SHARING_TRUST_FILE: {settings.trust_file} is not there, and a gate that trusts nobody withholds "
-            "everything: correct the name, or pin the root of a State with `sharing trust add`"
-        )
+    if settings.trust_file is not None:
+        require_trust_file(settings.trust_file)
     return open_configured_keys(settings, settings.state)

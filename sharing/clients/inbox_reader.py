@@ -243,10 +243,11 @@ def _read_own_pin(trust_file: Path, state: str) -> Pin:
 
     Raises:
         InputError: The file is unusable.
-        SettingsError: The root is not pinned there.
+        SettingsError: The file does not exist, or does not pin the root.
     """
-    from sharing.keystore.pin_file import read_pins  # noqa: PLC0415 needs an extra
+    from sharing.keystore.pin_file import read_pins, require_trust_file  # noqa: PLC0415 needs an extra
 
+    require_trust_file(trust_file)
     pinned = read_pins(trust_file).get(state)
     if pinned is None:
         raise SettingsError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sharing.keystore.key_folder import KeyFolder
-from sharing.keystore.pin_file import read_pins
+from sharing.keystore.pin_file import read_pins, require_trust_file
 from sharing.settings import Settings
 from sharing.trust.root import Pin
 
@@ -15,10 +15,13 @@ def read_directory_pins(settings: Settings) -> dict[str, Pin] | None:
 
     Raises:
         InputError: The trust file is not one, or the key folder has no root.
+        SettingsError: The trust file does not exist, and no key folder is set: then no State would be trusted.
         TrustError: A root in the key folder was altered.
     """
     if settings.trust_file is None:
         return None
+    if settings.key_folder is None:
+        require_trust_file(settings.trust_file)
     pins = {state: pinned.to_pin() for state, pinned in read_pins(settings.trust_file).items()}
     if settings.key_folder is not None:
         own = KeyFolder(settings.key_folder).read_roots()[0].to_pin()

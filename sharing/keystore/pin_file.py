@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sharing.errors import InputError, SharingError
+from sharing.errors import InputError, SettingsError, SharingError
 from sharing.keystore.files import PUBLIC_MODE, lock_folder, replace_file
 from sharing.model.strict_model import StrictModel
 from sharing.text_file import read_text_file
@@ -47,6 +47,19 @@ class PinnedRoot(StrictModel):
 class _Content(StrictModel):
     format: Literal[1]
     roots: list[PinnedRoot]
+
+
+def require_trust_file(path: Path) -> None:
+    """Check that the trust file of the settings exists. Commands that write it do without.
+
+    Raises:
+        SettingsError: It does not.
+    """
+    if not path.exists() and not path.is_symlink():
+        raise SettingsError(
+            f"the trust file {path} does not exist, so no State is trusted: correct SHARING_TRUST_FILE, or pin the "
+            "root of a State with `sharing trust add`"
+        )
 
 
 def read_pins(path: Path) -> dict[str, PinnedRoot]:

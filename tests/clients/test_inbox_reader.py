@@ -225,6 +225,9 @@ def test_a_wrong_passphrase_another_key_or_an_unpinned_root_is_one_sentence(file
     with pytest.raises(InputError, match="not a reader key of CH"):
         files.open("CH")
     files.trust_file.unlink()
+    with pytest.raises(SettingsError, match="does not exist, so no State is trusted"):
+        files.open()
+    write_pins(files.trust_file, {})
     with pytest.raises(SettingsError, match="does not pin the root"):
         files.open()
     write_pins(files.trust_file, {files.signed.state: make_pinned_root(files.signed.pin, now_ms())})

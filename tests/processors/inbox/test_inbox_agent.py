@@ -279,7 +279,7 @@ def test_without_trust_or_keys_there_is_no_inbox(tmp_path: Any) -> None:
         with pytest.raises(SettingsError, match="is not set"):
             open_own_keys(Settings(**half))
     both = Settings(key_folder=tmp_path, trust_file=tmp_path / "trust.yaml")
-    with pytest.raises(SettingsError, match="is not there, and a gate that trusts nobody withholds everything"):
+    with pytest.raises(SettingsError, match="does not exist, so no State is trusted"):
         open_own_keys(both)
     (tmp_path / "trust.yaml").touch()
     assert open_own_keys(both) is not None
