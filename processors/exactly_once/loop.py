@@ -41,13 +41,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 import traceback
-from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mode import Service
 
@@ -56,20 +53,19 @@ from processors.exactly_once.loop_config import LoopConfig
 from processors.exactly_once.pending_commit import ignore_outcome
 from processors.exactly_once.retry import CLOSE_TIMEOUT_S, STUCK_CALL_S
 from processors.exactly_once.transactor import Transactor
+from processors.worker_thread import WorkerThread
 from sharing.errors import InfrastructureError, SharingError
 from sharing.telemetry.logs import format_locations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from concurrent.futures import Future
 
     from faust.types import ChannelT
 
 __all__ = ["Batch", "ExactlyOnceLoop", "LoopConfig", "OutputRecord"]
 
 log = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class AgentError(SharingError):
@@ -94,7 +90,7 @@ class ExactlyOnceLoop(Service):
         self.channel = channel
         self.config = config
         self._transactor = Transactor(config, clock)
-        self._thread = _WorkerThread(f"exactly-once {config.group}")
+        self._thread = WorkerThread(f"exactly-once {config.group}")
         self._current_batch: Batch | None = None
         self._next_read: Future[Batch | None] | None = None
         self._outputs_accepted = asyncio.Event()
@@ -243,39 +239,6 @@ class ExactlyOnceLoop(Service):
             await self.fail(
                 InfrastructureError(f"a librdkafka call has not returned for {STUCK_CALL_S:g} s; restart the worker")
             )
-
-
-class _WorkerThread:
-    """One thread for blocking calls.
-
-    It is a daemon thread, because a call that never returns must not keep the process alive.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        threading.Thread(target=self._run_calls, name=name, daemon=True).start()
-
-    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Queue a call to run after all calls queued before it."""
-        future: Future[T] = Future()
-        self._calls.put((future, lambda: function(*args, **kwargs)))
-        return future
-
-    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
-
-    def stop(self) -> None:
-        self._calls.put(None)
-
-    def _run_calls(self) -> None:
-        while (call := self._calls.get()) is not None:
-            future, function = call
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(function())
-                except BaseException as error:  # noqa: BLE001 raised where `run` is awaited
-                    future.set_exception(error)
-            del call, future, function  # a batch is large
 
 
 async def _wait_with_timeout(awaitable: Awaitable[None], limit_s: float, warning: str) -> None:

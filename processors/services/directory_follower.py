@@ -11,6 +11,7 @@ from typing import Any
 from mode import Service
 from prometheus_client import Gauge
 
+from processors.worker_thread import WorkerThread
 from sharing.directory.trusted_directory import NO_SEAL_KEY
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.directory_logs import STALL_SECONDS_MAX
@@ -43,6 +44,7 @@ class DirectoryFollower(Service):
         self._connect = connect
         self._start_timeout_s = start_timeout_s + STALL_SECONDS_MAX
         self._reader: DirectoryReader | None = None
+        self._thread = WorkerThread("directory")
         self._snapshot: Directory | None = None
         self._version: str | None = None
         self._polled = asyncio.Event()
@@ -93,10 +95,10 @@ class DirectoryFollower(Service):
     async def _follow(self) -> None:
         failure: SharingError | None = None
         try:
-            reader = self._reader = await asyncio.to_thread(self._connect)
+            reader = await self._thread.run(self._open)
             deadline = time.monotonic() + self._start_timeout_s
             while not self.should_stop:
-                snapshot = await asyncio.to_thread(reader.poll_updates, FOLLOW_SECONDS)
+                snapshot = await self._thread.run(reader.poll_updates, FOLLOW_SECONDS)
                 if reader.age_s <= SNAPSHOT_AGE_SECONDS_MAX:
                     self._apply_snapshot(reader, snapshot)
                 elif self._snapshot is None and time.monotonic() > deadline:
@@ -107,11 +109,19 @@ class DirectoryFollower(Service):
         finally:
             self._is_following = False
             self._wake_waiting()
-            if self._reader is not None:
-                await asyncio.to_thread(self._reader.close)
+            await self._thread.run(self._close)  # after the call that is running
+            self._thread.stop()
         if failure is not None and not self.should_stop:
             log.critical("%s", failure)
             await self.crash(failure)
+
+    def _open(self) -> DirectoryReader:
+        self._reader = self._connect()
+        return self._reader
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
 
     def _wake_waiting(self) -> None:
         polled, self._polled = self._polled, asyncio.Event()

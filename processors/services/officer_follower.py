@@ -15,6 +15,7 @@ from typing import Any
 
 from mode import Service
 
+from processors.worker_thread import WorkerThread
 from sharing.errors import InfrastructureError, SharingError
 from sharing.kafka.officer_reader import OfficerReader
 from sharing.officers.register import Register
@@ -43,6 +44,7 @@ class OfficerFollower(Service):
     def __init__(self, reader: OfficerReader, **options: Any) -> None:
         self.problem: str | None = "the register of officers was not read yet"
         self._reader = reader
+        self._thread = WorkerThread("officers")
         self._lock = asyncio.Lock()
         super().__init__(**options)
 
@@ -63,14 +65,17 @@ class OfficerFollower(Service):
             yield await self._try_to_read()
 
     async def on_stop(self) -> None:
-        """Close the reader."""
+        """Close the reader, after the call that is running."""
         async with self._lock:
-            await asyncio.to_thread(self._reader.close)
+            await self._thread.run(self._reader.close)
+            self._thread.stop()
 
     async def _try_to_read(self) -> Register | None:
-        """Return the register; None if it cannot be read. The lock must be held."""
+        """Return the register; None if it cannot be read, or the worker stops. The lock must be held."""
+        if self.should_stop:
+            return None
         try:
-            register = await asyncio.to_thread(self._reader.read)
+            register = await self._thread.run(self._reader.read)
         except SharingError as error:
             if self.problem != str(error):
                 log.warning("rulings wait: %s", error)

@@ -175,6 +175,32 @@ def test_after_a_silence_the_gate_waits_until_the_snapshot_is_confirmed() -> Non
     asyncio.run(run())
 
 
+def test_the_reader_is_closed_after_the_poll_that_a_stop_interrupts() -> None:
+    """A client that is closed while another thread uses it can crash the process."""
+    calls: list[str] = []
+    polling, may_return = threading.Event(), threading.Event()
+
+    def wait_in_poll() -> None:
+        polling.set()
+        may_return.wait(TIMEOUT_S)
+        calls.append("polled")
+
+    reader = FakeReader((CURRENT, COMPLETE), on_poll=wait_in_poll)
+    reader.close = lambda: calls.append("closed")  # type: ignore[method-assign]
+    follower = make_follower(reader)
+
+    async def run() -> None:
+        await follower.start()
+        await asyncio.to_thread(polling.wait, TIMEOUT_S)
+        stopping = asyncio.create_task(follower.stop())
+        await asyncio.wait({stopping}, timeout=0.2)
+        may_return.set()
+        await stopping
+
+    asyncio.run(run())
+    assert calls == ["polled", "closed"]
+
+
 def test_states_that_cannot_be_read_or_reached_are_reported() -> None:
     reader = FakeReader((CURRENT, Directory(COMPLETE.entries, receiving_states=frozenset({"DE"}))))
     reader.unreadable = {"NL": "_BAD_COMPRESSION"}

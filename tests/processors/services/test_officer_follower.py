@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -106,3 +107,37 @@ def test_who_needs_the_register_waits_until_it_can_be_read(
 
     asyncio.run(use())
     assert caplog.text.count("rulings wait: no broker answers") == 1
+
+
+def test_the_reader_is_closed_after_the_call_of_a_task_that_was_cancelled_and_not_used_again() -> None:
+    calls: list[str] = []
+    reading, may_return = threading.Event(), threading.Event()
+
+    def read() -> Register:
+        reading.set()
+        may_return.wait(60)
+        calls.append("read")
+        return Register(make_registrars())
+
+    reader = SimpleNamespace(read=read, close=lambda: calls.append("closed"))
+    follower = OfficerFollower(cast("OfficerReader", reader))
+
+    async def use() -> None:
+        async with follower.use_register():
+            pass
+
+    async def run() -> None:
+        using = asyncio.create_task(use())
+        await asyncio.to_thread(reading.wait, 60)
+        using.cancel()
+        stopping = asyncio.create_task(follower.stop())
+        await asyncio.wait({stopping}, timeout=0.2)
+        may_return.set()
+        await stopping
+        async with follower.try_register() as register:
+            assert register is None
+        with pytest.raises(InfrastructureError, match="the worker stops"):
+            await use()
+
+    asyncio.run(run())
+    assert calls == ["read", "closed"]
