@@ -1,4 +1,4 @@
-"""Imports indicators from files (JSON lines and MISP events), with a publishing profile for facts the files lack.
+"""Imports indicators from files (JSON lines, MISP events, STIX bundles), with a profile for facts the files lack.
 
 Nothing in a file is dropped: each value becomes an indicator, or is listed with file, position and reason.
 """

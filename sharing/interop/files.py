@@ -55,6 +55,10 @@ def iterate_entries(
             yield from read_jsonl(data, file, context, duplicates)
         case FileFormat.MISP:
             yield from read_misp(detected.document, file, context, duplicates)
+        case FileFormat.STIX:
+            from sharing.interop.stix.importer import read_stix  # noqa: PLC0415 the parser takes long to import
+
+            yield from read_stix(detected.document, file, context, duplicates)
         case _ as unreachable:
             assert_never(unreachable)
     context.report_progress(file, 1.0)

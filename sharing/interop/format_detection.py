@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, assert_never
 
 from sharing.errors import InputError
 from sharing.interop.import_context import FILE_BYTES_MAX, FileFormat
+from sharing.interop.stix.bundle import is_stix
 from sharing.interop.strict_json import NotJsonError, ParsedJson, StrictJsonParser
 from sharing.model.values import VALUE_TYPES
 
@@ -27,7 +28,8 @@ InputData = bytes | mmap.mmap
 
 _UTF16_AND_UTF32_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")
-_SUPPORTED = "this version reads JSON lines and MISP events"
+_SUPPORTED = "this version reads JSON lines, MISP events and STIX bundles"
+_NAMES = {FileFormat.MISP: "MISP", FileFormat.STIX: "STIX"}
 _ONE_PER_LINE = "write one indicator per line, as in `jq -c . FILE`"
 
 
@@ -40,9 +42,9 @@ class TextLine(NamedTuple):
 
 
 class DetectedFormat(NamedTuple):
-    """The format of a file. `document` is the parsed MISP file, or None for JSON lines."""
+    """The format of a file. `document` is the parsed MISP or STIX file, or None for JSON lines."""
 
-    format: Literal[FileFormat.JSONL, FileFormat.MISP]
+    format: Literal[FileFormat.JSONL, FileFormat.MISP, FileFormat.STIX]
     document: Any = None
 
 
@@ -136,15 +138,17 @@ def detect_format(data: InputData, file: str, requested: FileFormat) -> Detected
         requested: The format that the user named, or AUTO.
 
     Raises:
-        InputError: The file is neither JSON lines nor MISP, or not in the format that the user named.
+        InputError: The file is neither JSON lines nor MISP nor STIX, or not in the format that the user named.
     """
     match requested:
-        case FileFormat.STIX:
-            raise _make_stix_error(file)
         case FileFormat.JSONL:
             return DetectedFormat(FileFormat.JSONL)
-        case FileFormat.MISP:
-            return _detect_misp(_parse_document(StrictJsonParser(), data, file), file)
+        case FileFormat.MISP | FileFormat.STIX:
+            parsed = _parse_document(StrictJsonParser(), data, file)
+            detected = _detect_document(parsed, file)
+            if detected.format is not requested:
+                raise InputError(f"{file}: is {_NAMES[detected.format]}, not {_NAMES[requested]}; leave --format out")
+            return detected
         case FileFormat.AUTO:
             return _detect_any_format(data, file)
         case _ as unreachable:
@@ -166,8 +170,10 @@ def _detect_any_format(data: InputData, file: str) -> DetectedFormat:
         return _detect_single_document(_parse_document(parser, data, file), file, is_single_line=True)
     first = _try_parse_line(parser, first_line.text)
     if first is not None and isinstance(first.value, dict):
-        if _is_stix(first.value):
-            raise _make_stix_error(file)
+        if is_stix(first.value):
+            raise InputError(
+                f"{file}: has one STIX object per line; make one list of them, as in `jq -s . FILE`, or export a bundle"
+            )
         if _is_misp(first.value):
             raise InputError(
                 f"{file}: has more content after its MISP event; write one event per file, or a JSON list of events"
@@ -212,6 +218,8 @@ def _holds_mostly_indicators(parser: StrictJsonParser, data: InputData) -> bool:
 def _detect_single_document(parsed: ParsedJson, file: str, *, is_single_line: bool) -> DetectedFormat:
     """Return the format of a file that is one JSON document."""
     value = parsed.value
+    if is_stix(value):
+        return _detect_document(parsed, file)
     if is_indicator_candidate(value):
         if is_single_line:
             return DetectedFormat(FileFormat.JSONL)
@@ -220,17 +228,18 @@ def _detect_single_document(parsed: ParsedJson, file: str, *, is_single_line: bo
         raise InputError(
             f"{file}: is a JSON list of indicators; write one indicator per line, as in `jq -c '.[]' FILE`"
         )
-    return _detect_misp(parsed, file)
+    return _detect_document(parsed, file)
 
 
-def _detect_misp(parsed: ParsedJson, file: str) -> DetectedFormat:
-    if _is_stix(parsed.value):
-        raise _make_stix_error(file)
-    if not _is_misp(parsed.value):
-        raise InputError(f"{file}: is JSON, but contains neither a MISP event nor indicators; {_SUPPORTED}")
+def _detect_document(parsed: ParsedJson, file: str) -> DetectedFormat:
+    has_stix = is_stix(parsed.value)
+    if not has_stix and not _is_misp(parsed.value):
+        raise InputError(
+            f"{file}: is JSON, but contains neither a MISP event nor a STIX object nor indicators; {_SUPPORTED}"
+        )
     if parsed.fault:
         raise InputError(f"{file}: {parsed.fault}; correct it, nothing in the file was read")
-    return DetectedFormat(FileFormat.MISP, parsed.value)
+    return DetectedFormat(FileFormat.STIX if has_stix else FileFormat.MISP, parsed.value)
 
 
 def _is_misp(value: Any) -> bool:
@@ -247,13 +256,3 @@ def _is_misp(value: Any) -> bool:
             or isinstance(value.get("Object"), list)
         )
     )
-
-
-def _is_stix(value: Any) -> bool:
-    return isinstance(value, dict) and (
-        "spec_version" in value or (value.get("type") == "bundle" and str(value.get("id", "")).startswith("bundle--"))
-    )
-
-
-def _make_stix_error(file: str) -> InputError:
-    return InputError(f"{file}: is STIX; {_SUPPORTED}, so convert it to one of them")

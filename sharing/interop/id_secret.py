@@ -44,8 +44,8 @@ def read_id_secret(path: Path) -> bytes:
 def make_missing_secret_error() -> SettingsError:
     """Return the error for an item that needs an id, when no secret is set."""
     return SettingsError(
-        f"{ID_SECRET_SETTING} is not set: the ids of MISP attributes, and of lines without an id, are derived from a "
-        f"secret of the agency; {_REMEDY}"
+        f"{ID_SECRET_SETTING} is not set: the ids of MISP attributes, STIX objects and lines without an id are derived "
+        f"from a secret of the agency; {_REMEDY}"
     )
 
 

@@ -57,8 +57,9 @@ class ImportContext:
     Attributes:
         publisher: The State and agency that publish the indicators.
         make_id: Returns the id (a UUID) of an item from what identifies it in its file: `("misp", uuid, part)`,
-            `("value", type, value)`, `("line", text)`, or `("line", text, count)` for the second and later ones of
-            equal lines. The same identity must have the same id, unless each line is to be an item of its own.
+            `("stix", id, part)`, `("value", type, value)`, `("line", text)`, or `("line", text, count)` for the second
+            and later ones of equal lines. The same identity must have the same id, unless each line is to be an item
+            of its own.
         profile: Facts that the files do not carry.
         format: Format of all files, or AUTO.
         bytes_max: Size limit of a file.

@@ -28,6 +28,8 @@ class UnpublishedCause(StrEnum):
     """Why a value is not published, as a code for counting."""
 
     NOT_FOR_DETECTION = "NOT_FOR_DETECTION"
+    CONDITIONAL = "CONDITIONAL"
+    CONTEXT = "CONTEXT"
     FREE_TEXT = "FREE_TEXT"
     REFERENCE = "REFERENCE"
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
@@ -80,16 +82,16 @@ class UnpublishedEntry(NamedTuple):
     def is_refused(self) -> bool:
         """Whether its agency meant to publish it, and must correct it.
 
-        So is a faulty line of JSON lines. A file of another system has many values that are not indicators, or are
-        wrong there; they are listed, and nobody can correct them here.
+        So is a faulty or outdated line of JSON lines. A file of another system has many values that are not indicators,
+        or are wrong there; they are listed, and nobody can correct them here.
         """
         is_line = self.position.isdigit()
         return self.cause in _ALWAYS_REFUSED or (is_line and self.cause in _FAULTS)
 
 
-_ALWAYS_REFUSED = frozenset({UnpublishedCause.OTHER_STATE, UnpublishedCause.OTHER_AGENCY, UnpublishedCause.OUTDATED})
+_ALWAYS_REFUSED = frozenset({UnpublishedCause.OTHER_STATE, UnpublishedCause.OTHER_AGENCY})
 
-_FAULTS = frozenset({UnpublishedCause.INVALID, UnpublishedCause.MALFORMED})
+_FAULTS = frozenset({UnpublishedCause.INVALID, UnpublishedCause.MALFORMED, UnpublishedCause.OUTDATED})
 
 
 ParsedEntry = LocatedIndicator | UnpublishedEntry
@@ -165,8 +167,8 @@ class DuplicateFilter:
             location: Location of the indicator.
             item: The indicator.
             by_value: Whether an indicator with the same type, value and facts is a duplicate whatever its id. True for
-                MISP; a line identifies its own item. Indicators whose facts differ (a stricter TLP, another offence)
-                are never duplicates.
+                MISP and STIX; a line identifies its own item. Indicators whose facts differ (a stricter TLP, another
+                offence) are never duplicates.
 
         Raises:
             ConflictingItemError: Another indicator has the same id and version. The message names both locations.

@@ -1,8 +1,9 @@
-"""The publishing profile: the legal facts that MISP files, and most JSON lines, do not carry.
+"""The publishing profile: the legal facts that MISP and STIX files, and most JSON lines, do not carry.
 
 A YAML file with the field names of the indicator. `defaults` applies to every indicator, `by_type` to one type of
-indicator, `by_tag` to attributes with a MISP tag (a final `*` matches any suffix). They are merged in that order, field
-by field, so the most specific takes precedence. A fact that neither file nor profile states stays UNKNOWN.
+indicator, `by_tag` to what has a MISP tag, or a label or marking of STIX (a final `*` matches any suffix). They are
+merged in that order, field by field, so the most specific takes precedence. A fact that neither file nor profile states
+stays UNKNOWN.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ _FIELDS_FROM_OPTIONS = {"state": "--state", "agency": "--agency"}
 _NIL_ID = "00000000-0000-0000-0000-000000000000"
 _ANY_TYPE = "ipv4-addr"
 
+MARKING_PREFIX = "marking:"
+"""How the tag of a STIX marking begins that is neither TLP nor PAP; its id or its name follows."""
+
 
 class ToIds(StrEnum):
-    """Which MISP attributes are imported as indicators: only those marked `to_ids`, or any."""
+    """What is imported: what MISP marks `to_ids`, and the indicators of STIX; or also MISP's and STIX's context."""
 
     ONLY = "only"
     ANY = "any"
@@ -42,10 +46,10 @@ class PublishingProfile:
     """Facts to add to those in the files, checked against the indicator's fields.
 
     Attributes:
-        to_ids: Which MISP attributes are imported as indicators.
+        to_ids: Whether only what is meant for detection is imported, or also what is context in MISP or STIX.
         defaults: Fields of every indicator.
         by_type: Fields by type of indicator.
-        by_tag: Fields by MISP tag, in lower case; the most specific last.
+        by_tag: Fields by tag, in lower case; the most specific last.
     """
 
     to_ids: ToIds = ToIds.ONLY
@@ -58,7 +62,7 @@ class PublishingProfile:
 
         Args:
             type_name: Type of the indicator.
-            tags: Names of its MISP tags.
+            tags: Names of its tags.
         """
         merged = merge_fields(self.defaults, self.by_type.get(type_name, {}))
         if not tags:
@@ -68,6 +72,15 @@ class PublishingProfile:
             if any(_matches_tag(pattern, tag) for tag in lower_tags):
                 merged = merge_fields(merged, fields)
         return merged
+
+    def names_marking(self, tags: tuple[str, ...]) -> bool:
+        """Return whether the profile has an entry that begins with `marking:` for one of the tags of a marking.
+
+        Args:
+            tags: `marking:` and the id or a name of the marking, in lower case.
+        """
+        patterns = [pattern for pattern, _ in self.by_tag if pattern.startswith(MARKING_PREFIX)]
+        return any(_matches_tag(pattern, tag) for pattern in patterns for tag in tags)
 
 
 NO_PROFILE = PublishingProfile()

@@ -239,11 +239,13 @@ def test_everyone_prints_groups_of_states(call: Call) -> None:
 
 
 @pytest.mark.parametrize("command", [("explain", "--state", "CH"), ("questions", "CH")])
-def test_a_misp_file_is_sent_to_the_command_that_reads_it(call: Call, command: tuple[str, ...]) -> None:
+def test_a_file_of_another_format_is_sent_to_the_command_that_reads_it(call: Call, command: tuple[str, ...]) -> None:
     name, *rest = command
     Path("event.json").write_text(json.dumps({"Event": {"Attribute": [], "info": "x"}}, indent=1))
     refused = call("law", name, *rest, "event.json")
     assert (refused.code, refused.out) == (2, "")
     assert refused.error.startswith("event.json: is MISP, and this command reads JSON lines; `sharing publish event.")
+    Path("bundle.json").write_text(json.dumps([{"type": "identity", "spec_version": "2.1"}], indent=1))
+    assert call("law", name, *rest, "bundle.json").error.startswith("bundle.json: is STIX, and this command reads JSON")
     Path("cut.json").write_text('{"Event": {')
     assert "is MISP" not in call("law", name, *rest, "cut.json").error

@@ -19,9 +19,17 @@ from sharing.clients.publisher import Publisher
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.testing.samples import sample_directory, sample_file, sample_files, sample_profile
+from sharing.testing.samples import (
+    sample_directory,
+    sample_file,
+    sample_files,
+    sample_profile,
+    sample_stix_file,
+    sample_stix_files,
+)
 from sharing.topology.topics import INDICATORS
 from tests.cli.conftest import Call
+from tests.interop.stix_fixtures import make_bundle, make_indicator, make_object
 from tests.kafka.topic_io import read_records
 
 COMMAND = import_module("sharing.cli.publish")  # the attribute of the package is the command, not the module
@@ -86,6 +94,35 @@ def test_a_dry_run_of_each_sample_accounts_for_everything(call: Call, name: str)
     for counts in document["recipients"].values():
         assert set(counts) <= {"DISCLOSE", "OFFER", "HOLD", "WITHHOLD"}
         assert sum(counts.values()) <= document["published"]
+
+
+@pytest.mark.parametrize("name", sample_stix_files())
+def test_a_dry_run_of_each_stix_sample_accounts_for_everything(call: Call, name: str) -> None:
+    with as_file(sample_stix_file(name)) as bundle, as_file(sample_profile("CH")) as profile:
+        result = call("publish", bundle, *CH, "--profile", profile, "--dry-run", "--json")
+    document = result.json_document
+    assert (result.code, document["read"]) == (0, len(document["not_published"]) + document["published"])
+    assert all(entry["place"].startswith("/objects/") and entry["reason"] for entry in document["not_published"])
+    if document["published"]:
+        assert set(document["recipients"]) == {"DE", "NL"}
+
+
+def test_a_stix_bundle_is_published_with_the_same_ids_each_time(call: Call, announced: EmbeddedBroker) -> None:
+    old, new = (make_indicator(f"[url:value = 'http://{name}.example/']", modified=at) for name, at in STIX_VERSIONS)
+    bundle = make_bundle(old, new, make_indicator("[url:value = 'x", 2), make_object("malware"))
+    Path("bundle.json").write_text(json.dumps(bundle))
+    first, second = (call("publish", "bundle.json", *CH, "--json") for _ in range(2))
+    assert (first.code, second.code) == (0, 0)  # nothing in it is for the agency to correct
+    assert first.json_document["ids"] == second.json_document["ids"] != []
+    assert [entry["place"] for entry in first.json_document["not_published"]] == [
+        "/objects/0",
+        "/objects/2/pattern",
+        "/objects/3",
+    ]
+    assert read_published_values(announced) == ["http://new.example/"] * 2
+
+
+STIX_VERSIONS = (("old", "2026-03-01T12:00:00Z"), ("new", "2026-03-02T12:00:00Z"))
 
 
 def test_a_dry_run_prints_who_would_get_what_and_why(call: Call) -> None:
@@ -182,7 +219,7 @@ def test_ids_of_items_in_files_are_the_same_each_time_and_not_those_of_the_feed(
     assert "018f3c1e-7b1a-7c3d-8e2f-0123456789ab" in keys  # an id that the agency gave is kept
 
 
-@pytest.mark.parametrize("name", ["event.json", "items.jsonl"])
+@pytest.mark.parametrize("name", ["event.json", "bundle.json", "items.jsonl"])
 def test_without_a_secret_items_that_need_an_id_are_not_published(
     call: Call, announced: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -191,6 +228,7 @@ def test_without_a_secret_items_that_need_an_id_are_not_published(
     Path("event.json").write_text(
         json.dumps({"Event": {"Attribute": [{"type": "domain", "value": "a.example.nl", "to_ids": True}]}})
     )
+    Path("bundle.json").write_text(json.dumps(make_bundle(make_indicator())))
     with_ids = write_lines("with-ids.jsonl", {**ITEM, "id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"})
     result = call("publish", with_ids, name, *CH, "--keep-going", "--json")
     assert (result.code, result.out) == (2, "")
@@ -266,7 +304,11 @@ def test_keep_going_publishes_the_other_files(call: Call, announced: EmbeddedBro
         (("items.jsonl", "--state", "Switzerland!", "--agency", "a"), 2, "ISO 3166-1"),
         (("items.jsonl", "--state", "CH", "--agency", ""), 2, "the agency must be a text of 1 to 512 characters"),
         (("items.jsonl", "--state", "BR", "--agency", "a"), 2, "there is no law pack for BR"),
-        (("items.jsonl", *CH, "--format", "stix", "--dry-run"), 2, "items.jsonl: is STIX"),
+        (
+            ("items.jsonl", *CH, "--format", "stix", "--dry-run"),
+            2,
+            "items.jsonl: is JSON, but contains neither a MISP event nor a STIX object",
+        ),
         (("items.jsonl", *CH, "--format", "misp", "--dry-run"), 2, "items.jsonl: "),
         (("items.jsonl", *CH, "--profile", "nowhere.yaml"), 2, "nowhere.yaml: cannot be read"),
         (("items.jsonl", *CH, "--profile", "items.jsonl"), 2, "items.jsonl"),

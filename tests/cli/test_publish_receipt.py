@@ -28,6 +28,7 @@ from sharing.topology.topics import DECISIONS, DIRECTORY, INDICATORS, list_topic
 from tests.cli.conftest import Call, CommandResult
 from tests.cli.test_publish import ITEM, is_accounted_for, make_items, write_lines
 from tests.faults.gate_process import GateProcess
+from tests.interop.stix_fixtures import make_bundle, make_indicator, make_object
 from tests.kafka.topic_io import read_records
 from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
@@ -133,6 +134,21 @@ def test_the_corrected_file_sends_only_what_is_missing(agency: Agency, empty_fol
     assert (corrected["published"], corrected["published_earlier"]) == (5, 4)
     assert Counter(agency.read_published()) == dict.fromkeys(list_keys(receipt), 1)
     assert len(read_receipt(receipt, "REFUSED")) == 1
+
+
+def test_a_load_of_a_stix_bundle_continues_with_its_receipt(agency: Agency, empty_folder: Path) -> None:
+    receipt, file = empty_folder / "r.jsonl", empty_folder / "bundle.json"
+    values = ", ".join(f"'a{number}.example.nl'" for number in range(5))
+    objects = [make_indicator(f"[domain-name:value IN ({values})]"), make_object("malware")]
+    file.write_text(json.dumps(make_bundle(*objects)))
+    first = agency.publish(file, "--receipt", receipt, "--json")
+    assert (first.code, first.json_document["published"]) == (0, 5)
+    assert [line["line"] for line in read_receipt(receipt)] == [f"/objects/0/pattern#{n}" for n in range(1, 6)]
+    more = [make_indicator("[domain-name:value = 'b.example.nl']", 2), *objects]  # so every place changes
+    file.write_text(json.dumps(make_bundle(*more)))
+    again = agency.publish(file, "--resume", receipt, "--json").json_document
+    assert (again["published"], again["published_earlier"]) == (6, 5)
+    assert len(agency.read_published()) == 6
 
 
 def test_a_version_below_one_of_the_receipt_is_refused(agency: Agency, empty_folder: Path) -> None:

@@ -71,7 +71,7 @@ NO_YAML: Final = {
 UNREADABLE: Final = {
     "none": "cannot be read", "folder": "is a directory", "item/x": "Not a directory", "binary": "convert it to UTF-8",
     "utf16": "convert it to UTF-8", "nul": "is binary", "deep": "nested too deeply", "cut": "is not valid JSON",
-    "list": "neither a MISP event nor indicators",
+    "list": "neither a MISP event nor a STIX object nor indicators",
 }  # fmt: skip
 WRONG_LINES: Final = {
     "nan": "NaN", "huge": "more than 64 bits", "surrogate": "surrogate", "types": "form", "iban": "value", "id": "id",

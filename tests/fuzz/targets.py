@@ -37,6 +37,7 @@ from tests.fuzz.mutation import corrupt_bytes, corrupt_tree
 from tests.fuzz.passkey_targets import PASSKEY_TARGETS
 from tests.fuzz.ruling_targets import RULING_TARGETS
 from tests.fuzz.sealed_targets import SEALED_TARGETS
+from tests.fuzz.stix_targets import STIX_TARGETS
 from tests.interop.test_accounting import check_result, count_values
 from tests.model.indicator_forms import FULL, MINIMAL
 from tests.processors.gate.gate_fixtures import DIRECTORY, LAW, NEVER_COLUMNAR, NOW_MS, PACK, Message, make_message
@@ -241,6 +242,7 @@ TARGETS = (
     FuzzTarget("JSON lines", 24, fuzz_jsonl),
     FuzzTarget("MISP events", 12, fuzz_misp),
     FuzzTarget("packs, cases, treaties, profiles, directory", 4, fuzz_yaml_files),
+    *STIX_TARGETS,
     *SEALED_TARGETS,
     *AUDIT_TARGETS,
     *KEY_FILE_TARGETS,

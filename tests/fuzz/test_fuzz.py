@@ -14,7 +14,7 @@ from tests.fuzz.targets import TARGETS
 
 RUNS = {
     "batches at the gate": 60, "packs, cases, treaties, profiles, directory": 120, "MISP events": 250,
-    "proofs of entries": 250,
+    "STIX bundles": 250, "proofs of entries": 250,
 }  # fmt: skip
 
 

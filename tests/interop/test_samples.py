@@ -13,8 +13,17 @@ from sharing.errors import InputError
 from sharing.interop import ImportContext, PublisherIdentity, PublishingProfile, load_profile, parse_profile, read_bytes
 from sharing.kafka.directory_topic import parse_entries
 from sharing.model.vocabulary import Collection, Form, Purpose, Tristate
-from sharing.testing.samples import sample_directory, sample_file, sample_files, sample_profile, sample_profiles
+from sharing.testing.samples import (
+    sample_directory,
+    sample_file,
+    sample_files,
+    sample_profile,
+    sample_profiles,
+    sample_stix_file,
+    sample_stix_files,
+)
 from tests.interop.import_fixtures import generate_ids
+from tests.interop.stix_counts import count_objects
 
 ZEBROCY, GLUPTEBA, KRYPTOCIBULE = "2018-11-20_Zebrocy.json", "glupteba.misp-event.json", "misp-kryptocibule.json"
 SHA256_AS_PUBLISHED = {
@@ -26,6 +35,20 @@ EXPECTED = {  # file: total, published, unpublished by cause
     ZEBROCY: (47, 28, {"UNSUPPORTED_TYPE": 19}),
     GLUPTEBA: (331, 323, {"DUPLICATE": 2, "UNSUPPORTED_TYPE": 6}),
     KRYPTOCIBULE: (191, 111, {"REFERENCE": 1, "INVALID": 1, "UNSUPPORTED_TYPE": 78}),
+}
+
+
+STIX_SHA256_AS_PUBLISHED = (
+    "2f22536e419a06c44198b5b4854e33124e76b604929a3da8bd013e0ab8676c30",
+    "cd28630f73c909a1e7b3e0f0ad37a08203a850bdd5cd0a019d823975cedb05a5",
+    "25c655eb383845f1b209d46867fb8ce9fcb48bc2925f02a0ab11df37b3b5b7c1",
+    "dc76a835d2089db44eca6a2540d65cd306ea3b8162bfbf28d07c6321d84115e9",
+)
+STIX_EXPECTED = {  # file: total, published, unpublished by cause; with `to_ids: any`
+    "apt1.json": (78, 10, {"CONTEXT": 64, "UNSUPPORTED_TYPE": 4}),
+    "indicators-for-C2-with-COA.json": (8, 2, {"CONTEXT": 6}),
+    "infrastructure.json": (10, 2, {"CONTEXT": 8}),
+    "malicious-email-indicator-with-attachment.json": (6, 0, {"CONTEXT": 4, "CONDITIONAL": 2}),
 }
 
 
@@ -55,6 +78,25 @@ def test_each_sample_is_imported_with_each_profile(name: str, state: str) -> Non
     total, published, causes = EXPECTED[name]
     assert (result.total, len(result.indicators)) == (total, published)
     assert Counter(str(entry.cause) for entry in result.unpublished) == causes
+
+
+def test_the_stix_samples_are_unchanged_and_have_their_licence() -> None:
+    assert sample_stix_files() == tuple(STIX_EXPECTED)
+    assert "OASIS" in (files("sharing.testing.samples") / "stix" / "LICENSE").read_text(encoding="utf-8")
+    digests = [hashlib.sha256(sample_stix_file(name).read_bytes()).hexdigest() for name in sample_stix_files()]
+    assert tuple(digests) == STIX_SHA256_AS_PUBLISHED
+
+
+@pytest.mark.parametrize("state", ["CH", "DE", "JP", "NL"])
+@pytest.mark.parametrize("name", STIX_EXPECTED)
+def test_each_stix_sample_is_imported_with_each_profile(name: str, state: str) -> None:
+    data, ids = sample_stix_file(name).read_bytes(), generate_ids()
+    context = ImportContext(PublisherIdentity(state, "Sample agency"), lambda _: next(ids), shipped_profile(state))
+    result = read_bytes(data, name, context)
+    total, published, causes = STIX_EXPECTED[name]
+    assert (result.total, len(result.indicators)) == (total, published)
+    assert Counter(str(entry.cause) for entry in result.unpublished) == causes
+    assert result.total == count_objects(json.loads(data)["objects"], result)
 
 
 @pytest.mark.parametrize("state", ["CH", "DE", "JP", "NL"])

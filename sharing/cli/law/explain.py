@@ -136,7 +136,7 @@ def read_indicators(file: Path, state: str) -> list[Indicator]:
     try:
         reading = read_file(file, context)
     except InputError:
-        _refuse_misp(file, context)
+        _refuse_other_formats(file, context)
         raise
     if reading.unpublished:
         faults = [f"{entry.file}:{entry.position}: {entry.reason}" for entry in reading.unpublished]
@@ -145,20 +145,21 @@ def read_indicators(file: Path, state: str) -> list[Indicator]:
     return [placed.indicator for placed in reading.indicators]
 
 
-def _refuse_misp(file: Path, context: ImportContext) -> None:
-    """Refuse a MISP file, and name the command that reads it.
+def _refuse_other_formats(file: Path, context: ImportContext) -> None:
+    """Refuse a MISP or STIX file, and name the command that reads it.
 
     Raises:
-        InputError: It is a MISP file.
+        InputError: It is a MISP or STIX file.
     """
-    try:
-        read_file(file, replace(context, format=FileFormat.MISP))
-    except InputError:
-        return
-    raise InputError(
-        f"{file}: is MISP, and this command reads JSON lines; `sharing publish {file} --dry-run`, with a profile, says "
-        "who would get what"
-    )
+    for file_format in (FileFormat.MISP, FileFormat.STIX):
+        try:
+            read_file(file, replace(context, format=file_format))
+        except InputError:
+            continue
+        raise InputError(
+            f"{file}: is {file_format.upper()}, and this command reads JSON lines; `sharing publish {file} --dry-run`, "
+            "with a profile, says who would get what"
+        )
 
 
 def explain_indicators(

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 def publish(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="JSON lines or MISP events; - is standard input.")
+        list[Path], typer.Argument(metavar="FILE", help="JSON lines, MISP events or STIX bundles; - is standard input.")
     ],
     state: Annotated[
         str | None, typer.Option("--state", help="The publishing State, such as CH. Default: SHARING_STATE.")

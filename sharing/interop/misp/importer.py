@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, make_unpublished
+from sharing.interop.markings import read_marking_facts
 from sharing.interop.misp.events import find_attributes, find_events
-from sharing.interop.misp.markings import pick_stricter, read_markings, read_stated_facts, read_tag_names
-from sharing.interop.misp.registry_keys import is_common_registry_key
-from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, UnmappedType, find_mapping
+from sharing.interop.misp.tags import read_tag_names
+from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, find_mapping
 from sharing.interop.publishing_profile import ToIds, merge_fields
-from sharing.model.values import VALUE_TYPES, normalise_value
-from sharing.model.vocabulary import Pap, Tlp
+from sharing.interop.registry_keys import COMMON_KEY_REASON, is_common_registry_key
+from sharing.interop.source_fields import read_text, read_time
+from sharing.interop.type_mapping import UnmappedType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,20 +29,13 @@ if TYPE_CHECKING:
     from sharing.interop.import_context import ImportContext
     from sharing.interop.import_results import DuplicateFilter, ParsedEntry
     from sharing.interop.misp.events import MispAttribute
-    from sharing.interop.misp.type_mappings import TypeMapping
 
 _ATTRIBUTES_PER_PROGRESS_REPORT = 100
 _TRUE_VALUES = (True, 1, "1", "true")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 _NOT_MARKED_REASON = (
     "MISP marks it as context, not as an indicator (to_ids is not set); "
     "to publish such attributes too, set `to_ids: any` in the profile"
-)
-_COMMON_KEY_REASON = (
-    "the key exists on every Windows system; what is set in it would be the indicator, and no type covers that"
 )
 _DATA_REASON = "the file attached in `data` is not published"
 
@@ -129,9 +123,9 @@ def _import_value(
     if context.profile.to_ids is ToIds.ONLY and attribute.data.get("to_ids") not in _TRUE_VALUES:
         return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, _NOT_MARKED_REASON)
     try:
-        type_name, value = _normalise_for_mapping(mapping, part.value, attribute)
+        type_name, value = mapping.normalise(part.value, attribute.siblings)
         if type_name == "windows-registry-key" and is_common_registry_key(value):
-            return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, _COMMON_KEY_REASON)
+            return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, COMMON_KEY_REASON)
         own_tags, event_tags = read_tag_names(attribute.data), _read_outer_tags(attribute)
         fields = context.get_initial_fields(type_name, (*event_tags, *own_tags))
         fields = merge_fields(fields, _read_facts(attribute, fields, own_tags, event_tags))
@@ -153,26 +147,6 @@ def _read_outer_tags(attribute: MispAttribute) -> tuple[str, ...]:
     return tuple(name for holder in holders for name in read_tag_names(holder))
 
 
-def _normalise_for_mapping(mapping: TypeMapping, text: str, attribute: MispAttribute) -> tuple[str, str]:
-    """Return type and value of the indicator.
-
-    Raises:
-        InputError: The value is not valid for any of the indicator types to which the MISP type maps.
-    """
-    sibling = attribute.siblings.get(mapping.sibling)
-    value = text if mapping.sibling and sibling is None else mapping.template.format(value=text, sibling=sibling)
-    problem = ""
-    for type_name in mapping.indicator_types:
-        try:
-            return type_name, normalise_value(type_name, value)
-        except InputError as error:
-            problem = str(error)
-    if len(mapping.indicator_types) > 1:
-        expected = "; or ".join(VALUE_TYPES[type_name].expected_form for type_name in mapping.indicator_types)
-        problem = f"is not a valid {' or '.join(mapping.indicator_types)}; expected {expected}"
-    raise InputError(problem, field="value")
-
-
 def _read_facts(
     attribute: MispAttribute, initial_fields: dict[str, Any], own_tags: tuple[str, ...], event_tags: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -181,23 +155,10 @@ def _read_facts(
     Raises:
         InputError: A marking is not known, or a field is malformed.
     """
-    markings = read_markings(own_tags, event_tags)
-    facts: dict[str, Any] = {**read_stated_facts((*own_tags, *event_tags))}
-    if tlp := pick_stricter(markings.tlp, Tlp(initial_fields["tlp"]) if initial_fields.get("tlp") else None):
-        facts["tlp"] = str(tlp)
-    if pap := pick_stricter(markings.pap, Pap(initial_fields["pap"]) if initial_fields.get("pap") else None):
-        facts["pap"] = str(pap)
-    if markings.admiralty:
-        facts["grading"] = {"admiralty": markings.admiralty}
-    comment = attribute.data.get("comment")
-    if comment is not None and not isinstance(comment, str):
-        raise InputError("comment: must be text")
-    if comment and comment.strip():
-        facts["summary"] = comment.strip()
-    first_seen = attribute.data.get("first_seen")
-    if first_seen:
-        if not isinstance(first_seen, str) or _RFC_3339.fullmatch(first_seen) is None:
-            raise InputError("first_seen: must be an RFC 3339 time with a time zone, such as 2026-03-01T12:00:00Z")
+    facts = read_marking_facts(own_tags, event_tags, initial_fields)
+    if comment := read_text(attribute.data, "comment"):
+        facts["summary"] = comment
+    if first_seen := read_time(attribute.data, "first_seen"):
         facts["observed_at"] = first_seen
     return facts
 

@@ -7,38 +7,15 @@ types, the first type for which the value is valid is used; the value is never r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sharing.interop.import_results import UnpublishedCause
+from sharing.interop.type_mapping import TypeMapping, UnmappedType
 from sharing.model.validation_errors import suggest_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class TypeMapping:
-    """The indicator that a MISP type becomes.
-
-    Attributes:
-        indicator_types: Types of indicator, tried in order.
-        template: Template of the value; `{sibling}` is the value of another attribute of the same object.
-        sibling: Type or object relation of that attribute, or "". If it is missing, the value is used alone.
-    """
-
-    indicator_types: tuple[str, ...]
-    template: str = "{value}"
-    sibling: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UnmappedType:
-    """Why a MISP type does not become an indicator."""
-
-    cause: UnpublishedCause
-    reason: str
 
 
 _IP = TypeMapping(("ipv4-addr", "ipv6-addr"))

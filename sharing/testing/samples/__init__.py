@@ -1,6 +1,7 @@
-"""Sample data in the package: real MISP events, publishing profiles of four States, a directory and demo cases.
+"""Sample data in the package: MISP events, STIX bundles, profiles of four States, a directory and demo cases.
 
-The events are ESET's, unchanged, under `misp/LICENSE` (BSD-2-Clause). The profiles are illustrations: each agency must
+The events are ESET's, unchanged, under `misp/LICENSE` (BSD-2-Clause); the bundles are the examples of the OASIS CTI
+Technical Committee, unchanged, under `stix/LICENSE` (BSD-3-Clause). The profiles are illustrations: each agency must
 state the offence, penalty and legal power that apply.
 """
 
@@ -24,6 +25,8 @@ __all__ = [
     "sample_profile",
     "sample_profiles",
     "sample_scenario",
+    "sample_stix_file",
+    "sample_stix_files",
     "smoke_test_directory",
     "smoke_test_packs",
 ]
@@ -41,6 +44,20 @@ def sample_file(name: str) -> Traversable:
         InputError: There is no such file.
     """
     return _find_resource("misp", name, sample_files())
+
+
+def sample_stix_files() -> tuple[str, ...]:
+    """Return the names of the sample STIX bundles, sorted."""
+    return _list_names("stix", ".json")
+
+
+def sample_stix_file(name: str) -> Traversable:
+    """Return a sample STIX bundle.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    return _find_resource("stix", name, sample_stix_files())
 
 
 def sample_profiles() -> tuple[str, ...]:

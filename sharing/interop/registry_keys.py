@@ -1,4 +1,4 @@
-"""Registry keys that exist on every Windows system. MISP's `regkey|value` often names one; only its value is specific.
+"""Registry keys that exist on every Windows system. Feeds often name one; only what is set in it is specific.
 
 The list contains keys in which malware sets values (MITRE ATT&CK T1112, T1547, T1546, T1562), and is not complete: a
 key that is not on it is published.
@@ -7,6 +7,12 @@ key that is not on it is published.
 from __future__ import annotations
 
 import re
+from typing import Final
+
+COMMON_KEY_REASON: Final = (
+    "the key exists on every Windows system; what is set in it would be the indicator, and no type covers that"
+)
+"""Why such a key is not published."""
 
 _WINDOWS = r"software\microsoft\windows\currentversion"
 _NT = r"software\microsoft\windows nt\currentversion"

@@ -1,7 +1,8 @@
-"""What MISP tags state: the markings TLP, PAP and the Admiralty code, and a few facts.
+"""What tags state: the markings TLP, PAP and the Admiralty code, and a few facts.
 
-The strictest of several markings counts. An attribute with a tag that begins with TLP or PAP and is none of the known
-markings is not published: people also type `TLP-RED`, which must not count as no marking.
+Tags are those of MISP, and the labels and markings of STIX. The strictest of several markings counts. What has a tag
+that begins with TLP or PAP and is none of the known markings is not published: people also type `TLP-RED`, which must
+not count as no marking.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sharing.errors import InputError
 from sharing.model.vocabulary import Pap, Tlp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from enum import StrEnum
 
 Marking = TypeVar("Marking", bound="StrEnum")
@@ -24,8 +25,6 @@ _OLD_NAMES = {"WHITE": "CLEAR"}  # TLP 1.0; PAP still uses WHITE
 _MARKING_STARTS = {"tlp": re.compile(r"[\W_]*tlp"), "pap": re.compile(r"[\W_]*pap(?![a-z])")}
 """How a tag begins that is meant as a marking; no other word begins with TLP."""
 _MARKING = re.compile(r"(?:tlp|pap)\s*:\s*(?P<name>.*)")
-_TAG_LISTS = ("Tag", "EventTag", "ObjectTag", "AttributeTag")
-"""Where tags are; the last three contain `{"Tag": {"name": …}}`, as in MISP's own tables."""
 _ADMIRALTY = re.compile(
     r"admiralty-scale:(?P<axis>source-reliability|information-credibility)=\"(?P<grade>[a-f1-6])\"", re.IGNORECASE
 )
@@ -41,7 +40,7 @@ organised criminal group in the sense of UNTOC. An agency's profile can set thes
 
 @dataclass(frozen=True, slots=True)
 class Markings:
-    """Markings of an attribute, including those of its event.
+    """Markings of a value, including those of what contains it.
 
     Attributes:
         tlp: Strictest TLP, or None.
@@ -54,42 +53,52 @@ class Markings:
     admiralty: str | None = None
 
 
-def read_tag_names(holder: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the tags of an event, object or attribute.
+def read_marking_facts(
+    own_tags: Sequence[str], outer_tags: Sequence[str], initial_fields: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the facts that tags state. TLP and PAP are included only if stricter than the initial ones.
 
-    Raises:
-        InputError: Its tags are not lists of tags. They might contain a marking, so nothing with them is published.
-    """
-    return tuple(name for key in _TAG_LISTS for name in _read_tag_list(holder.get(key)))
-
-
-def _read_tag_list(tags: Any) -> Iterator[str]:
-    if tags is None:
-        return
-    for entry in tags if isinstance(tags, list) else [None]:
-        tag = entry.get("Tag", entry) if isinstance(entry, dict) else None
-        name = tag.get("name") if isinstance(tag, dict) else None
-        if not isinstance(name, str):
-            raise InputError("its tags cannot be read, and might contain a marking; Tag must be a list of {name: …}")
-        yield name.strip()
-
-
-def read_markings(own_tags: Sequence[str], event_tags: Sequence[str]) -> Markings:
-    """Return the markings in the tags of an attribute and of its event.
+    Args:
+        own_tags: Tags of the value.
+        outer_tags: Tags of what contains it.
+        initial_fields: The fields of the profile.
 
     Raises:
         InputError: A tag that is meant as TLP or PAP is not known.
     """
-    all_tags = (*own_tags, *event_tags)
+    markings = read_markings(own_tags, outer_tags)
+    facts: dict[str, Any] = {**read_stated_facts((*own_tags, *outer_tags))}
+    if tlp := pick_stricter(markings.tlp, Tlp(initial_fields["tlp"]) if initial_fields.get("tlp") else None):
+        facts["tlp"] = str(tlp)
+    if pap := pick_stricter(markings.pap, Pap(initial_fields["pap"]) if initial_fields.get("pap") else None):
+        facts["pap"] = str(pap)
+    if markings.admiralty:
+        facts["grading"] = {"admiralty": markings.admiralty}
+    return facts
+
+
+def read_markings(own_tags: Sequence[str], outer_tags: Sequence[str]) -> Markings:
+    """Return the markings in the tags of a value and of what contains it.
+
+    Raises:
+        InputError: A tag that is meant as TLP or PAP is not known.
+    """
+    all_tags = (*own_tags, *outer_tags)
     return Markings(
         _pick_strictest(_find_markings(all_tags, "tlp", Tlp)),
         _pick_strictest(_find_markings(all_tags, "pap", Pap)),
-        _read_admiralty_code(own_tags) or _read_admiralty_code(event_tags),
+        _read_admiralty_code(own_tags) or _read_admiralty_code(outer_tags),
     )
 
 
+def is_marking(text: str) -> bool:
+    """Return whether a text is meant as TLP or PAP, though perhaps as none that is known."""
+    simple = simplify(text)
+    return any(start.match(simple) for start in _MARKING_STARTS.values())
+
+
 def read_stated_facts(tags: Iterable[str]) -> dict[str, str]:
-    """Return the facts that the tags of an attribute or its event state."""
+    """Return the facts that the tags of a value, or of what contains it, state."""
     lower_tags = [tag.lower() for tag in tags]
     return {fact: "YES" for start, fact in _FACT_BY_TAG.items() if any(tag.startswith(start) for tag in lower_tags)}
 
@@ -108,7 +117,7 @@ def _find_markings(tags: Sequence[str], taxonomy: str, kind: type[Marking]) -> l
     known = {str(marking): marking for marking in kind}
     allowed = ", ".join(f"{taxonomy}:{name.lower()}" for name in known)
     markings = []
-    for tag in map(_simplify, tags):
+    for tag in map(simplify, tags):
         if _MARKING_STARTS[taxonomy].match(tag) is None:
             continue
         match = _MARKING.fullmatch(tag)
@@ -120,8 +129,8 @@ def _find_markings(tags: Sequence[str], taxonomy: str, kind: type[Marking]) -> l
     return markings
 
 
-def _simplify(tag: str) -> str:
-    """Return a tag in lower case, with usual characters for those that look the same, and without invisible ones."""
+def simplify(tag: str) -> str:
+    """Return a tag or id in lower case, with usual characters for those that look alike, and without invisible ones."""
     text = unicodedata.normalize("NFKC", tag)
     return "".join(character for character in text if unicodedata.category(character) != "Cf").strip().lower()
 

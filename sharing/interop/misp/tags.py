@@ -1,0 +1,33 @@
+"""Where MISP puts tags, and their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sharing.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_TAG_LISTS = ("Tag", "EventTag", "ObjectTag", "AttributeTag")
+"""Where tags are; the last three contain `{"Tag": {"name": …}}`, as in MISP's own tables."""
+
+
+def read_tag_names(holder: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the tags of an event, object or attribute.
+
+    Raises:
+        InputError: Its tags are not lists of tags. They might contain a marking, so nothing with them is published.
+    """
+    return tuple(name for key in _TAG_LISTS for name in _read_tag_list(holder.get(key)))
+
+
+def _read_tag_list(tags: Any) -> Iterator[str]:
+    if tags is None:
+        return
+    for entry in tags if isinstance(tags, list) else [None]:
+        tag = entry.get("Tag", entry) if isinstance(entry, dict) else None
+        name = tag.get("name") if isinstance(tag, dict) else None
+        if not isinstance(name, str):
+            raise InputError("its tags cannot be read, and might contain a marking; Tag must be a list of {name: …}")
+        yield name.strip()
