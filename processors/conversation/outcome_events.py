@@ -82,6 +82,8 @@ def list_followed(
             continue
         revision, outcome = described
         if place in undelivered and outcome.states:
+            if isinstance(effect, Ended):  # the question is over, although the State that was asked does not know that
+                told.append(described)
             outcome = FollowedOutcome(FollowedKind.UNDELIVERED, outcome.states, outcome.ask)
         told.append((revision, outcome))
     told += _list_closed(before, after)

@@ -10,6 +10,7 @@ from typing import Final
 from sharing.conversation.kinds import KINDS, KindRow
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, AskStatus, Consequence, Refusal
+from sharing.ids import make_ask_id
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 
@@ -231,3 +232,16 @@ class Ask:
 def find_next_due(asks: Iterable[Ask]) -> int | None:
     """Return when time alone changes one of these Asks next, in UTC milliseconds; None if never."""
     return min((due for ask in asks if (due := ask.find_due()) is not None), default=None)
+
+
+def name_ask(item: str, kind: AskKind, revision: Revision, recipients: Iterable[str], number: int = 1) -> str:
+    """Return the id of an Ask about a revision of an item; of an offer of the gate, with number 1, that is its id.
+
+    Args:
+        item: Id of the item.
+        kind: The kind of Ask.
+        revision: The revision.
+        recipients: The receiving States whose deliveries it guards.
+        number: The number among the Asks that are alike in all of this.
+    """
+    return make_ask_id(item, kind, f"{revision.version}.{revision.amendment}/{','.join(sorted(recipients))}", number)

@@ -6,9 +6,10 @@ from typing import Final, assert_never
 
 from sharing.conversation.deliveries import Delivery
 from sharing.conversation.events import Decided
+from sharing.conversation.gate_offers import follow_gate_offer, is_offered_anew
 from sharing.conversation.terms import Terms
-from sharing.conversation.turn import Turn
-from sharing.conversation.vocabulary import AskKind, DeliveryStatus
+from sharing.conversation.turn import GUARDING, Turn
+from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
 from sharing.model.vocabulary import Outcome
 
 ROUNDS_MAX: Final = 3
@@ -57,19 +58,35 @@ def _follow_repetition(turn: Turn, event: Decided) -> None:
         delivery = Delivery(terms.state, event.revision, terms, DeliveryStatus.WAITING)
         known = turn.get_delivery(delivery.key)
         is_sent = event.is_sent and terms.outcome is Outcome.DISCLOSE
+        is_new = known is None or _was_withheld(turn, known, terms)
         if is_sent and (known is None or known.status in {DeliveryStatus.WAITING, DeliveryStatus.CLOSED}):
             turn.cancel_waiting(frozenset({terms.state}))
             turn.extend_retention(event.retain_until)  # this State may keep its copy until then
             turn.mark_sent(delivery)
-        elif is_same_publisher and (known is None or _was_withheld(known, terms)):
+        elif is_offered_anew(turn, event, delivery):
+            is_waiting = known is not None and known.status is DeliveryStatus.WAITING
+            follow_gate_offer(turn, event, delivery, counts=is_same_publisher and (is_new or is_waiting))
+        elif is_same_publisher and is_new:
             _follow_terms(turn, event, delivery, asked)
     _ask_for_facts(turn, asked)
 
 
-def _was_withheld(known: Delivery, terms: Terms) -> bool:
-    """Return whether the law alone has kept a revision from a State, and does so no longer."""
+def _was_withheld(turn: Turn, known: Delivery, terms: Terms) -> bool:
+    """Return whether the law alone has kept a revision from a State, and does so no longer.
+
+    If the law was stricter when something was to leave, people have decided again; and a recall has cancelled what
+    people were asked for.
+    """
     is_closed = known.status is DeliveryStatus.CLOSED and known.terms.outcome is Outcome.WITHHOLD
-    return is_closed and terms.outcome is not Outcome.WITHHOLD
+    return (
+        is_closed
+        and terms.outcome is not Outcome.WITHHOLD
+        and not any(
+            ask.kind is AskKind.REDECIDE or ask.status is AskStatus.CANCELLED
+            for ask in turn.asks
+            if ask.kind in GUARDING and ask.revision == known.revision and known.state in ask.recipients
+        )
+    )
 
 
 def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[Delivery]) -> None:
@@ -81,8 +98,8 @@ def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[De
     match terms.outcome:
         case Outcome.DISCLOSE if event.is_sent and sent is None:
             turn.mark_sent(delivery)
-        case Outcome.OFFER if event.is_sent:
-            turn.offer(delivery, is_sent=True)
+        case Outcome.OFFER if is_offered_anew(turn, event, delivery):
+            follow_gate_offer(turn, event, delivery, counts=True)
         case Outcome.DISCLOSE | Outcome.OFFER:
             turn.proceed(delivery)
         case Outcome.HOLD:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, final
 
-from sharing.conversation.asks import Ask
+from sharing.conversation.asks import Ask, name_ask
 from sharing.conversation.deliveries import (
     PENDING_MS,
     SENT_MS,
@@ -26,7 +26,6 @@ from sharing.conversation.old_revisions import list_forgotten_asks, list_forgott
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms, is_no_less_open
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus, ReplyResult
-from sharing.ids import make_ask_id
 from sharing.model.vocabulary import NoticeKind, Outcome, Urgency
 
 Law = Callable[[str], Terms]
@@ -163,22 +162,25 @@ class Turn:
     def open_ask(
         self, kind: AskKind, recipients: frozenset[str], *, role: str | None = None, needed: int = 1,
         facts: frozenset[str] = frozenset(), number: int = 1, revision: Revision | None = None,
-        is_sent: bool = False,
+        offered: Urgency | None = None,
     ) -> Ask:  # fmt: skip
-        """Open an Ask about the newest revision, or another one, and return it."""
+        """Open an Ask about the newest revision, or another one, and return it.
+
+        The gate has sent it as an offer if `offered` is the urgency of which the gate has read.
+        """
         base, row = self._conversation, KINDS[kind]
+        urgency = base.urgency if offered is None else offered
         revision = base.revision if revision is None else revision
         (asked,) = recipients if row.asks_recipient else (base.state,)
-        place = f"{revision.version}.{revision.amendment}/{','.join(sorted(recipients))}"
-        while (ask_id := make_ask_id(base.item, kind, place, number)) in self._asks:
+        while (ask_id := name_ask(base.item, kind, revision, recipients, number)) in self._asks:
             number += 1
-        expires_at = self.now + row.lasts[base.urgency]
+        expires_at = self.now + row.lasts[urgency]
         ask = Ask(
-            ask_id, kind, asked, role, revision, recipients, base.publisher, base.urgency, self.now, expires_at, needed,
+            ask_id, kind, asked, role, revision, recipients, base.publisher, urgency, self.now, expires_at, needed,
             facts, number,
         )  # fmt: skip
         self._asks[ask_id] = ask
-        self.effects.append(Opened(ask, is_sent))
+        self.effects.append(Opened(ask, is_sent=offered is not None))
         return ask
 
     def guard(self, delivery: Delivery, ask: Ask) -> None:
@@ -219,9 +221,9 @@ class Turn:
         else:
             self.send(delivery)
 
-    def offer(self, delivery: Delivery, *, is_sent: bool = False) -> None:
-        """Ask the receiving State to accept the conditions; `is_sent` if the gate has done so."""
-        ask = self.open_ask(AskKind.ACCEPT, frozenset({delivery.state}), is_sent=is_sent)
+    def offer(self, delivery: Delivery) -> None:
+        """Ask the receiving State to accept the conditions."""
+        ask = self.open_ask(AskKind.ACCEPT, frozenset({delivery.state}))
         self.guard(replace(delivery, is_offered=True, is_settled=False), ask)
 
     def ask_approver(self, delivery: Delivery) -> None:

@@ -318,9 +318,9 @@ class ProviderMachine(RuleBasedStateMachine):
         self.check_results(event, effects)
 
     def read_offer(self, ask: Ask) -> Terms:
-        """Return what an offer says. One that was answered in the same event says at least what the law requires."""
-        delivery = self.conversation.deliveries[ask.state, ask.revision]
-        if ask.id in delivery.guards:
+        """Return what an offer says. One that ended in the same event says at least what the law requires."""
+        delivery = self.conversation.deliveries.get((ask.state, ask.revision))
+        if delivery is not None and ask.id in delivery.guards:
             return delivery.terms
         law = self.law(ask.state)
         return replace(law, conditions=law.required, texts=law.list_texts(law.required))

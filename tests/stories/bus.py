@@ -58,6 +58,18 @@ class Bus:
                 records.append(record)
                 self.log.append(Written(record, writer, cause, number > 0))
 
+    def write_again(self, written: Written) -> None:
+        """Append a record that was written before, as it was, at the time of now."""
+        record = written.record
+        place = (record.topic(), record.partition())
+        records = self._topics[place]
+        again = StampedMessage(
+            record.value(), record.key(), len(records), record.partition(), tuple(record.headers() or ()), self.now,
+            record.topic(), LOG_APPEND_TIME,
+        )  # fmt: skip
+        records.append(again)
+        self.log.append(Written(again, written.writer, None, is_copy=True))
+
     def read(self, topic: str, partition: int, offset: int) -> StampedMessage | None:
         """Return the record at an offset; None if there is none yet."""
         records = self._topics.get((topic, partition), [])

@@ -7,7 +7,7 @@ is still open, and whether what was sent can be recalled, is asked of the worker
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.audit.block import decode_entries
@@ -15,21 +15,23 @@ from sharing.conversation.asks import GRACE_MS
 from sharing.conversation.effects import Opened
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import NO_REVISION, Revision
-from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus
+from sharing.conversation.vocabulary import Answer, AskKind
 from sharing.conversation_state.entries import KeptConversation
 from sharing.errors import SharingError
-from sharing.model.times import DAY_MS, to_milliseconds
+from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import MessageKind, NoticeKind, Outcome
-from sharing.outcomes.outcome import digest_agency
 from sharing.rulings.act import Act, ActKind
 from sharing.rulings.reply import ReplyKind
 from sharing.rulings.ruling import Answering, Opening
 from sharing.rulings.signing import verify_ruling
 from sharing.rulings.vocabulary import OpeningKind
-from sharing.topology.topics import ACTS, DECISIONS, INDICATORS, RULINGS
-from sharing.trust.documents import CLOCK_TOLERANCE_MS
+from sharing.topology.topics import ACTS, DECISIONS, INBOX, INBOX_URGENT, INDICATORS, RULINGS
+from tests.stories.agreement import check_agreement
 from tests.stories.bus import Bus, Written
 from tests.stories.deliveries import check_deliveries, check_known
+from tests.stories.fresh_decisions import FreshDecisions
+from tests.stories.reply_results import check_results
+from tests.stories.told import check_told
 from tests.stories.wire import COUNTS, Message, Opener
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class Invariants:
         self._states = states
         self._bus = bus
         self._opener = Opener(states)
+        self._fresh = FreshDecisions(states)
         self._seen = 0
         self._checked: dict[str, object] = {}
         self._decisions: dict[DecisionKey, list[dict[str, Any]]] = defaultdict(list)
@@ -84,6 +87,7 @@ class Invariants:
         self._contents: dict[tuple[str, str, str, Revision], set[str]] = defaultdict(set)
         self._loops: dict[str, set[str]] = defaultdict(set)
         self._opened: dict[int, Message | None] = {}
+        self._once: set[tuple[str, str, str]] = set()
         self._open_until: dict[tuple[str, str, int], int] = {}
 
     def check_step(self) -> None:
@@ -108,16 +112,24 @@ class Invariants:
         """Check, in addition, what holds when nothing is under way."""
         self.check_step()
         self._check_deadlines()
-        self._check_results()
+        check_results(self._states, self.hostile, self.messages, self.acts, self._sent_again)
         self._check_copies()
         self._check_followed()
+        undelivered = {code: self._list_undelivered(code) for code in self._states}
+        unasked = {act.ask for acts in undelivered.values() for act in acts}
+        check_agreement(self._states, self.hostile, unasked)
         for state in self._states.values():
-            check_told(state)
+            check_told(state, undelivered[state.code])
+
+    def _list_undelivered(self, state: str) -> list[Act]:
+        """Return what a State could not send: all but results of answers."""
+        return [act for act in self.acts[state] if act.kind is ActKind.UNDELIVERED and act.result is None]
 
     # ---- reading --------------------------------------------------------------------------------------------
 
     def _read_record(self, each: Written) -> None:
         record, topic = each.record, each.record.topic()
+        self._fresh.read_record(each)
         if topic.startswith("exchange."):
             message = self._opened[id(record)] = self._opener.open(record)
             if message is not None and not each.is_copy:
@@ -131,8 +143,19 @@ class Invariants:
         elif topic == ACTS.topic(state.code):
             for act in map(Act.from_record, decode_entries(record.value())):
                 self.acts[state.code].append(act)
+                if act.kind is ActKind.ASK_OPENED:
+                    self._note_once(state.code, "question", act.ask or "")
                 if act.kind is ActKind.ASK_OPENED and act.provider == state.code:
                     self._asks[act.ask or ""] = act
+
+        elif topic in {INBOX.topic(state.code), INBOX_URGENT.topic(state.code)} and record.value() is not None:
+            self._note_once(state.code, "message", (record.key() or b"").decode())
+
+    def _note_once(self, state: str, what: str, record_id: str) -> None:
+        """Note a question that is put, or a message that becomes readable: each is only once, whatever comes again."""
+        place = state, what, record_id
+        assert place not in self._once, f"a {what} comes to the people of {state} a second time"
+        self._once.add(place)
 
     def _read_ruling(self, each: Written) -> None:
         state, record = self._states[each.writer], each.record
@@ -175,6 +198,9 @@ class Invariants:
     def _check_message(self, message: Message) -> None:
         if message.sides[0] in self.hostile and message.kind is not MessageKind.REPLY:
             return
+        if message.kind is MessageKind.OFFER or message.has_content:
+            is_approved = self._has_ruling(AskKind.APPROVE, Answer.APPROVED, message)
+            self._fresh.check_message(message, is_approved=is_approved)
         if message.kind is MessageKind.OFFER:
             self._offers[message.fields["id"]] = message
         elif message.is_reply(ReplyKind.ANSWER):
@@ -271,50 +297,8 @@ class Invariants:
             assert len(alarming) == acts[ActKind.ESCALATED] + acts[ActKind.OVERDUE], "an alert is missing"
 
     def _list_told(self) -> set[tuple[str, str]]:
-        kinds = {ActKind.ASK_ENDED, ActKind.OVERDUE}
+        kinds = {ActKind.ASK_ENDED, ActKind.OVERDUE, ActKind.UNDELIVERED}
         return {(code, act.ask or "") for code, acts in self.acts.items() for act in acts if act.kind in kinds}
-
-    def _check_results(self) -> None:
-        """Each answer has exactly one result; one that waits for its question has none yet.
-
-        Where an officer has had it sent again, it has one at least.
-        """
-        answered: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-        again: set[tuple[str, str, str]] = set()
-        results: Counter[tuple[str, str, str]] = Counter()
-        for message in self.messages:
-            if message.is_reply(ReplyKind.ANSWER) and not self._is_implausible(message):
-                assert message.reply is not None
-                answered[*message.sides, message.reply.ask].add(message.reply.id)
-                if message.fields["item_id"] in self._sent_again:
-                    again.add((*message.sides, message.reply.ask))
-            elif message.is_reply(ReplyKind.RESULT):
-                assert message.reply is not None
-                results[*message.sides[::-1], message.reply.ask] += 1
-        waiting = Counter(self._list_waiting())
-        for key, ids in answered.items():
-            if self._states[key[1]].is_running and key[1] not in self.hostile:
-                found = results[key] + waiting[key]
-                is_told = found >= len(ids) if key in again else found == len(ids)
-                assert is_told, f"{results[key]} results for {len(ids)} answers"
-        asked_for = {key for key in results if key[1] not in self.hostile}
-        assert asked_for <= answered.keys(), "a result that nobody has asked for"
-
-    def _is_implausible(self, message: Message) -> bool:
-        """Return whether an answer was written more than a day before its provider put the question: it is refused.
-
-        Only a State that lies can write one, while the provider is away. An offer may be read of much later.
-        """
-        opened = self._asks.get(message.reply.ask) if message.reply is not None else None
-        if opened is None or opened.ask_kind is AskKind.ACCEPT:
-            return False
-        return message.at + DAY_MS + CLOCK_TOLERANCE_MS < opened.at
-
-    def _list_waiting(self) -> Iterator[tuple[str, str, str]]:
-        for state in self._states.values():
-            for _, kept in state.list_kept():
-                if isinstance(kept, KeptConversation):
-                    yield from ((early.state, state.code, early.ask) for early in kept.conversation.early)
 
     def _check_copies(self) -> None:
         """What a State can read, its provider knows to be there, or has recalled and waits for the acknowledgement."""
@@ -343,23 +327,3 @@ class Invariants:
                 if isinstance(kept, KeptConversation) and kept.conversation.revision != NO_REVISION:
                     conversation = kept.conversation
                     assert conversation.revision == newest[state.code, conversation.indicator], "a decision was missed"
-
-
-def check_told(state: State) -> None:
-    """Check that an agency, from what it is told alone, knows which States have its items, and what people are asked.
-
-    A conversation that has forgotten an item, and one that has not read its drafts, cannot be compared.
-    """
-    told = state.read_outcomes()
-    for _, kept in state.list_kept():
-        if not isinstance(kept, KeptConversation) or kept.conversation.revision == NO_REVISION:
-            continue
-        conversation = kept.conversation
-        history = told[digest_agency(conversation.publisher.agency), conversation.indicator]
-        if history.newest != conversation.revision:
-            continue
-        having = {delivery.state for delivery in conversation.list_deliveries(DeliveryStatus.SENT)}
-        told_of = {to for to, (_, status) in history.deliveries.items() if status is DeliveryStatus.SENT}
-        assert told_of == having, [line.text for line in history.lines]
-        asked = Counter((ask.revision, ask.kind.value) for ask in conversation.asks.values() if ask.is_open)
-        assert Counter((revision, ask) for revision, ask, _ in history.questions) == asked

@@ -98,13 +98,17 @@ class Course:
         self._publish(provider, number, changes)
 
     def publish_again(self) -> None:
-        """Publish a version again; a first one perhaps with other content, which an agency must not do."""
+        """Publish a version again; a first one perhaps with other content, which an agency must not do.
+
+        Its urgency stays, and until when it may be kept: both sides go by them.
+        """
         if not self.published:
             return
         provider, number = place = self.draw(st.sampled_from(sorted(self.published)))
         changes = self.published[place]
         if changes["version"] == 1 and self.draw(st.booleans()):
-            changes = {**self.draw(st.sampled_from(KINDS[provider])), "version": 1, "action": "PUBLISH"}
+            kept = {name: value for name, value in changes.items() if name.startswith(("urgency", "retain"))}
+            changes = {**self.draw(st.sampled_from(KINDS[provider])), **kept, "version": 1, "action": "PUBLISH"}
         self._publish(provider, number, changes)
 
     def _publish(self, provider: str, number: int, changes: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ from sharing.conversation_state.entries import KeptConversation, decode_entry
 from sharing.conversation_state.item_keys import ITEM_PREFIXES
 from sharing.model.directory import Directory
 from sharing.outcomes.block_reading import read_block
+from sharing.packs.library import Law
 from sharing.relevance.nexus import no_geo_lookup
 from sharing.seal.inbox_opening import InboxOpener
 from sharing.seal.recipient_keys import select_seal_keys
@@ -141,6 +142,11 @@ class StateWorker:
         """Trust no root of another State any more, and start again: it has left."""
         del self.trusted[state]
         self.restart()
+
+    def change_law(self, law: Law) -> None:
+        """Apply another version of the law from the next batch on. Nothing is restarted."""
+        self.law = law
+        self._gate = Gate(law.pack, law.treaties, has_conversation=True)
 
     def _want(self, instants: Mapping[int, int]) -> None:
         self.wanted = instants

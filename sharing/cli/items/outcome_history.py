@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from sharing.console.outcome_words import (
     describe_quarantined,
 )
 from sharing.conversation.revision import NO_REVISION, Revision
-from sharing.conversation.vocabulary import DeliveryStatus
+from sharing.conversation.vocabulary import AskKind, DeliveryStatus
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Outcome
 from sharing.outcomes.outcome import DecidedGroup, DecidedOutcome, FollowedKind, ItemOutcome, QuarantinedOutcome
@@ -107,6 +107,8 @@ class OutcomeHistory:
                     self.questions.pop(key, None)
                 for state in told.states if told.what in _STATUS else ():
                     self._note(state, item.revision, _STATUS[FollowedKind(told.what)])
+                if told.what == FollowedKind.ASKED and told.ask == AskKind.ACK_RECALL:
+                    self._note_late_recall(told.states, item.revision)
         self.newest = max(self.newest, item.revision)
         lines = list(_make_lines(item, self.approvals))
         self.lines += lines
@@ -139,6 +141,12 @@ class OutcomeHistory:
             else:
                 is_ended = group.outcome is Outcome.WITHHOLD and not group.is_asked
                 self._note(state, revision, DeliveryStatus.CLOSED if is_ended else DeliveryStatus.WAITING)
+
+    def _note_late_recall(self, states: Iterable[str], revision: Revision) -> None:
+        """Note that these States are asked about a recall: if it could not be sent at first, it is not told again."""
+        for state in states:
+            if self.deliveries.get(state) == (revision, DeliveryStatus.SENT):
+                self._note(state, revision, DeliveryStatus.RECALLED)
 
     def _note(self, state: str, revision: Revision, status: DeliveryStatus) -> None:
         """Note where a delivery stands, unless something later is known: an earlier state ends when a new one comes.

@@ -1,0 +1,51 @@
+"""What the gate has offered itself: the offers of a first version, also when its agency publishes that again.
+
+The id of such an offer follows from item, version and State. So one that the gate has made before asks nobody anything
+new, and the other State drops it; it is as open here as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sharing.conversation.asks import name_ask
+from sharing.conversation.vocabulary import AskKind, AskStatus
+from sharing.model.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from sharing.conversation.deliveries import Delivery
+    from sharing.conversation.events import Decided
+    from sharing.conversation.turn import Turn
+
+
+def is_offered_anew(turn: Turn, event: Decided, delivery: Delivery) -> bool:
+    """Return whether the gate has made an offer to a State that it has not made before."""
+    if not event.is_sent or delivery.terms.outcome is not Outcome.OFFER:
+        return False
+    offer = name_ask(turn.conversation.item, AskKind.ACCEPT, delivery.revision, {delivery.state})
+    return turn.get_ask(offer) is None
+
+
+def follow_gate_offer(turn: Turn, event: Decided, delivery: Delivery, *, counts: bool) -> None:
+    """Wait for the acceptance of what the gate has offered, and for nothing else; or withdraw it.
+
+    An offer does not count if the State has the item or was refused it, or if it was recalled. That State's people
+    would be asked about something of which nothing is known here.
+
+    Args:
+        turn: The turn.
+        event: The decision.
+        delivery: The delivery that was offered.
+        counts: Whether an acceptance may release it.
+    """
+    state = frozenset({delivery.state})
+    if counts:
+        turn.cancel_waiting(state)
+    ask = turn.open_ask(
+        AskKind.ACCEPT, state, revision=delivery.revision, offered=event.urgency
+    )  # fmt: skip
+    if counts:
+        turn.guard(replace(delivery, is_offered=True, is_settled=False), ask)
+    else:
+        turn.change_ask(replace(ask, status=AskStatus.CANCELLED))

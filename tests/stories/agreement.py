@@ -1,0 +1,73 @@
+"""Both sides of a conversation say the same, once nothing is under way between them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from sharing.conversation.deliveries import Conversation
+from sharing.conversation.received_item import ReceivedItem
+from sharing.conversation.revision import NO_REVISION
+from sharing.conversation.vocabulary import AskKind, DeliveryStatus
+from sharing.conversation_state.entries import KeptConversation
+from sharing.ids import make_notice_id
+
+if TYPE_CHECKING:
+    from tests.stories.states import State
+
+
+def check_agreement(states: Mapping[str, State], hostile: Collection[str], undelivered: Collection[str | None]) -> None:
+    """Check what the provider of each item says against what the other States say that keep to the rules.
+
+    Args:
+        states: The States.
+        hostile: Those that do not keep to the rules.
+        undelivered: Ids of the questions to other States that could not be sent, or not withdrawn.
+    """
+    able = {code: state for code, state in states.items() if code not in hostile and _has_read_all(state)}
+    received = {(code, each.from_state, each.item): each for code in able for each in _list_received(able[code])}
+    offered: set[str] = set()
+    for conversation in (each for state in able.values() for each in _list_own(state)):
+        for code in able:
+            theirs = received.get((code, conversation.state, conversation.item))
+            _check_sent(conversation, code, theirs, able[conversation.state].bus.now)
+            offered |= _check_offered(conversation, code, theirs)
+    for (_, provider, _), theirs in received.items():
+        asked = {ask.id for ask in theirs.asks.values() if ask.is_open and ask.kind is AskKind.ACCEPT}
+        assert provider not in able or asked <= offered | {*undelivered}, (
+            "people are asked about an offer that its State knows nothing of"
+        )
+
+
+def _has_read_all(state: State) -> bool:
+    return state.is_running and state.is_conversing
+
+
+def _list_received(state: State) -> Iterator[ReceivedItem]:
+    return (kept for _, kept in state.list_kept() if isinstance(kept, ReceivedItem))
+
+
+def _list_own(state: State) -> Iterator[Conversation]:
+    own = (kept.conversation for _, kept in state.list_kept() if isinstance(kept, KeptConversation))
+    return (conversation for conversation in own if conversation.revision != NO_REVISION)
+
+
+def _check_sent(conversation: Conversation, code: str, theirs: ReceivedItem | None, now: int) -> None:
+    """What a State has by the word of the provider, it can read, as long as it may keep it."""
+    for delivery in conversation.list_deliveries(DeliveryStatus.SENT):
+        if delivery.state != code or (delivery.ends_at or 0) <= now:
+            continue
+        version, amendment = delivery.revision
+        publisher = conversation.publisher.agency
+        notice = make_notice_id(conversation.state, publisher, conversation.indicator, version, code, amendment)
+        is_there = theirs is not None and theirs.has_in_inbox(notice)
+        assert is_there, "a State does not have what its provider says it has"
+
+
+def _check_offered(conversation: Conversation, code: str, theirs: ReceivedItem | None) -> set[str]:
+    """The offers that wait for an answer are put to the people of the other State. Return their ids."""
+    asks = [ask for ask in conversation.asks.values() if ask.is_open and ask.kind is AskKind.ACCEPT]
+    waiting = {ask.id for ask in asks if ask.state == code}
+    known = {} if theirs is None else theirs.asks
+    assert all(ask in known and known[ask].is_open for ask in waiting), "nobody is asked about an offer that waits"
+    return waiting
