@@ -179,6 +179,7 @@ class InboxProcessor:
         self._note_number(verified, result, state, is_known=known is not None)
         if known is not None and known.signer not in keys.revoked:
             result.outcomes.append(InboxOutcome.REPEATED)
+            state.extend_memory(partition, envelope.id, verified.signed_at)
             result.twins += known.commitment != verified.commitment
             return None
         content = self._opener.open(verified, keys.opening)

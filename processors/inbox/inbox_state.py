@@ -38,7 +38,8 @@ MESSAGE_AGE_MS_MAX: Final = EXCHANGE_RETENTION_MS
 """Older messages are refused: their ids may be forgotten, and the topics keep nothing that is older."""
 
 REMEMBERED_MS: Final = MESSAGE_AGE_MS_MAX + 2 * CLOCK_TOLERANCE_MS
-"""How long an id is remembered after its arrival: until a replay would be too old, with both clocks wrong."""
+"""How long an id is remembered after its arrival, or its last signing: until a replay is too old, if both clocks are
+wrong."""
 
 SWEEP_MS: Final = HOUR_MS
 STREAMS_MAX: Final = 64
@@ -133,6 +134,19 @@ class BatchState:
     def remember_message(self, partition: int, message_id: str, message: OpenedBefore) -> None:
         """Remember a message that was opened."""
         self._view.put(partition, make_message_key(message_id), encode_message(message, self._now_ms))
+
+    def extend_memory(self, partition: int, message_id: str, signed_at: int) -> None:
+        """Remember a message that was opened for as long as a later signing of it would be accepted.
+
+        Args:
+            partition: The partition.
+            message_id: Its id, which is known.
+            signed_at: When what came again was signed, in UTC milliseconds. A copy of what came first extends nothing.
+        """
+        key = make_message_key(message_id)
+        entry = self._view.get(partition, key)
+        if entry is not None and signed_at > read_changed_at(entry):
+            self._view.put(partition, key, encode_message(decode_message(entry), signed_at))
 
     def get_position(self, stream: StreamId) -> StreamPosition | None:
         """Return how far a stream has arrived, or None if it is not known."""

@@ -175,6 +175,22 @@ def test_a_replay_is_refused_for_its_age_once_its_id_may_be_forgotten(ch: FakeSt
     assert [key for key, _ in inbox.stores[0].items()] == [b"stream/CH/gate/notices"]
 
 
+def test_what_was_signed_again_is_remembered_until_that_signing_is_too_old(ch: FakeState, inbox: FakeInbox) -> None:
+    """A copy of the second signing would come after its id was forgotten, and be opened again."""
+    first, again, forgotten = NOW, NOW + 20 * DAY, NOW + 31 * DAY
+    inbox.trusted = {"CH": replace_expiry(ch, NOW + 60 * DAY)}
+    record_id = str(uuid.uuid4())
+    (sealed,) = ch.seal([ch.make_message("DE", id=record_id, now=first)], [DE], now=first)
+    (second,) = ch.seal([ch.make_message("DE", id=record_id, now=again)], [DE], now=again)
+    assert inbox.receive(sealed, now=first).outcomes == [InboxOutcome.OPENED]
+    assert inbox.receive(second, now=again).outcomes == [InboxOutcome.REPEATED]
+    inbox.process([], now=forgotten)  # sweeps
+    assert inbox.receive(second, now=forgotten).outcomes == [InboxOutcome.REPEATED]
+    inbox.process([], now=again + 31 * DAY)
+    assert not [key for key, _ in inbox.stores[0].items() if key.startswith(b"id/")]
+    expect_refusal(inbox.receive(second, now=again + 31 * DAY), "TOO_OLD")
+
+
 def replace_expiry(state: FakeState, expires_at: int) -> Any:
     """Return a State's keys in a statement that is still valid then."""
     statement = state.trusted.statement.model_copy(update={"expires_at": expires_at})
