@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from sharing.conversation.deliveries import Delivery
 from sharing.conversation.events import Decided
-from sharing.conversation.gate_offers import follow_gate_offer, is_offered_anew
+from sharing.conversation.gate_offers import follow_gate_offer, is_new_offer
 from sharing.conversation.terms import Terms
 from sharing.conversation.turn import GUARDING, Turn
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
@@ -63,7 +63,7 @@ def _follow_repetition(turn: Turn, event: Decided) -> None:
             turn.cancel_waiting(frozenset({terms.state}))
             turn.extend_retention(event.retain_until)  # this State may keep its copy until then
             turn.mark_sent(delivery)
-        elif is_offered_anew(turn, event, delivery):
+        elif is_new_offer(turn, event, delivery):
             is_waiting = known is not None and known.status is DeliveryStatus.WAITING
             follow_gate_offer(turn, event, delivery, counts=is_same_publisher and (is_new or is_waiting))
         elif is_same_publisher and is_new:
@@ -98,7 +98,7 @@ def _follow_terms(turn: Turn, event: Decided, delivery: Delivery, asked: list[De
     match terms.outcome:
         case Outcome.DISCLOSE if event.is_sent and sent is None:
             turn.mark_sent(delivery)
-        case Outcome.OFFER if is_offered_anew(turn, event, delivery):
+        case Outcome.OFFER if is_new_offer(turn, event, delivery):
             follow_gate_offer(turn, event, delivery, counts=True)
         case Outcome.DISCLOSE | Outcome.OFFER:
             turn.proceed(delivery)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sharing.conversation.turn import Turn
 
 
-def is_offered_anew(turn: Turn, event: Decided, delivery: Delivery) -> bool:
+def is_new_offer(turn: Turn, event: Decided, delivery: Delivery) -> bool:
     """Return whether the gate has made an offer to a State that it has not made before."""
     if not event.is_sent or delivery.terms.outcome is not Outcome.OFFER:
         return False
@@ -30,8 +30,8 @@ def is_offered_anew(turn: Turn, event: Decided, delivery: Delivery) -> bool:
 def follow_gate_offer(turn: Turn, event: Decided, delivery: Delivery, *, counts: bool) -> None:
     """Wait for the acceptance of what the gate has offered, and for nothing else; or withdraw it.
 
-    An offer does not count if the State has the item or was refused it, or if it was recalled. That State's people
-    would be asked about something of which nothing is known here.
+    An offer does not count if the State has the item, was refused it or had it recalled: its people would be asked
+    about something of which nothing is known here.
 
     Args:
         turn: The turn.
@@ -42,9 +42,7 @@ def follow_gate_offer(turn: Turn, event: Decided, delivery: Delivery, *, counts:
     state = frozenset({delivery.state})
     if counts:
         turn.cancel_waiting(state)
-    ask = turn.open_ask(
-        AskKind.ACCEPT, state, revision=delivery.revision, offered=event.urgency
-    )  # fmt: skip
+    ask = turn.open_ask(AskKind.ACCEPT, state, revision=delivery.revision, offered=event.urgency)
     if counts:
         turn.guard(replace(delivery, is_offered=True, is_settled=False), ask)
     else:

@@ -17,7 +17,7 @@ def read_text(holder: Mapping[str, Any], name: str) -> str:
     """Return a text without the white space around it; "" if there is none.
 
     Raises:
-        InputError: It is no text.
+        InputError: It is not text.
     """
     text = holder.get(name)
     if text is not None and not isinstance(text, str):

@@ -34,7 +34,7 @@ CAUSE_WORDS: Final[Mapping[UnpublishedCause, str]] = MappingProxyType(
     {
         UnpublishedCause.NOT_FOR_DETECTION: mark_message("Marked as context, not as an indicator."),
         UnpublishedCause.CONDITIONAL: mark_message("Only together with other values does it say what the file says."),
-        UnpublishedCause.CONTEXT: mark_message("It says something about other objects, and is no value."),
+        UnpublishedCause.CONTEXT: mark_message("It says something about other objects, and is not a value."),
         UnpublishedCause.FREE_TEXT: mark_message("Free text, and no value that could be shared by itself."),
         UnpublishedCause.REFERENCE: mark_message("A reference to something else."),
         UnpublishedCause.UNSUPPORTED_TYPE: mark_message("No item has this type."),

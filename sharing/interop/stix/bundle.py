@@ -129,7 +129,7 @@ def _collect_member(
 
 
 def to_key(identity: Any) -> str:
-    """Return an id in the form in which ids are compared; "" if it is no text."""
+    """Return an id in the form in which ids are compared; "" if it is not text."""
     return simplify(identity) if isinstance(identity, str) else ""
 
 
@@ -139,7 +139,7 @@ def is_id(key: str) -> bool:
 
 
 def iterate_keys(holder: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield name, pointer and value of each member of a JSON object. A name that is no plain text is its number."""
+    """Yield name, pointer and value of each member of a JSON object. A name that is not plain text is its number."""
     for index, (name, value) in enumerate(holder.items()):
         token = name.replace("~", "~0").replace("/", "~1")
         yield name, f"{pointer}/{token}" if _PLAIN_KEY.fullmatch(token) else f"{pointer}#{index}", value

@@ -39,8 +39,8 @@ _PATTERN_TYPES: Final = frozenset({"pcre", "sigma", "snort", "suricata"})
 """The pattern types of STIX's vocabulary that no type of indicator covers."""
 
 _PATTERN_REASON = "no type of indicator covers patterns of the type {type}"
-_CONTEXT_REASON = "STIX's {type!r} says something about other objects, and is no value"
-_EMBEDDED_REASON = "its `objects` are no object of observables by name"
+_CONTEXT_REASON = "STIX's {type!r} says something about other objects, and is not a value"
+_EMBEDDED_REASON = "its `objects` are not an object of observables by name"
 _CUSTOM_REASON = "STIX does not define its type; publish a value in it as a JSON line"
 _OBSERVED_REASON = (
     "it was observed, and no pattern of an indicator says that it indicates something; to publish observables too, set "

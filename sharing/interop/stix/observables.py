@@ -1,4 +1,4 @@
-"""The values of an observable: each property that is no reference and no metadata, each hash, each user agent."""
+"""The values of an observable: each property that is neither a reference nor metadata, each hash, each user agent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METADATA: Final = frozenset(
         "created_by_ref", "labels", "confidence", "lang", "external_references", "revoked",
     }
 )  # fmt: skip
-"""Properties of any object that are no values of an observable. So are those whose name begins with `x_`."""
+"""Properties of any object that are not values of an observable. So are those whose name begins with `x_`."""
 
 _REQUEST = "http-request-ext"
 _NO_TEXT = UnmappedType(UnpublishedCause.MALFORMED, "it is neither text nor a number")

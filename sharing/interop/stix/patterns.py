@@ -254,5 +254,5 @@ def _unquote(text: str) -> str:
 
 
 def _get_rules(node: Any) -> list[Any]:
-    """Return the children of a node that are no tokens."""
+    """Return the children of a node that are not tokens."""
     return [child for child in node.getChildren() if hasattr(child, "getRuleIndex")]
