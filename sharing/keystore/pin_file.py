@@ -57,8 +57,8 @@ def require_trust_file(path: Path) -> None:
     """
     if not path.exists() and not path.is_symlink():
         raise SettingsError(
-            f"the trust file {path} does not exist, so no State is trusted: correct SHARING_TRUST_FILE, or pin the "
-            "root of a State with `sharing trust add`"
+            f"the trust file {path} does not exist, so no State is trusted: correct its path (SHARING_TRUST_FILE), or "
+            "pin the root of a State with `sharing trust add`"
         )
 
 

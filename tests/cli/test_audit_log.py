@@ -183,7 +183,7 @@ def test_a_decision_is_proved_and_checked_on_a_machine_with_nothing_else(
     assert "only DE and FR cosigned. CH could have shown others another history" in strict.out
     lost = call("audit", "check-proof", proof, "--trust-file", tmp_path / "lost.yaml")
     assert (lost.code, lost.out) == (2, "")
-    assert "lost.yaml cannot be read" in lost.error
+    assert "lost.yaml does not exist" in lost.error
     only_own = tmp_path / "own.yaml"
     write_pins(only_own, {"CH": make_pinned_root(bus.states["CH"].pin, NOW)})
     alone = call("audit", "check-proof", proof, "--trust-file", only_own, "--json")

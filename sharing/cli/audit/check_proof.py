@@ -26,6 +26,7 @@ from sharing.interop.signature_files import DigestFile, SignatureFiles, list_ent
 from sharing.interop.time_stamp_roots import read_time_stamp_roots
 from sharing.kafka.directory_pins import read_directory_pins
 from sharing.keystore.files import PRIVATE_MODE, make_private_folder, write_new_file
+from sharing.keystore.pin_file import require_trust_file
 from sharing.serialization.schema_registry import load_framing
 from sharing.settings import Settings, load_settings
 from sharing.trust.root import Pin
@@ -52,14 +53,14 @@ def check_proof_file(
 ) -> None:
     """Check a proof of a message, a decision or an act, and say what it proves. Exit with 1 if it does not hold."""
     settings = load_settings(trust_file=trust_file)
+    if trust_file is not None:
+        require_trust_file(trust_file)
     pins = read_directory_pins(settings)
     if pins is None:
         raise SettingsError(
             "no pinned roots: give --trust-file FILE, or set SHARING_TRUST_FILE; `sharing trust add` pins the root of "
             "the sender and of the State that exported the file, with the paper of each in hand"
         )
-    if trust_file is not None and not trust_file.exists():  # elsewhere, one that is missing has no pins yet
-        raise InputError(f"{trust_file} cannot be read: No such file or directory")
     data = read_given_file(file, PROOF_BYTES_MAX + 1)
     stamp_roots = read_time_stamp_roots(settings, time_stamp_roots)
     compared = read_content(content)
