@@ -9,19 +9,15 @@ tags, and the facts that other tags state. The event's title and creator are not
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sharing.errors import InputError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, make_unpublished
-from sharing.interop.markings import read_marking_facts
 from sharing.interop.misp.events import find_attributes, find_events
 from sharing.interop.misp.tags import read_tag_names
 from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, find_mapping
-from sharing.interop.publishing_profile import ToIds, merge_fields
-from sharing.interop.registry_keys import COMMON_KEY_REASON, is_common_registry_key
-from sharing.interop.source_fields import read_text, read_time
-from sharing.interop.type_mapping import UnmappedType
+from sharing.interop.source_fields import is_uuid, read_text, read_time
+from sharing.interop.value_import import SourceValue, StatedFacts, import_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
 
 _ATTRIBUTES_PER_PROGRESS_REPORT = 100
 _TRUE_VALUES = (True, 1, "1", "true")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NOT_MARKED_REASON = (
     "MISP marks it as context, not as an indicator (to_ids is not set); "
     "to publish such attributes too, set `to_ids: any` in the profile"
@@ -118,22 +113,17 @@ def _import_value(
         relation=attribute.relation,
         category=str(attribute.data.get("category")),
     )
-    if isinstance(mapping, UnmappedType):
-        return make_unpublished(location, mapping.cause, mapping.reason)
-    if context.profile.to_ids is ToIds.ONLY and attribute.data.get("to_ids") not in _TRUE_VALUES:
-        return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, _NOT_MARKED_REASON)
-    try:
-        type_name, value = mapping.normalise(part.value, attribute.siblings)
-        if type_name == "windows-registry-key" and is_common_registry_key(value):
-            return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, COMMON_KEY_REASON)
-        own_tags, event_tags = read_tag_names(attribute.data), _read_outer_tags(attribute)
-        fields = context.get_initial_fields(type_name, (*event_tags, *own_tags))
-        fields = merge_fields(fields, _read_facts(attribute, fields, own_tags, event_tags))
-        fields |= {"id": _make_id(attribute, part, type_name, value, context), "type": type_name, "value": value}
-        item = context.encoder.encode(fields)
-    except InputError as error:
-        return make_unpublished(location, UnpublishedCause.INVALID, str(error))
-    return duplicates.check(location, item, by_value=True)
+    is_meant = attribute.data.get("to_ids") in _TRUE_VALUES
+    value = SourceValue(
+        location,
+        mapping,
+        part.value,
+        attribute.siblings,
+        "" if is_meant else _NOT_MARKED_REASON,
+        partial(_read_stated, attribute),
+        partial(_make_id, attribute, part, context),
+    )
+    return import_value(value, context, duplicates)
 
 
 def _read_outer_tags(attribute: MispAttribute) -> tuple[str, ...]:
@@ -147,24 +137,19 @@ def _read_outer_tags(attribute: MispAttribute) -> tuple[str, ...]:
     return tuple(name for holder in holders for name in read_tag_names(holder))
 
 
-def _read_facts(
-    attribute: MispAttribute, initial_fields: dict[str, Any], own_tags: tuple[str, ...], event_tags: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return the facts that the file states. Its TLP and PAP are included only if stricter than the initial ones.
+def _read_stated(attribute: MispAttribute) -> StatedFacts:
+    """Return what the file states about an attribute.
 
     Raises:
-        InputError: A marking is not known, or a field is malformed.
+        InputError: Tags cannot be read, or a field is malformed.
     """
-    facts = read_marking_facts(own_tags, event_tags, initial_fields)
-    if comment := read_text(attribute.data, "comment"):
-        facts["summary"] = comment
-    if first_seen := read_time(attribute.data, "first_seen"):
-        facts["observed_at"] = first_seen
-    return facts
+    own_tags, event_tags = read_tag_names(attribute.data), _read_outer_tags(attribute)
+    facts = {"summary": read_text(attribute.data, "comment"), "observed_at": read_time(attribute.data, "first_seen")}
+    return StatedFacts(own_tags, event_tags, {name: fact for name, fact in facts.items() if fact})
 
 
 def _make_id(
-    attribute: MispAttribute, part: _AttributeValue, type_name: str, value: str, context: ImportContext
+    attribute: MispAttribute, part: _AttributeValue, context: ImportContext, type_name: str, value: str
 ) -> str:
     """Return the indicator's id, derived from MISP's UUID if that is valid, or from type and value.
 
@@ -172,7 +157,6 @@ def _make_id(
     used as ids.
     """
     misp_uuid = attribute.data.get("uuid")
-    if isinstance(misp_uuid, str) and _UUID.fullmatch(misp_uuid) and any(digit not in "0-" for digit in misp_uuid):
-        # The nil UUID, all zeros, identifies nothing.
+    if isinstance(misp_uuid, str) and is_uuid(misp_uuid.lower()):
         return context.make_id(("misp", misp_uuid.lower(), part.suffix))
     return context.make_id(("value", type_name, value))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
 from sharing.interop.markings import simplify
+from sharing.interop.source_fields import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 VERSIONS = ("2.0", "2.1")
 """The versions of STIX that are read."""
 
-_ID = re.compile(r"[a-z][a-z0-9-]{0,249}--[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TYPE = re.compile(r"[a-z][a-z0-9-]{0,249}")
 _DEPTH_MAX = 4  # containers around an object: list, bundle, bundle in it
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_./~ :-]{1,80}")
 
@@ -69,63 +70,60 @@ def find_objects(document: Any, file: str) -> tuple[list[StixObject], list[str]]
     Raises:
         InputError: The file contains no object, or is of a version of STIX that is not read.
     """
-    objects: list[StixObject] = []
-    others: list[str] = []
     if isinstance(document, dict) and not _is_bundle(document):
         raise InputError(
             f'{file}: is one STIX object without a bundle; write a list around it, as in `jq "[.]" FILE`, or export a '
             "bundle"
         )
-    _collect_objects(document, "", (), objects, others, file)
-    if not objects:
+    found = _FoundObjects(file)
+    found.collect(document, "", ())
+    if not found.objects:
         raise InputError(f"{file}: contains no STIX object; export the bundle with its objects")
-    return objects, others
+    return found.objects, found.others
 
 
 def _is_bundle(value: Mapping[str, Any]) -> bool:
     return value.get("type") == "bundle" or ("type" not in value and "objects" in value)
 
 
-def _collect_objects(
-    value: Any,
-    pointer: str,
-    bundles: tuple[Mapping[str, Any], ...],
-    objects: list[StixObject],
-    others: list[str],
-    file: str,
-) -> None:
-    if isinstance(value, list) and not bundles:
-        for index, item in enumerate(value):
-            _collect_member(item, f"{pointer}/{index}", bundles, objects, others, file)
-    elif not isinstance(value, dict):
-        others.append(pointer)
-    else:
-        if value.get("spec_version", VERSIONS[0]) not in VERSIONS:
+class _FoundObjects:
+    """The objects of a file, and the pointers of other values found among them."""
+
+    def __init__(self, file: str) -> None:
+        self.objects: list[StixObject] = []
+        self.others: list[str] = []
+        self._file = file
+
+    def collect(self, value: Any, pointer: str, bundles: tuple[Mapping[str, Any], ...]) -> None:
+        """Add what is in a list, or in a bundle, which is in these bundles."""
+        if isinstance(value, list) and not bundles:
+            for index, item in enumerate(value):
+                self._collect_member(item, f"{pointer}/{index}", bundles)
+        elif not isinstance(value, dict):
+            self.others.append(pointer)
+        else:
+            self._collect_bundle(value, pointer, (*bundles, value))
+
+    def _collect_bundle(self, bundle: Mapping[str, Any], pointer: str, bundles: tuple[Mapping[str, Any], ...]) -> None:
+        if bundle.get("spec_version", VERSIONS[0]) not in VERSIONS:
             raise InputError(
-                f"{file}: is a STIX bundle of another version than {' and '.join(VERSIONS)}; export it as STIX 2.1"
+                f"{self._file}: is a STIX bundle of another version than {' and '.join(VERSIONS)}; export it as "
+                "STIX 2.1"
             )
-        members = value.get("objects", [])
+        members = bundle.get("objects", [])
         if not isinstance(members, list):
-            others.append(f"{pointer}/objects")
+            self.others.append(f"{pointer}/objects")
             return
         for index, item in enumerate(members):
-            _collect_member(item, f"{pointer}/objects/{index}", (*bundles, value), objects, others, file)
+            self._collect_member(item, f"{pointer}/objects/{index}", bundles)
 
-
-def _collect_member(
-    value: Any,
-    pointer: str,
-    bundles: tuple[Mapping[str, Any], ...],
-    objects: list[StixObject],
-    others: list[str],
-    file: str,
-) -> None:
-    if isinstance(value, dict) and _is_bundle(value) and len(bundles) < _DEPTH_MAX:
-        _collect_objects(value, pointer, bundles, objects, others, file)
-    elif isinstance(value, dict) and isinstance(value.get("type"), str) and not _is_bundle(value):
-        objects.append(StixObject(pointer, value, value["type"], bundles))
-    else:
-        others.append(pointer)
+    def _collect_member(self, value: Any, pointer: str, bundles: tuple[Mapping[str, Any], ...]) -> None:
+        if isinstance(value, dict) and _is_bundle(value) and len(bundles) < _DEPTH_MAX:
+            self.collect(value, pointer, bundles)
+        elif isinstance(value, dict) and isinstance(value.get("type"), str) and not _is_bundle(value):
+            self.objects.append(StixObject(pointer, value, value["type"], bundles))
+        else:
+            self.others.append(pointer)
 
 
 def to_key(identity: Any) -> str:
@@ -135,7 +133,8 @@ def to_key(identity: Any) -> str:
 
 def is_id(key: str) -> bool:
     """Return whether a key is the id of an object: a type, two hyphens and a UUID that is not all zeros."""
-    return _ID.fullmatch(key) is not None and any(digit not in "0-" for digit in key.partition("--")[2])
+    type_name, _, uuid = key.rpartition("--")
+    return _TYPE.fullmatch(type_name) is not None and is_uuid(uuid)
 
 
 def iterate_keys(holder: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, str, Any]]:

@@ -8,13 +8,11 @@ the same file always gives the same indicators.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sharing.errors import InputError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, make_unpublished
-from sharing.interop.markings import read_marking_facts
-from sharing.interop.publishing_profile import ToIds, merge_fields
-from sharing.interop.registry_keys import COMMON_KEY_REASON, is_common_registry_key
 from sharing.interop.source_fields import read_text, read_time
 from sharing.interop.stix.bundle import VERSIONS, StixObject, find_objects, is_id, iterate_keys
 from sharing.interop.stix.containers import Containers
@@ -24,6 +22,7 @@ from sharing.interop.stix.patterns import read_pattern
 from sharing.interop.stix.type_mappings import CONTEXT_TYPES, OBSERVABLE_TYPES, find_mapping
 from sharing.interop.stix.versions import REVOKED, find_version_faults, is_revoked
 from sharing.interop.type_mapping import TypeMapping, UnmappedType
+from sharing.interop.value_import import SourceValue, StatedFacts, import_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,14 +70,6 @@ class _Value(NamedTuple):
     siblings: Mapping[str, str]
 
 
-class _Stated(NamedTuple):
-    """What a file states about an object: its tags, those of what contains it, and other facts."""
-
-    own_tags: tuple[str, ...]
-    outer_tags: tuple[str, ...]
-    facts: Mapping[str, str]
-
-
 def read_stix(document: Any, file: str, context: ImportContext, duplicates: DuplicateFilter) -> Iterator[ParsedEntry]:
     """Yield an entry for each value in a parsed STIX file, and for each object that has none.
 
@@ -123,7 +114,7 @@ class _ObjectReader:
         self._markings = MarkingReader(objects, context.profile)
         self._containers = Containers(objects, self._markings)
         self._faults = find_version_faults(objects, file)
-        self._stated: tuple[StixObject, _Stated | InputError] | None = None
+        self._stated: tuple[StixObject, StatedFacts | InputError] | None = None
 
     def read(self, item: StixObject, parents: tuple[StixObject, ...] = ()) -> Iterator[ParsedEntry]:
         """Yield the entries of an object.
@@ -198,33 +189,25 @@ class _ObjectReader:
                 yield self._list(pointer, UnpublishedCause.UNSUPPORTED_TYPE, _PATTERN_REASON.format(type="it has"))
                 return
         types = item.data.get("indicator_types", item.data.get("labels") if is_old else None)
-        not_meant = _HARMLESS_REASON if _is_harmless(types) else ""
+        context_reason = _HARMLESS_REASON if _is_harmless(types) else ""
         for value in values:
-            yield self._read_value(item, value, not_meant)
+            yield self._read_value(item, value, context_reason)
 
     def _read_value(
-        self, item: StixObject, value: _Value, not_meant: str, parents: tuple[StixObject, ...] = ()
+        self, item: StixObject, value: _Value, context_reason: str, parents: tuple[StixObject, ...] = ()
     ) -> ParsedEntry:
-        location, mapping = InputLocation(self._file, value.position), value.mapping
-        if isinstance(mapping, UnmappedType):
-            return make_unpublished(location, mapping.cause, mapping.reason)
-        if not_meant and self._context.profile.to_ids is ToIds.ONLY:
-            return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, not_meant)
-        try:
-            type_name, text = mapping.normalise(value.text, value.siblings)
-            if type_name == "windows-registry-key" and is_common_registry_key(text):
-                return make_unpublished(location, UnpublishedCause.NOT_FOR_DETECTION, COMMON_KEY_REASON)
-            stated = self._read_stated(item, parents)
-            fields = self._context.get_initial_fields(type_name, (*stated.outer_tags, *stated.own_tags))
-            fields = merge_fields(fields, read_marking_facts(stated.own_tags, stated.outer_tags, fields))
-            fields |= stated.facts
-            fields |= {"id": self._make_id(item, value, type_name, text), "type": type_name, "value": text}
-            encoded = self._context.encoder.encode(fields)
-        except InputError as error:
-            return make_unpublished(location, UnpublishedCause.INVALID, str(error))
-        return self._duplicates.check(location, encoded, by_value=True)
+        source = SourceValue(
+            InputLocation(self._file, value.position),
+            value.mapping,
+            value.text,
+            value.siblings,
+            context_reason,
+            partial(self._read_stated, item, parents),
+            partial(self._make_id, item, value),
+        )
+        return import_value(source, self._context, self._duplicates)
 
-    def _read_stated(self, item: StixObject, parents: tuple[StixObject, ...]) -> _Stated:
+    def _read_stated(self, item: StixObject, parents: tuple[StixObject, ...]) -> StatedFacts:
         """Return what the file states about an object; it is kept for the next value of the object.
 
         Raises:
@@ -240,7 +223,7 @@ class _ObjectReader:
             raise InputError(str(stated))
         return stated
 
-    def _find_stated(self, item: StixObject, parents: tuple[StixObject, ...]) -> _Stated:
+    def _find_stated(self, item: StixObject, parents: tuple[StixObject, ...]) -> StatedFacts:
         own_tags = self._markings.read_tags(item.data)
         outer_tags = self._containers.read_outer_tags(item, parents)
         facts = {}
@@ -252,7 +235,7 @@ class _ObjectReader:
         times = {read_time(holder.data, "first_observed") for holder in holders if holder.type == "observed-data"}
         if len(times) == 1 and (observed_at := times.pop()):
             facts["observed_at"] = observed_at
-        return _Stated(own_tags, outer_tags, facts)
+        return StatedFacts(own_tags, outer_tags, facts)
 
     def _make_id(self, item: StixObject, value: _Value, type_name: str, text: str) -> str:
         """Return the indicator's id, derived from the id of the object if that is valid, or from type and value."""
