@@ -42,7 +42,7 @@ def read_own_keys(console: ConsoleConnection, now: int) -> TrustedKeys | None:
     if keys is None:
         reason = reader.unreadable.get(pin.state, "it has not stated them")
         raise InputError(
-            f"the keys of {pin.state} are not known ({reason}), so no officer is believed; look "
+            f"the keys of {pin.state} are not known ({reason}), so no officer is trusted; look "
             "at `sharing directory show`, or ask the registrar"
         )
     return keys

@@ -53,7 +53,7 @@ def _list_own(state: State) -> Iterator[Conversation]:
 
 
 def _check_sent(conversation: Conversation, code: str, theirs: ReceivedItem | None, now: int) -> None:
-    """What a State has by the word of the provider, it can read, as long as it may keep it."""
+    """Check that a State can read what its provider says it has, as long as it may keep it."""
     for delivery in conversation.list_deliveries(DeliveryStatus.SENT):
         if delivery.state != code or (delivery.ends_at or 0) <= now:
             continue
@@ -65,7 +65,7 @@ def _check_sent(conversation: Conversation, code: str, theirs: ReceivedItem | No
 
 
 def _check_offered(conversation: Conversation, code: str, theirs: ReceivedItem | None) -> set[str]:
-    """The offers that wait for an answer are put to the people of the other State. Return their ids."""
+    """Check that the people of the other State are asked about the offers that wait. Return the ids of these."""
     asks = [ask for ask in conversation.asks.values() if ask.is_open and ask.kind is AskKind.ACCEPT]
     waiting = {ask.id for ask in asks if ask.state == code}
     known = {} if theirs is None else theirs.asks

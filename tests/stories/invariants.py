@@ -152,7 +152,7 @@ class Invariants:
             self._note_once(state.code, "message", (record.key() or b"").decode())
 
     def _note_once(self, state: str, what: str, record_id: str) -> None:
-        """Note a question that is put, or a message that becomes readable: each is only once, whatever comes again."""
+        """Note a question that is asked, or a message that becomes readable: each only once, whatever comes again."""
         place = state, what, record_id
         assert place not in self._once, f"a {what} comes to the people of {state} a second time"
         self._once.add(place)

@@ -55,10 +55,10 @@ VERSIONS: Mapping[str, Change] = {
 def make_law(state: str, version: str) -> Law:
     """Return a version of the law of a State, by its name in `VERSIONS`."""
     law, change, number = load_law(state), VERSIONS[version], list(VERSIONS).index(version)
-    role = next(iter(law.pack.approvers))
-    changed = [rule if rule.is_common else change(rule, role) for rule in law.pack.rules]
     if number == 0:
         return law
+    role = next(iter(law.pack.approvers))
+    changed = [rule if rule.is_common else change(rule, role) for rule in law.pack.rules]
     pack = replace(
         law.pack,
         version=f"{law.pack.version}.{number}",

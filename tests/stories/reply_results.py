@@ -78,7 +78,7 @@ def _is_opened(act: Act) -> bool:
 
 
 def _is_implausible(message: Message, opened: Act | None) -> bool:
-    """Return whether an answer was written more than a day before its provider put the question: it is refused.
+    """Return whether an answer was written more than a day before its provider asked the question: it is refused.
 
     Only a State that lies can write one, while the provider is away, or before there was a question: then it has a
     result. An offer may be read of much later.

@@ -2,7 +2,7 @@
 
 The same rules hold as in `test_random_partners`: among them that what leaves is what a fresh decision lets leave, under
 the law and the directory of that instant; that both sides agree on what the receiving State has and is asked; and that
-no question is put, and no message becomes readable, a second time.
+no question is asked, and no message becomes readable, a second time.
 """
 
 from __future__ import annotations
