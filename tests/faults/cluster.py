@@ -28,7 +28,8 @@ from sharing.testing.broker.server_properties import DATA_FOLDER
 from tests.faults.disk import mount_small_disk
 from tests.faults.proxy import Proxy
 
-DISK_MB = 256
+DISK_MB = 512
+"""A chapter that takes ten minutes, as on a slow machine, fills half of it."""
 DISK_FOLDER = "logs"
 REQUEST_TIMEOUT_S = 5.0
 
