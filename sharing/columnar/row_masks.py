@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sharing.columnar.splitting import FieldPath, SplitColumns, is_head_field, select_column
-from sharing.model.indicator_record import ITEM_TEXTS, UUID_PATTERN
+from sharing.model.indicator_record import ITEM_TEXTS, NIL_UUID, UUID_PATTERN
 from sharing.model.vocabulary import Urgency
 
 TIME_FIELDS: tuple[FieldPath, ...] = (("observed_at",), ("review_at",), ("retain_until",))
@@ -26,7 +26,11 @@ def mask_keys(columns: SplitColumns, keys: Sequence[bytes | None]) -> pa.Array:
 
 def mask_item_fields(columns: SplitColumns) -> pa.Array:
     """Return a mask of the rows with valid item fields. The shape of the value is not checked."""
-    head_masks: list[pa.Array] = [pc.match_substring_regex(columns.heads.column("id"), f"^{UUID_PATTERN}$")]
+    ids = columns.heads.column("id")
+    head_masks: list[pa.Array] = [
+        pc.match_substring_regex(ids, f"^{UUID_PATTERN}$"),
+        pc.not_equal(ids, NIL_UUID),
+    ]
     tail_masks: list[pa.Array] = []
     for text, length_max in ITEM_TEXTS:
         part, masks = (columns.heads, head_masks) if is_head_field(text) else (columns.tails, tail_masks)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from sharing.model.indicator import Indicator
 
 _REASON_CHARACTERS_MAX = 600
+_HIGHER_VERSION = "give a changed item a higher version, and another item another id"
+_KEEP_NEWER = "if one is a newer version of the other, publish it alone; if not, give one of them another id"
+"""What to do about two contents of one item: entries of MISP and STIX files have no version of the bus."""
+
 _PLACE: Final = struct.Struct(">QIQ")  # number of the item, of its file, and its line or 0
 _VERSION: Final = struct.Struct(">Q")
 
@@ -190,7 +194,7 @@ class DuplicateFilter:
             if earlier[_PLACE.size :] != whole:
                 raise ConflictingItemError(
                     f"{location.file}: {_describe_position(location)} has the id and version of {first}, and another "
-                    "content; give a changed item a higher version, and another item another id",
+                    f"content; {_KEEP_NEWER if by_value else _HIGHER_VERSION}",
                     field="id",
                     location=location.position,
                 )

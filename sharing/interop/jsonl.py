@@ -168,7 +168,7 @@ class _LineIds:
         return self._make_id(("line", identity, str(count + 1))) if count else first
 
 
-_NO_ID = "00000000-0000-0000-0000-000000000000"
+_NO_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 """Placeholder for the id of a line until it is made."""
 
 

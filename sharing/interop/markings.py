@@ -1,8 +1,8 @@
 """What tags state: the markings TLP, PAP and the Admiralty code, and a few facts.
 
 Tags are those of MISP, and the labels and markings of STIX. The strictest of several markings counts. What has a tag
-that begins with TLP or PAP and is none of the known markings is not published: people also type `TLP-RED`, which must
-not count as no marking.
+that names TLP or PAP and is none of the known markings is not published: people also type `TLP-RED` and
+`marking:tlp=red`, which must not count as no marking.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ Marking = TypeVar("Marking", bound="StrEnum")
 _OLD_NAMES = {"WHITE": "CLEAR"}  # TLP 1.0; PAP still uses WHITE
 _MARKING_STARTS = {"tlp": re.compile(r"[\W_]*tlp"), "pap": re.compile(r"[\W_]*pap(?![a-z])")}
 """How a tag begins that is meant as a marking; no other word begins with TLP."""
+
+_MARKINGS_INSIDE = {
+    "tlp": re.compile(r"(?<![^\W_])tlp"),
+    "pap": re.compile(r"(?<![^\W_])pap(?:\s*[:=]|[\W_]*(?:white|clear|green|amber|red)(?![a-z]))"),
+}
+"""What a tag has somewhere after another word if it is meant as a marking; PAP is also the name of a press agency."""
+
 _MARKING = re.compile(r"(?:tlp|pap)\s*:\s*(?P<name>.*)")
 _ADMIRALTY = re.compile(
     r"admiralty-scale:(?P<axis>source-reliability|information-credibility)=\"(?P<grade>[a-f1-6])\"", re.IGNORECASE
@@ -97,6 +104,21 @@ def is_marking(text: str) -> bool:
     return any(start.match(simple) for start in _MARKING_STARTS.values())
 
 
+def has_marking_inside(text: str) -> bool:
+    """Return whether a text names TLP or PAP after something else, as `marking:tlp=red` does."""
+    return not is_marking(text) and any(names_marking(simplify(text), taxonomy) for taxonomy in _MARKING_STARTS)
+
+
+def names_marking(tag: str, taxonomy: str) -> bool:
+    """Return whether a tag names a taxonomy, `tlp` or `pap`, though perhaps as no marking that is known.
+
+    Args:
+        tag: The tag, as `simplify` returns it.
+        taxonomy: `tlp` or `pap`.
+    """
+    return bool(_MARKING_STARTS[taxonomy].match(tag) or _MARKINGS_INSIDE[taxonomy].search(tag))
+
+
 def read_stated_facts(tags: Iterable[str]) -> dict[str, str]:
     """Return the facts that the tags of a value, or of what contains it, state."""
     lower_tags = [tag.lower() for tag in tags]
@@ -118,7 +140,7 @@ def _find_markings(tags: Sequence[str], taxonomy: str, kind: type[Marking]) -> l
     allowed = ", ".join(f"{taxonomy}:{name.lower()}" for name in known)
     markings = []
     for tag in map(simplify, tags):
-        if _MARKING_STARTS[taxonomy].match(tag) is None:
+        if not names_marking(tag, taxonomy):
             continue
         match = _MARKING.fullmatch(tag)
         name = match["name"].upper() if match is not None else ""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _FIELDS_FROM_FILE = ("id", "type", "value")
 _FIELDS_FROM_OPTIONS = {"state": "--state", "agency": "--agency"}
-_NIL_ID = "00000000-0000-0000-0000-000000000000"
+_ANY_ID = "018f3c1e-7b1a-7c3d-8e2f-0123456789ab"
 _ANY_TYPE = "ipv4-addr"
 
 MARKING_PREFIX = "marking:"
@@ -172,7 +172,7 @@ def _check_fields(
         if isinstance(source, dict) and name in source:
             raise document.error(f"is given with {option}; a profile cannot set it", (*path, "source", name))
     required = {
-        "id": _NIL_ID,
+        "id": _ANY_ID,
         "type": type_name,
         "value": VALUE_TYPES[type_name].example,
         "source": {"state": "CH", "agency": "-"},

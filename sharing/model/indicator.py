@@ -28,7 +28,7 @@ from pydantic import (
 from sharing.errors import InputError
 from sharing.model.field_validators import CountryCode, make_enum_validator, make_pattern_validator
 from sharing.model.findings import FINDINGS
-from sharing.model.indicator_record import LIST_MAX, NEXUS_MAX, SHORT_TEXT_MAX, TEXT_MAX, VERSION_MAX
+from sharing.model.indicator_record import LIST_MAX, NEXUS_MAX, NIL_UUID, SHORT_TEXT_MAX, TEXT_MAX, VERSION_MAX
 from sharing.model.validation_errors import FieldError, suggest_nearest, to_input_error
 from sharing.model.values import VALUE_TYPES, normalise_value
 from sharing.model.vocabulary import (
@@ -77,9 +77,12 @@ def _truncate_to_utc_milliseconds(value: datetime) -> datetime:
 
 def _normalise_uuid(value: str) -> str:
     try:
-        return str(uuid.UUID(value))
+        identity = str(uuid.UUID(value))
     except ValueError:
         raise ValueError(say("must be a UUID, such as 018f3c1e-7b1a-7c3d-8e2f-0123456789ab")) from None
+    if identity == NIL_UUID:
+        raise ValueError(say("must not be all zeros: that identifies no item; give each item a UUID of its own"))
+    return identity
 
 
 def _check_known_type(name: str) -> str:

@@ -23,6 +23,9 @@ WireRecord = Mapping[str, Any]
 UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 """In syntax that RE2 also supports."""
 
+NIL_UUID = "00000000-0000-0000-0000-000000000000"
+"""What systems write where they have no id. It identifies nothing, so it is the id of no item."""
+
 _UUID = re.compile(UUID_PATTERN)
 
 _ADMIRALTY = re.compile(r"[A-F][1-6]")
@@ -73,8 +76,8 @@ def check_item_fields(record: WireRecord) -> None:
     Raises:
         InputError: See `check_indicator_record`.
     """
-    if not _UUID.fullmatch(record["id"]):
-        raise InputError("id: must be a UUID in lower case", field="id")
+    if not _UUID.fullmatch(record["id"]) or record["id"] == NIL_UUID:
+        raise InputError("id: must be a UUID in lower case, and not all zeros", field="id")
     if record["type"] not in VALUE_TYPES:
         raise InputError(f"type: is not a known type{suggest_nearest(record['type'], VALUE_TYPES)}", field="type")
     if not matches_shape(record["type"], record["value"]):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sharing.errors import InputError
 from sharing.model.bounded_cache import BoundedCache
 from sharing.model.indicator import Indicator
-from sharing.model.indicator_record import SHORT_TEXT_MAX, TEXT_MAX, UUID_PATTERN
+from sharing.model.indicator_record import NIL_UUID, SHORT_TEXT_MAX, TEXT_MAX, UUID_PATTERN
 from sharing.model.times import to_milliseconds
 from sharing.model.urgency import is_substantiated, states_emergency
 from sharing.model.values import normalise_value
@@ -100,6 +100,8 @@ class IndicatorTemplate:
         try:
             if not _is_canonical_uuid(identity):
                 identity = str(uuid.UUID(identity))
+            if identity == NIL_UUID:
+                return None
             named = _encode_value(texts["type"], texts["value"])
             summary = self._summary if (text := get("summary")) is None else _encode_limited(text, TEXT_MAX)
             officer = self._officer if (text := get("officer")) is None else _encode_limited(text, SHORT_TEXT_MAX)

@@ -110,6 +110,8 @@ def test_a_fact_that_is_not_stated_stays_unknown() -> None:
         ({**IP, "source": 7}, "source:"),
         ({**IP, "form": "EVIDENC"}, "did you mean 'EVIDENCE'"),
         ({**IP, "id": "7"}, "id: must be a UUID"),
+        ({**IP, "id": "00000000-0000-0000-0000-000000000000"}, "id: must not be all zeros"),
+        ({**IP, "id": "{00000000000000000000000000000000}"}, "id: must not be all zeros"),
         ({**IP, "observed_at": "0001-01-01T00:00:00+14:00"}, "years 1 to 9999"),
         ({**IP, "source": {"state": "DE"}}, "source.state is not the publishing State"),
         ({**IP, "version": 2}, "id: is missing"),

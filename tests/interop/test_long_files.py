@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sharing.interop.import_results import ParsedEntry
 
 LINES = [
-    json.dumps({"id": str(UUID(int=number)), "type": "domain-name", "value": f"h{number}.example.nl"})
+    json.dumps({"id": str(UUID(int=number + 1)), "type": "domain-name", "value": f"h{number}.example.nl"})
     for number in range(60)
 ]
 TEXT = "\n".join(LINES[:30]) + "\n\nno JSON\n" + "\n".join(LINES[20:]) + "\n"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sharing.errors import InputError
 from sharing.interop import ConflictingItemError, ImportResult, UnpublishedCause
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import Pap, Tlp
@@ -81,7 +82,9 @@ def test_an_id_depends_on_the_uuid_alone_where_there_is_one() -> None:
 
 
 def test_a_repeated_uuid_with_another_value_refuses_the_file() -> None:
-    with pytest.raises(ConflictingItemError, match=f"{A}/1 has the id and version of {A}/0, and another content"):
+    with pytest.raises(
+        ConflictingItemError, match=f"{A}/1 has the id and version of {A}/0, and another content; if one is a newer"
+    ):
         import_event(IP, make_attribute("ip-dst", "198.51.100.8", uuid=ATTRIBUTE_ID))
     assert list_unpublished(import_event(IP, IP)) == [(f"{A}/1", UnpublishedCause.DUPLICATE)]
 
@@ -132,6 +135,14 @@ def test_the_edit_time_is_not_an_observation_and_an_empty_comment_is_not_a_summa
         ({"Tag": [{"name": "TLP RED"}]}, "a TLP tag must be one of tlp:clear"),
         ({"Tag": [{"name": "tlp"}]}, "a TLP tag must be one of tlp:clear"),
         ({"Tag": [{"name": "pap_red"}]}, "a PAP tag must be one of pap:clear"),
+        ({"Tag": [{"name": "marking:tlp=red"}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": "foo:TLP:RED"}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": "foo_tlp"}]}, "a TLP tag must be one of tlp:clear"),
+        ({"Tag": [{"name": 'marking:pap="purple"'}]}, "a PAP tag must be one of pap:clear"),
+        ({"Tag": [{"name": "level pap-red"}]}, "a PAP tag must be one of pap:clear"),
+        ({"tags": ["tlp:red"]}, "its tags cannot be read"),
+        ({"tag": "tlp:red"}, "its tags cannot be read"),
+        ({"attribute_tags": {"tlp": "red"}}, "its tags cannot be read"),
         ({"AttributeTag": "tlp:red"}, "its tags cannot be read"),
         ({"Event": {"Tag": "tlp:red"}}, "its tags cannot be read"),
         ({"Tag": [{"name": "PAP:AMBER+STRICT"}]}, "a PAP tag must be one of pap:clear"),
@@ -158,6 +169,7 @@ def test_an_attribute_with_an_unreadable_field_is_listed(more: dict[str, Any], e
         ([], [], "defaults: {tlp: GREEN}", Tlp.GREEN, None),
         (["tlp :red"], [], "", Tlp.RED, None),
         (["\u200btlp\uff1aRED"], ["paper", "papua"], "", Tlp.RED, None),
+        (["target:pap", "the pap smear", "ctlp:red", "pappapers:red"], [], "", None, None),
     ],
 )
 def test_the_strictest_marking_is_used(
@@ -340,8 +352,17 @@ def test_every_event_of_a_file_is_imported_and_values_between_them_are_listed() 
     ]
 
 
-def test_an_event_without_attributes_is_imported_as_empty() -> None:
-    assert import_event().total == 0
+@pytest.mark.parametrize(
+    "document", [{"Event": make_event()}, {"Event": {"Attribute": []}}, {"response": [{"Event": make_event()}] * 2}]
+)
+def test_a_file_of_events_without_attributes_is_refused(document: Any) -> None:
+    """Not `0 read` and done: an export that lacks its attributes looks so."""
+    with pytest.raises(InputError, match="contains no MISP attribute; export the events with their attributes"):
+        import_data(json.dumps(document))
+
+
+def test_an_event_without_attributes_beside_another_is_nothing() -> None:
+    assert import_data(json.dumps([{"Event": make_event()}, {"Event": make_event(IP)}])).total == 1
 
 
 def test_progress_covers_all_events() -> None:
@@ -365,6 +386,9 @@ RED = [{"name": "tlp:red"}]
         {"EventTag": [{"id": "1", "Tag": RED[0]}], "Attribute": [IP]},
         {"Object": [{"name": "domain-ip", "Tag": RED, "Attribute": [{**IP, "object_relation": "ip"}]}]},
         {"Object": [{"name": "domain-ip", "ObjectTag": [{"Tag": RED[0]}], "Attribute": [IP]}]},
+        {"Attribute": [{**IP, "tags": RED}]},
+        {"TAG": RED, "Attribute": [IP]},
+        {"event_tags": [{"Tag": RED[0]}], "Attribute": [IP]},
     ],
 )
 def test_a_marking_counts_wherever_misp_puts_tags(event: dict[str, Any]) -> None:

@@ -115,6 +115,64 @@ def test_red_counts_wherever_it_is(place: str) -> None:
     assert get_only_indicator(result).tlp is Tlp.RED
 
 
+SIGHTING = {"sighting_of_ref": INDICATOR_ID}
+RELATION = {"source_ref": INDICATOR_ID, "target_ref": make_id("malware")}
+
+
+@pytest.mark.parametrize(
+    "connections",
+    [
+        [make_object("relationship", **RED, **RELATION)],
+        [make_object("relationship", **RED, source_ref=make_id("malware"), target_ref=INDICATOR_ID.upper())],
+        [make_object("relationship", labels=["tlp:red"], **RELATION)],
+        [make_object("sighting", **RED, **SIGHTING)],
+        [make_object("sighting", **RED, sighting_of_ref=7)],
+        [make_object("sighting", **SIGHTING), make_object("report", **RED, object_refs=[make_id("sighting")])],
+        [
+            make_object("report", object_refs=[INDICATOR_ID]),
+            make_object("relationship", **RED, source_ref=make_id("report"), target_ref=make_id("malware")),
+        ],
+    ],
+)
+def test_a_marking_of_what_connects_an_unmarked_object_counts(connections: list[dict[str, Any]]) -> None:
+    for labels in (["c2"], ["pap:green"]):
+        assert get_only_indicator(import_bundle(make_indicator(labels=labels), *connections)).tlp is Tlp.RED
+
+
+@pytest.mark.parametrize(
+    ("tlp", "objects"),
+    [
+        (Tlp.GREEN, [make_indicator(labels=["tlp:green"])]),
+        (Tlp.CLEAR, [make_indicator(), make_object("report", labels=["tlp:clear"], object_refs=[INDICATOR_ID])]),
+    ],
+)
+def test_a_marking_of_what_connects_a_marked_object_is_about_the_connection(tlp: Any, objects: Any) -> None:
+    """That somebody saw a public indicator may be secret; the indicator is not."""
+    connections = [make_object("sighting", **RED, **SIGHTING), make_object("relationship", **RED, **RELATION)]
+    assert get_only_indicator(import_bundle(*objects, *connections)).tlp is tlp
+
+
+def test_an_unknown_marking_of_what_connects_an_unmarked_object_refuses_it_and_its_other_labels_do_not_count() -> None:
+    relation = make_object("relationship", **MARKED, **RELATION)
+    (unpublished,) = (
+        entry
+        for entry in import_bundle(make_indicator(), relation).unpublished
+        if entry.cause is UnpublishedCause.INVALID
+    )
+    assert unpublished.reason.startswith(f"/objects/1, which names it: its marking {STATEMENT_ID} is not defined")
+    labelled = make_object("relationship", labels=["x"], **RELATION)
+    assert get_only_indicator(import_bundle(make_indicator(), labelled, profile="by_tag: {x: {tlp: RED}}")).tlp is None
+
+
+def test_a_statement_that_mentions_tlp_is_named_by_its_id() -> None:
+    marking = make_marking(definition_type="statement", definition={"statement": "Handle as TLP:RED; no police"})
+    marked = make_indicator(**MARKED)
+    by_statement = "by_tag: {'marking:handle as*': {}}"
+    assert import_bundle(marked, marking, profile=by_statement).indicators == ()
+    by_id = f"by_tag: {{'marking:{STATEMENT_ID}': {{tlp: AMBER}}}}"
+    assert get_only_indicator(import_bundle(marked, marking, profile=by_id)).tlp is Tlp.AMBER
+
+
 @pytest.mark.parametrize(
     "bundle",
     [

@@ -15,7 +15,7 @@ from sharing.interop.stix.type_mappings import (
 )
 from sharing.model.values import VALUE_TYPES
 from tests.interop.import_fixtures import list_published, list_unpublished
-from tests.interop.stix_fixtures import ANY, import_bundle, make_indicator, make_object
+from tests.interop.stix_fixtures import ANY, import_bundle, make_id, make_indicator, make_object
 
 UNSUPPORTED, MALFORMED, INVALID = (
     UnpublishedCause.UNSUPPORTED_TYPE, UnpublishedCause.MALFORMED, UnpublishedCause.INVALID,
@@ -101,6 +101,8 @@ def test_each_value_of_an_observable_becomes_its_indicator(name: str) -> None:
             ],
         ),
         ({"type": "ipv4-addr"}, [("", MALFORMED)]),
+        ({"type": "network-traffic", "dst_ref": make_id("ipv4-addr")}, [("", UnpublishedCause.CONTEXT)]),
+        ({"type": "ipv4-addr", "created_by_ref": make_id("identity"), "x_ref": "0"}, [("", MALFORMED)]),
         ({"type": "ipv4-addr", "value": ["198.51.100.7"]}, [("/value", MALFORMED)]),
         ({"type": "ipv4-addr", "value": True}, [("/value", MALFORMED)]),
         ({"type": "ipv4-addr", "value": 7}, [("/value", INVALID)]),

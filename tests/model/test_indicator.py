@@ -201,6 +201,7 @@ def test_a_value_of_the_wrong_type_is_refused_with_the_name_of_the_field(path: t
         ({"type": "ipv4"}, "type", "is not a known type of indicator; did you mean 'ipv4-addr'?"),
         ({"type": "ipv4-addr", "value": "198.51.100.256"}, "value", "is not a valid ipv4-addr"),
         ({"id": "1"}, "id", "must be a UUID"),
+        ({"id": "00000000-0000-0000-0000-000000000000"}, "id", "must not be all zeros"),
         ({"origin": {"state": "XX"}}, "origin.state", "ISO 3166-1"),
         ({"source": {"state": "Frnace", "agency": "a"}}, "source.state", "did you mean FR (France)?"),
         ({"nexus": [{"state": "FR", "reason": "r"}, {"state": "FR"}]}, "nexus[1].reason", "is missing"),

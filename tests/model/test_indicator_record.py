@@ -196,6 +196,7 @@ def test_a_value_must_have_the_shape_of_its_type(type_name: str, data: st.DataOb
     [
         (("id",), FULL["id"].upper(), "id", "must be a UUID in lower case"),
         (("id",), MARKER, "id", "must be a UUID in lower case"),
+        (("id",), "00000000-0000-0000-0000-000000000000", "id", "and not all zeros"),
         (("type",), "ipv4-adr", "type", "did you mean 'ipv4-addr'?"),
         (("value",), "198.51.100.007", "value", "must be in the normal form of type ipv4-addr"),
         (("version",), 0, "version", "must be 1 to 2147483647"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sharing.errors import InputError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, make_unpublished
 from sharing.interop.misp.events import find_attributes, find_events
 from sharing.interop.misp.tags import read_tag_names
@@ -54,17 +55,21 @@ def read_misp(document: Any, file: str, context: ImportContext, duplicates: Dupl
 
     Raises:
         ConflictingItemError: Two attributes have the same UUID, and different contents.
-        InputError: The file contains no event. Nothing has been yielded in this case.
+        InputError: The file contains no event, or no event with anything in it. Nothing has been yielded in this case.
     """
     events, non_event_pointers = find_events(document, file)
+    is_empty = not non_event_pointers
     for pointer in non_event_pointers:
         yield make_unpublished(InputLocation(file, pointer), UnpublishedCause.MALFORMED, "is not a MISP event")
     for index, event in enumerate(events):
         attributes = list(find_attributes(event))
+        is_empty = is_empty and not attributes
         for attribute_index, attribute in enumerate(attributes):
             if attribute_index % _ATTRIBUTES_PER_PROGRESS_REPORT == 0:
                 context.report_progress(file, (index + attribute_index / len(attributes)) / len(events))
             yield from _import_attribute(attribute, file, context, duplicates)
+    if is_empty:
+        raise InputError(f"{file}: contains no MISP attribute; export the events with their attributes")
 
 
 def _import_attribute(

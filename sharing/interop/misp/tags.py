@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sharing.errors import InputError
@@ -9,8 +10,12 @@ from sharing.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_TAG_LISTS = ("Tag", "EventTag", "ObjectTag", "AttributeTag")
-"""Where tags are; the last three contain `{"Tag": {"name": …}}`, as in MISP's own tables."""
+_TAG_KEY = re.compile(r"(?:event|object|attribute)?tags?")
+"""Where tags are: in `Tag`, and, each in `{"Tag": {"name": …}}` as in MISP's own tables, in `EventTag`, `ObjectTag` and
+`AttributeTag`. Other programs write `tags` or `event_tags`. What cannot be read there might contain a marking.
+"""
+
+_NO_LETTER = re.compile(r"[^a-z]")
 
 
 def read_tag_names(holder: Mapping[str, Any]) -> tuple[str, ...]:
@@ -19,7 +24,8 @@ def read_tag_names(holder: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         InputError: Its tags are not lists of tags. They might contain a marking, so nothing with them is published.
     """
-    return tuple(name for key in _TAG_LISTS for name in _read_tag_list(holder.get(key)))
+    lists = (tags for key, tags in holder.items() if _TAG_KEY.fullmatch(_NO_LETTER.sub("", key.lower())))
+    return tuple(name for tags in lists for name in _read_tag_list(tags))
 
 
 def _read_tag_list(tags: Any) -> Iterator[str]:

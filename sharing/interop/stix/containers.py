@@ -1,4 +1,8 @@
-"""Which objects of a file contain which: reports, observed data. Their markings count for what they contain."""
+"""Which objects of a file contain which: reports, observed data. Their markings count for what they contain.
+
+A relationship or a sighting contains nothing. Its markings count for the objects that it names if these have no TLP,
+of their own or of what contains them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sharing.errors import InputError
 from sharing.interop.stix.bundle import to_key
-from sharing.interop.stix.markings import TAGS_MAX
+from sharing.interop.stix.markings import TAGS_MAX, is_restriction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +20,12 @@ if TYPE_CHECKING:
 
 _CONTENTS = ("object_refs", "sample_refs", "analysis_sco_refs")
 """The properties by which an object says what it contains."""
+
+_NAMED = {
+    "relationship": ("source_ref", "target_ref"),
+    "sighting": ("sighting_of_ref", "observed_data_refs", "where_sighted_refs"),
+}
+"""The properties by which an object that connects others names them, by its type."""
 
 _STEPS_MAX: Final = 2_000_000
 """How many references are followed in a file: real ones need a few for each object."""
@@ -33,6 +43,8 @@ class Containers:
         self._reader = reader
         self._by_content: dict[str, list[StixObject]] = {}
         self._of_everything: list[StixObject] = []
+        self._by_named: dict[str, list[StixObject]] = {}
+        self._connecting_everything: list[StixObject] = []
         self._tags: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._own_tags: dict[str, tuple[str, ...]] = {}
         self._bundle_tags: dict[int, tuple[str, ...]] = {}
@@ -40,6 +52,18 @@ class Containers:
         for item in objects:
             for name in _CONTENTS:
                 self._add(item, item.data.get(name))
+            for name in _NAMED.get(item.type, ()):
+                self._add_named(item, item.data.get(name))
+
+    def _add_named(self, connection: StixObject, references: Any) -> None:
+        if references is None:
+            return
+        named = [references] if isinstance(references, str) else references
+        if not isinstance(named, list) or not all(isinstance(reference, str) for reference in named):
+            self._connecting_everything.append(connection)
+            return
+        for key in dict.fromkeys(map(to_key, named)):
+            self._by_named.setdefault(key, []).append(connection)
 
     def _add(self, container: StixObject, references: Any) -> None:
         if references is None:
@@ -70,6 +94,27 @@ class Containers:
         if len(tags) > TAGS_MAX:
             raise InputError(f"what contains it has more than {TAGS_MAX} labels and markings; split the file")
         return tuple(tags)
+
+    def read_connection_tags(self, item: StixObject, parents: Sequence[StixObject] = ()) -> tuple[str, ...]:
+        """Return the markings of the relationships and sightings that name an object, or something that contains it.
+
+        Args:
+            item: The object.
+            parents: Objects in whose content it is.
+
+        Raises:
+            InputError: The markings of one of them cannot be read, or forbid publication.
+        """
+        holders = [item, *self._find_all([*self._of_everything, *self.find_direct(item), *parents])]
+        connections = {
+            connection.pointer: connection
+            for holder in holders
+            for connection in (*self._connecting_everything, *self._by_named.get(holder.key, ()))
+        }
+        tags = tuple(tag for tag in self._read_containers(list(connections.values())) if is_restriction(tag))
+        if len(tags) > TAGS_MAX:
+            raise InputError(f"what names it has more than {TAGS_MAX} markings; split the file")
+        return tags
 
     def _read_bundle(self, bundle: Mapping[str, Any]) -> tuple[str, ...]:
         if id(bundle) not in self._bundle_tags:  # it lives as long as its objects
@@ -103,5 +148,6 @@ class Containers:
             try:
                 tags = self._own_tags[container.pointer] = self._reader.read_tags(container.data)
             except InputError as error:
-                raise InputError(f"{container.pointer}, which contains it: {error}") from None
+                verb = "names" if container.type in _NAMED else "contains"
+                raise InputError(f"{container.pointer}, which {verb} it: {error}") from None
         return tags

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sharing.errors import InputError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, make_unpublished
+from sharing.interop.markings import names_marking, simplify
 from sharing.interop.source_fields import read_text, read_time
 from sharing.interop.stix.bundle import VERSIONS, StixObject, find_objects, is_id, iterate_keys
 from sharing.interop.stix.containers import Containers
@@ -226,6 +227,8 @@ class _ObjectReader:
     def _find_stated(self, item: StixObject, parents: tuple[StixObject, ...]) -> StatedFacts:
         own_tags = self._markings.read_tags(item.data)
         outer_tags = self._containers.read_outer_tags(item, parents)
+        if not any(names_marking(simplify(tag), "tlp") for tag in (*own_tags, *outer_tags)):
+            outer_tags += self._containers.read_connection_tags(item, parents)
         facts = {}
         if summary := read_text(item.data, "description"):
             facts["summary"] = summary

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sharing.errors import InputError
-from sharing.interop.markings import is_marking, read_markings, simplify
+from sharing.interop.markings import has_marking_inside, is_marking, read_markings, simplify
+from sharing.interop.publishing_profile import MARKING_PREFIX
 from sharing.interop.stix.bundle import is_id, to_key
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ class MarkingReader:
             definition = definition._replace(tags=(known,))
         if definition.is_understood:
             return definition.tags
-        tags = (f"marking:{key}", *(f"marking:{simplify(name)}" for name in definition.names))
+        # What mentions TLP in a sentence is named by its id: as a tag it would be a marking that nobody understands.
+        names = [name for name in definition.names if not has_marking_inside(name)]
+        tags = tuple(f"{MARKING_PREFIX}{name}" for name in (key, *map(simplify, names)))
         if not self._profile.names_marking(tags):
             what = "says something else than TLP or PAP" if contents else "is not defined in the file"
             raise InputError(
@@ -140,6 +143,11 @@ class MarkingReader:
                 "under `by_tag` in the profile"
             )
         return (*tags, *definition.tags, *(() if known is None else (known,)))
+
+
+def is_restriction(tag: str) -> bool:
+    """Return whether a tag says how something may be shared: it is a marking, or is meant as one."""
+    return tag.startswith(MARKING_PREFIX) or is_marking(tag) or has_marking_inside(tag)
 
 
 def _read_texts(holder: Mapping[str, Any], name: str) -> list[str]:

@@ -26,6 +26,9 @@ METADATA: Final = frozenset(
 
 _REQUEST = "http-request-ext"
 _NO_TEXT = UnmappedType(UnpublishedCause.MALFORMED, "it is neither text nor a number")
+_REFERENCES_ONLY = UnmappedType(
+    UnpublishedCause.CONTEXT, "it has no value of its own; the objects to which it refers are read separately"
+)
 _NOTHING = UnmappedType(UnpublishedCause.MALFORMED, "it has no value of its own")
 
 
@@ -55,12 +58,17 @@ def find_values(item: StixObject) -> Iterator[ObservableValue]:
         is_empty = False
         yield value
     if is_empty:
-        yield ObservableValue(item.pointer, "", _NOTHING)
+        refers = any(map(_is_reference, item.data))
+        yield ObservableValue(item.pointer, "", _REFERENCES_ONLY if refers else _NOTHING)
+
+
+def _is_reference(name: str) -> bool:
+    return name not in METADATA and not name.startswith("x_") and name.endswith(("_ref", "_refs"))
 
 
 def _find_values(item: StixObject, siblings: Mapping[str, str]) -> Iterator[ObservableValue]:
     for name, pointer, value in iterate_keys(item.data, item.pointer):
-        if name in METADATA or name.startswith("x_") or name.endswith(("_ref", "_refs")) or value is None:
+        if name in METADATA or name.startswith("x_") or _is_reference(name) or value is None:
             continue
         if name == "hashes" and isinstance(value, dict):
             for algorithm, hash_pointer, digest in iterate_keys(value, pointer):

@@ -101,6 +101,7 @@ _HINTS = {
     ("file", "size"): "publish the hash of the file",
     ("network-traffic", "dst_port"): "with the protocol, a JSON line of the type network-traffic can carry it",
     ("network-traffic", "src_port"): "with the protocol, a JSON line of the type network-traffic can carry it",
+    ("network-traffic", "protocols"): "the addresses of the connection are read as objects of their own",
     ("software", "name"): "publish the CPE name",
     ("windows-registry-key", "values"): "the key itself is read separately",
     ("user-account", "account_type"): "it is read together with the name of the account",

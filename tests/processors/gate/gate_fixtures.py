@@ -255,6 +255,7 @@ INVALID_MESSAGES: dict[str, tuple[Message, str, str]] = {
 EDGE_CHANGES: list[dict[str, Any]] = [
     {"id": "018F3C1E-7B1A-7C3D-8E2F-0123456789AB"},
     {"id": "018f3c1e-7b1a-7c3d-8e2f-0123456789ab\n"},
+    {"id": "00000000-0000-0000-0000-000000000000"},
     {"value": "malware.example.org\n"},
     {"summary": ""},
     {"summary": "é" * 8_192},
