@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, assert_never
+from typing import Annotated, Any, Final, assert_never
 
 import typer
 from rich.markup import escape
@@ -14,8 +15,9 @@ from rich.text import Text
 
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, print_line
 from sharing.errors import InputError
+from sharing.law.fact_questions import QUESTIONS
 from sharing.model.effects import FORBIDDING_EFFECTS
-from sharing.model.recipient_terms import UndecidedRule, describe_undecided
+from sharing.model.recipient_terms import EVALUATION_FAILED, UndecidedRule, describe_undecided
 from sharing.model.vocabulary import Effect, Outcome
 from sharing.serialization.codec import get_codec
 from sharing.testing.demo.attacks import AttackResult
@@ -25,6 +27,8 @@ from sharing.testing.demo.report import DemoReport
 from sharing.testing.demo.run import run_demo
 from sharing.testing.demo.scenario import DemoCase
 from sharing.topology.topics import DECISIONS, NOTICES, OFFERS, URGENT
+
+_QUESTIONS_SHOWN: Final = 2
 
 
 class BrokerChoice(StrEnum):
@@ -170,10 +174,20 @@ def _explain_outcome(outcome: Outcome, recipient: dict[str, Any]) -> str:
         case Outcome.WITHHOLD:
             if any(rule["effect"] in FORBIDDING_EFFECTS for rule in rules):
                 return citations
-            undecided = (UndecidedRule(**entry) for entry in recipient["undecided"])
-            return describe_undecided(undecided) or "no rule permits it"
+            return _describe_undecided([UndecidedRule(**entry) for entry in recipient["undecided"]])
         case _:
             assert_never(outcome)
+
+
+def _describe_undecided(undecided: Sequence[UndecidedRule]) -> str:
+    """Return what is not known, as questions, of which the first few are enough to see; and which rules failed."""
+    facts = {entry.fact for entry in undecided} - {EVALUATION_FAILED}
+    questions = [*(QUESTIONS[fact] for fact in QUESTIONS if fact in facts), *sorted(facts - QUESTIONS.keys())]
+    hidden = len(questions) - _QUESTIONS_SHOWN
+    more = f" (and {hidden} more)" if hidden > 0 else ""
+    parts = [f"not known: {' '.join(questions[:_QUESTIONS_SHOWN])}{more}"] if questions else []
+    failed = describe_undecided(entry for entry in undecided if entry.fact == EVALUATION_FAILED)
+    return "; ".join([*parts, *([failed] if failed else [])]) or "no rule permits it"
 
 
 def _print_report(report: DemoReport) -> None:

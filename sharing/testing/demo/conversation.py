@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sharing.clients.publisher import Publisher
+from sharing.console.conversation_words import REFUSAL_SENTENCES
 from sharing.conversation.effects import Overdue
 from sharing.conversation.events import TimePassed
 from sharing.conversation.received_item import ReceivedItem
@@ -16,6 +17,8 @@ from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, Refusal
 from sharing.errors import InfrastructureError
 from sharing.ids import make_content_id, make_item_id
+from sharing.law.fact_questions import QUESTIONS
+from sharing.model.code_words import describe_role
 from sharing.model.indicator import Indicator
 from sharing.model.times import format_time
 from sharing.rulings.facts import RuledFact
@@ -101,8 +104,8 @@ class DemoConversations:
         desk.answer(second, again, Answer.RELAX, relaxed=(_KEPT_CONDITION,))
         lines = (
             "FR: cannot comply with the conditions",
-            f"JP: officer {first.id}, who has published it, is refused ({barred})",
-            f"JP: another officer offers it again under {_KEPT_CONDITION} alone",
+            f"JP: officer {first.id} is refused ({_describe_refusal(barred)})",
+            f"JP: officer {second.id} offers it again under one of the conditions alone ({_KEPT_CONDITION})",
             self._accept("FR", item),
             self._await_content("FR", item, Revision(1)),
         )
@@ -116,8 +119,8 @@ class DemoConversations:
         barred = find_refusal(desk.answer(first, asked, Answer.APPROVED, rule=_APPROVAL_RULE))
         refused = find_refusal(desk.answer(second, asked, Answer.APPROVED, rule=_APPROVAL_RULE))
         lines = (
-            f"DE: officer {first.id}, who has published it, is refused ({barred})",
-            f"DE: officer {second.id} approves as {asked.ask.role}, under {_APPROVAL_RULE}",
+            f"DE: officer {first.id} is refused ({_describe_refusal(barred)})",
+            f"DE: officer {second.id} approves as {describe_role(asked.ask.role or '')}, under {_APPROVAL_RULE}",
             self._accept("CH", item),
             self._await_content("CH", item, Revision(1)),
         )
@@ -133,7 +136,8 @@ class DemoConversations:
         facts = (RuledFact(name=_MISSING_FACT, values=("NO",)),)
         refused = find_refusal(desk.answer(officer, asked, Answer.SUPPLIED, facts=facts))
         lines = (
-            f"JP: is asked for {', '.join(sorted(asked.ask.facts))}, and supplies it; the gate decides again",
+            *(f"JP: is asked: {QUESTIONS.get(fact, fact)}" for fact in sorted(asked.ask.facts)),
+            f"JP: officer {officer.id} answers no; the gate decides again",
             self._await_content("NL", item, Revision(1, 1)),
         )
         return ConversationStep("facts_supplied", "A missing fact is supplied", lines, refused is None)
@@ -224,6 +228,11 @@ class DemoConversations:
 
 def _run_chain(chain: Iterable[Callable[[], ConversationStep]]) -> list[ConversationStep]:
     return [run_step() for run_step in chain]
+
+
+def _describe_refusal(refusal: str | None) -> str:
+    """Return why a ruling was refused, in words."""
+    return "not refused" if refusal is None else REFUSAL_SENTENCES[Refusal(refusal)]
 
 
 def _make_item_id(indicator: Indicator) -> str:
