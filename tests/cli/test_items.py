@@ -143,6 +143,15 @@ def test_items_are_listed_by_where_their_deliveries_stand(ch: ConversationBus) -
     assert (waiting in text, "FR SENT" in text, closed in text) == (True, True, False)
 
 
+def test_an_empty_list_says_whether_there_is_a_conversation_at_all(ch: ConversationBus) -> None:
+    """A State without keys has none, though its gate may have sent items."""
+    assert "`sharing audit transfers` counts what its gate has sent" in ch.run("items", "list").err
+    closed, refused = ch.publish(3, held("DE"))
+    refused.rule(AskKind.APPROVE, JUDGE, Answer.REFUSED)
+    ch.keep(closed)
+    assert ch.run("items", "list").err.strip() == "CH: no item is with another State, and nobody is asked about one"
+
+
 def test_a_recall_is_written_and_what_it_does_is_told(ch: ConversationBus) -> None:
     item, _ = ch.publish(1, disclosed("DE"), disclosed("FR"), partition=1)
     with ch.working():

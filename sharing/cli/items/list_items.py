@@ -32,9 +32,12 @@ def list_items(
     Exit code 1: an entry could not be read; the others are listed, and it is named with its place.
     """
     console = connect_console(bootstrap, state)
+    has_conversation = False
 
     def keep(key: bytes, entry: bytes) -> ItemRow | None:
+        nonlocal has_conversation
         row = read_item_row(key, entry)
+        has_conversation = has_conversation or row is not None
         if row is None or (delivery is not None and delivery not in row.deliveries.values()):
             return None
         return row if every or row.open_asks or _STANDING & set(row.deliveries.values()) else None
@@ -48,7 +51,7 @@ def list_items(
         for row in rows:
             print_json(row.to_json())
     else:
-        _print_rows(console.state, rows, delivery)
+        _print_rows(console.state, rows, delivery, has_conversation=has_conversation)
     exit_if_unreadable(
         table.list_unreadable(),
         "items may be missing, and after a batch that cannot be read an item may be shown as it was before; have the "
@@ -56,9 +59,14 @@ def list_items(
     )
 
 
-def _print_rows(state: str, rows: list[ItemRow], delivery: DeliveryStatus | None) -> None:
+def _print_rows(state: str, rows: list[ItemRow], delivery: DeliveryStatus | None, *, has_conversation: bool) -> None:
     if not rows:
-        if delivery is not None:
+        if not has_conversation:  # its gate may have sent items all the same
+            err.print(
+                f"{state}: there is no conversation about an item; a State without keys has none, and "
+                "`sharing audit transfers` counts what its gate has sent"
+            )
+        elif delivery is not None:
             err.print(f"{state}: no item has a delivery that is {delivery}")
         else:
             err.print(f"{state}: no item is with another State, and nobody is asked about one")
