@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from sharing.cli.publish.reason_rows import list_reason_rows
 from sharing.cli.shared.console import add_row, err, make_table, out, print_line, unwrapped_column
 from sharing.model.code_words import describe_outcome
 
@@ -21,9 +22,8 @@ def print_outcomes(result: WaitResult, *, quiet: bool) -> None:
     if result.lines:
         law = "by which law, or why not"
         table = make_table(unwrapped_column("State"), "decided", unwrapped_column("items"), law)
-        ordered = sorted(result.lines.items(), key=lambda line: (line[0].state, line[0].outcome, -line[1]))
-        for line, count in ordered:
-            add_row(table, line.state or "none", describe_outcome(line.outcome), count, line.why)
+        for row in list_reason_rows(result.lines.items()):
+            add_row(table, row.state or "none", describe_outcome(row.outcome), row.items, row.why)
         out.print()
         out.print(table)
     if result.quarantined:

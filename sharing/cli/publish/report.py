@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from sharing.cli.publish.reason_rows import MISSING, list_reason_rows
 from sharing.cli.shared.console import add_row, err, make_table, out, print_json_stream, print_line, unwrapped_column
 from sharing.errors import InfrastructureError
 from sharing.model.code_words import describe_outcome
@@ -90,16 +91,14 @@ def _print_details(checked: CheckedInput, expected: DryRunResult, run: Publishin
     if checked.unpublished or run.refused:
         _print_not_published(checked.unpublished, run.refused)
     table = make_table(unwrapped_column("State"), "outcome", unwrapped_column("items"), "by which law, or why not")
-    for (state, outcome, why), count in sorted(
-        expected.reasons.items(), key=lambda item: (item[0][0], item[0][1], -item[1])
-    ):
-        add_row(table, state, describe_outcome(outcome), count, why)
+    for row in list_reason_rows(expected.reasons.items()):
+        add_row(table, row.state, describe_outcome(row.outcome), row.items, row.why)
     if expected.reasons:
         out.print()
         out.print(table)
     elif run.published:
         print_line("No State would receive them: they point to no State and match no declared interest.")
-    if any(why.startswith("missing: ") for _, _, why in expected.reasons):
+    if any(why.startswith(MISSING) for _, _, why in expected.reasons):
         err.print("Not all that is missing matters: `sharing law questions` asks what can change an outcome.")
     err.print("This is a prediction with the law pack installed here. The gate's decision is what counts.")
 
