@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -64,7 +65,7 @@ def protect(ceremony: KeyCeremony) -> CommandResult:
 
 
 def prune(ceremony: KeyCeremony) -> CommandResult:
-    return ceremony.run("prune", signers=())
+    return ceremony.run("prune", "--today", f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", signers=())
 
 
 def pin(ceremony: KeyCeremony) -> CommandResult:

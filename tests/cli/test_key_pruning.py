@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sharing.cli.shared import clock_comparison
+from sharing.errors import InfrastructureError
+from sharing.kafka.broker_clock import ClockReading
 from sharing.keystore import pruning
 from sharing.keystore.pruning import WRAPPED_DAYS
 from sharing.model.times import DAY_MS
@@ -21,12 +25,15 @@ from tests.support.softhsm import make_soft_token
 
 
 class Clock:
-    """The time that the commands see."""
+    """The time that the commands see. The broker's is the same, unless it lags."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.real = time.time
         self.days = 0.0
+        self.broker_lag_s = 0.0
         monkeypatch.setattr("time.time", lambda: self.real() + self.days * 86_400)
+        monkeypatch.setattr(clock_comparison, "read_broker_clock", lambda *_: ClockReading(self.broker_lag_s, 0.01))
+        monkeypatch.setenv("SHARING_BOOTSTRAP", "broker.example.org:9092")
 
 
 @pytest.fixture
@@ -198,6 +205,71 @@ def test_a_second_name_of_the_file_is_destroyed_too(issued: KeyCeremony, clock: 
     assert not [path for path in key.parent.iterdir() if gate["key"][:16] in path.name]
 
 
+@pytest.fixture
+def ended(issued: KeyCeremony, clock: Clock) -> KeyCeremony:
+    """A folder of which a clock that is 70 days ahead says that a gate key and a seal key have ended."""
+    assert issued.run("rotate", "gate", "seal").code == 0
+    clock.days = 70
+    return issued
+
+
+def test_a_clock_that_the_broker_contradicts_destroys_nothing(ended: KeyCeremony, clock: Clock) -> None:
+    """Other States seal to this key, and what they have sealed could not be opened any more."""
+    clock.broker_lag_s, before = 69 * 86_400, ended.list_files()
+    refused = ended.run("prune", signers=())
+    assert (refused.code, ended.list_files()) == (2, before)
+    by_broker = dt.datetime.fromtimestamp(clock.real() + 86_400, dt.UTC)
+    assert f"and by the broker's {by_broker:%Y-%m-%dT}" in refused.error
+    assert refused.error.endswith("set the one that is wrong, and run this again; nothing was destroyed")
+    assert "would be destroyed  seal" in ended.run("prune", "--dry-run", signers=()).out
+    clock.broker_lag_s = 300
+    assert {role for role, _ in list_destroyed(ended)} == {"gate", "seal"}, "within five minutes"
+
+
+def test_a_clock_that_nothing_confirms_destroys_nothing(ended: KeyCeremony, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHARING_BOOTSTRAP")
+    before = ended.list_files()
+    refused = ended.run("prune", signers=())
+    assert (refused.code, ended.list_files()) == (2, before)
+    assert refused.error.startswith("that 2 of the keys have ended, only this machine's clock says, by which it is ")
+    assert "give --today with the date that another clock shows, or --bootstrap" in refused.error
+
+
+def test_a_broker_that_does_not_answer_destroys_nothing(ended: KeyCeremony, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> ClockReading:
+        raise InfrastructureError("the broker's clock cannot be read: no answer")
+
+    monkeypatch.setattr(clock_comparison, "read_broker_clock", fail)
+    before = ended.list_files()
+    refused = ended.run("prune", signers=())
+    assert (refused.code, ended.list_files()) == (3, before)
+    assert "or give --today with today's date" in refused.err
+
+
+def test_a_person_confirms_the_date(ended: KeyCeremony, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHARING_BOOTSTRAP")
+    before = ended.list_files()
+    real = dt.datetime.fromtimestamp(clock.real(), dt.UTC).date()
+    refused = ended.run("prune", "--today", str(real), signers=())
+    assert (refused.code, ended.list_files()) == (2, before)
+    assert refused.error.startswith(f"--today is {real}, and by this machine's clock it is ")
+    assert "must be a day, such as 2026-03-01" in ended.run("prune", "--today", "soon", signers=()).error
+    shown = real + dt.timedelta(days=71)  # in a time zone where the day has begun already
+    assert [role for role, _ in list_destroyed(ended, "--today", str(shown))] == ["gate", "seal"]
+
+
+def test_a_confirmed_date_counts_from_its_beginning(issued: KeyCeremony, clock: Clock) -> None:
+    """A person reads no more than the day from the other clock."""
+    assert issued.run("rotate", "gate").code == 0
+    gate_end = clock.real() + 30 * 86_400
+    clock.days = 30 + (86_400 - gate_end % 86_400 - 60) / 86_400  # a minute before the end of the day on which it ends
+    assert list_destroyed(issued, "--dry-run") != []
+    day = dt.datetime.fromtimestamp(gate_end, dt.UTC).date()
+    assert list_destroyed(issued, "--today", str(day)) == []
+    clock.days += 1
+    assert [role for role, _ in list_destroyed(issued, "--today", str(day + dt.timedelta(days=1)))] == ["gate"]
+
+
 def test_an_altered_statement_destroys_nothing(issued: KeyCeremony, clock: Clock) -> None:
     """Who writes to the folder must not make a key end earlier."""
     assert issued.run("rotate", "gate").code == 0
@@ -215,7 +287,7 @@ def test_an_altered_statement_destroys_nothing(issued: KeyCeremony, clock: Clock
 def test_killed_between_two_keys_the_next_run_destroys_the_rest(issued: KeyCeremony, clock: Clock) -> None:
     gate, desk = issued.find_key("gate"), issued.find_key("desk")
     assert issued.run("revoke", gate["successor"], desk["successor"], "--at", "2026-01-01T00:00:00Z").code == 0
-    run_killed("unlink", 1, "prune", "--folder", issued.keys)
+    run_killed("unlink", 1, "prune", "--folder", issued.keys, "--today", f"{dt.datetime.now(dt.UTC):%Y-%m-%d}")
     assert list_destroyed(issued) == [("gate", gate["successor"])]
 
 

@@ -196,6 +196,31 @@ def test_the_newest_wrapping_key_is_the_newest_also_if_the_clock_was_set_back(
 ) -> None:
     assert ch.run("issue").code == 0
     real = time.time
-    monkeypatch.setattr("time.time", lambda: real() - 86_400)
+    monkeypatch.setattr("time.time", lambda: real() - 240)
     made = ch.run("rotate", "wrap", "--json", signers=()).json_document["key"]
     assert KeyFolder(ch.keys).list_wrapping_keys("CH")[0].key_id == made
+
+
+@pytest.mark.parametrize(
+    ("days", "code", "message"),
+    [
+        (19, 2, "CH: key statement 2 was issued at "),
+        (29, 2, "the newest wrapping key was made at "),
+        (400, 1, "CH: version 1 of the root has expired at "),
+    ],
+)
+def test_no_wrapping_key_is_made_by_a_clock_that_is_wrong(
+    ch: KeyCeremony, monkeypatch: pytest.MonkeyPatch, days: int, code: int, message: str
+) -> None:
+    """The key before it is destroyed a year after its time: too early, if the clock is behind."""
+    assert ch.run("issue").code == 0
+    real, ahead = time.time, 20
+    monkeypatch.setattr("time.time", lambda: real() + ahead * 86_400)
+    assert ch.run("rotate", "gate").code == 0
+    ahead = 30
+    assert ch.run("rotate", "wrap", signers=()).code == 0
+    ahead, before = days, ch.list_files()
+    refused = ch.run("rotate", "wrap", signers=())
+    assert (refused.code, ch.list_files()) == (code, before)
+    assert message in refused.error
+    assert "clock" in refused.error or days == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -48,6 +49,22 @@ def test_a_root_for_which_too_few_new_keys_sign_is_not_written(issued: KeyCeremo
     assert issued.run("rotate", "root", "--remove", "0123456789").code == 2
     assert issued.run("rotate", "root", "--remove", "0123").code == 2
     assert issued.list_files() == before
+
+
+def test_no_root_is_made_by_a_clock_that_is_before_the_present_one(
+    call: Call, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one would end too early. One that has expired is renewed."""
+    ceremony = make_ceremony(call, empty_folder / "new")  # no key statement yet
+    real, days = time.time, -400
+    monkeypatch.setattr("time.time", lambda: real() + days * 86_400)
+    before = ceremony.list_files()
+    refused = ceremony.run("rotate", "root")
+    assert (refused.code, ceremony.list_files()) == (1, before)
+    assert "CH: version 1 of the root is valid only from " in refused.error
+    assert "check the clock" in refused.error
+    days = 400
+    assert ceremony.run("rotate", "root").code == 0
 
 
 @pytest.mark.parametrize("writes", range(4))

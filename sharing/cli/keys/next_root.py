@@ -17,8 +17,9 @@ from sharing.keystore.private_key import ROOT_ROLE, generate_key
 from sharing.keystore.private_key_file import write_private_key
 from sharing.trust.ceremonies import make_next_root, renew_statement
 from sharing.trust.documents import sign_document
+from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import KeyAlgorithm
-from sharing.trust.root import accept_next_root
+from sharing.trust.root import TrustedRoot, accept_next_root, require_current_root
 from sharing.trust.signatures import ObjectKind
 
 
@@ -58,11 +59,13 @@ def put_root_into_force(
 
     Raises:
         InputError: A key or the threshold cannot be, or a file exists.
-        TrustError: Too few of the new keys were given to sign.
+        TrustError: Too few of the new keys were given to sign; or the present root is not valid yet: the clock is
+            wrong, and the new root would end too early.
     """
     roots = folder.read_roots()
     trusted, now = roots[-1], read_clock()
     previous = read_previous(folder, roots, now)
+    _require_begun(trusted, now)
     require_new_files(change.new_files)
     known = [key.key_id for key in trusted.metadata.keys]
     new_keys = [generate_key(trusted.state, ROOT_ROLE, KeyAlgorithm.ED25519) for _ in change.new_files]
@@ -92,3 +95,16 @@ def put_root_into_force(
             files.append(publish_statement(folder, [trusted, newest], statement, previous, signers))
         files.append(folder.write_root(document, metadata.version))
     print_root(newest, files, list(zip(change.new_files, new_keys, strict=True)), as_json=as_json)
+
+
+def _require_begun(trusted: TrustedRoot, now: int) -> None:
+    """Refuse a root that is not valid yet. One that has expired is renewed.
+
+    Raises:
+        TrustError: It is not valid yet.
+    """
+    try:
+        require_current_root(trusted, now)
+    except TrustError as error:
+        if error.fault is not TrustFault.EXPIRED:
+            raise

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from sharing.cli.keys.options import lock_keys
+from sharing.cli.shared.clock_comparison import require_right_clock
+from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import Folder, locate_folder
+from sharing.console.printable import to_printable
+from sharing.errors import InfrastructureError, InputError
+from sharing.kafka.tls import tls_properties
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.pruning import KeyVerdict, destroy_private_key, is_in_token, judge_private_keys
 from sharing.keystore.token_address import TokenAddress, open_token, parse_token_address
+from sharing.model.times import format_time, to_milliseconds, to_utc_day
 from sharing.settings import Settings, load_settings
 from sharing.trust.public_keys import KeyRole
 from sharing.trust.verification import shorten
+
+_NOTHING = "nothing was destroyed"
+_SHOWN_MAX = 40
 
 
 def prune_keys(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be destroyed and what kept, and destroy nothing.")
     ] = False,
+    today: Annotated[
+        str | None,
+        typer.Option(
+            "--today",
+            help="Today's date by another clock than this machine's, such as 2026-03-01, if no broker can be asked.",
+            metavar="DAY",
+        ),
+    ] = None,
     folder: Folder = None,
+    bootstrap: Bootstrap = None,
     token: Annotated[
         str | None,
         typer.Option(
@@ -39,19 +58,63 @@ def prune_keys(
     A seal key is destroyed 30 days after its end, when the exchange topics have nothing more that was sealed to it; a
     wrapping key, when the State's own topics have nothing more that it wrapped. The newest key of a role is never
     destroyed.
+
+    What is destroyed does not come back, so this machine's clock is first compared with the broker's, or with --today.
     """
-    settings = load_settings(key_folder=folder, key_token=token)
+    settings = load_settings(key_folder=folder, key_token=token, bootstrap=bootstrap)
+    now = read_clock() if today is None else _read_day(today)
     key_folder = locate_folder(settings)
     address = None if settings.key_token is None else parse_token_address(settings.key_token)
     with lock_keys(key_folder):
         roots = key_folder.read_roots()
-        verdicts = [
-            _keep_without_token(verdict, settings) for verdict in judge_private_keys(key_folder, roots, read_clock())
-        ]
+        verdicts = [_keep_without_token(verdict, settings) for verdict in judge_private_keys(key_folder, roots, now)]
         ended = [verdict for verdict in verdicts if not verdict.is_needed]
         if not dry_run:
+            if ended and today is None:
+                _require_right_clock(settings, now, len(ended))
             _destroy(key_folder, ended, address)
     _print_result(roots[-1].state, verdicts, dry_run=dry_run, as_json=as_json)
+
+
+def _read_day(text: str) -> int:
+    """Return the beginning of the day that a person has read from another clock; the time now, if that is earlier.
+
+    Raises:
+        InputError: It is no day, or not the day that this machine's clock has; a day before or after it may be the day
+            in another time zone.
+    """
+    now = read_clock()
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        shown = to_printable(text)[:_SHOWN_MAX] or "''"
+        raise InputError(f"--today {shown}: must be a day, such as 2026-03-01") from None
+    if abs(day - to_utc_day(now)) > dt.timedelta(days=1):
+        raise InputError(
+            f"--today is {day}, and by this machine's clock it is {format_time(now)}: correct the one that is wrong, "
+            f"and run this again; {_NOTHING}"
+        )
+    return min(now, to_milliseconds(dt.datetime.combine(day, dt.time(), dt.UTC)))
+
+
+def _require_right_clock(settings: Settings, now: int, count: int) -> None:
+    """Refuse to destroy keys that have ended only by a clock that nothing confirms.
+
+    Raises:
+        InputError: No broker is configured, or the broker's clock shows another time.
+        InfrastructureError: The broker's clock cannot be read.
+    """
+    if settings.bootstrap is None:
+        raise InputError(
+            f"that {count} of the keys have ended, only this machine's clock says, by which it is {format_time(now)}: "
+            "give --today with the date that another clock shows, or --bootstrap, so that it is compared with the "
+            f"broker's clock; {_NOTHING}"
+        )
+    try:
+        require_right_clock(settings.bootstrap, tls_properties(settings), _NOTHING)
+    except InfrastructureError as error:
+        error.add_note(f"{_NOTHING}: run this again when the broker answers, or give --today with today's date")
+        raise
 
 
 def _keep_without_token(verdict: KeyVerdict, settings: Settings) -> KeyVerdict:

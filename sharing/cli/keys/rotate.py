@@ -21,6 +21,7 @@ from sharing.model.times import format_time
 from sharing.model.validation_errors import suggest_nearest
 from sharing.settings import Settings, load_settings
 from sharing.trust.ceremonies import issue_keys
+from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyAlgorithm, KeyRole
 from sharing.trust.root import require_current_root
@@ -99,13 +100,25 @@ def rotate_keys(
 def put_wrapping_key_into_force(key_folder: KeyFolder, settings: Settings, *, as_json: bool) -> None:
     """Make a wrapping key, which wraps from now on.
 
+    The keys before it are destroyed a year after the time at which it was made, so that time must be right.
+
     Raises:
-        InputError: The passphrase is not that of the keys in the folder.
+        InputError: The passphrase is not that of the keys in the folder; or the newest key statement or wrapping key
+            was made later than now: the clock is wrong, or was wrong then.
+        TrustError: The root is not valid now.
     """
-    state = key_folder.read_roots()[-1].state
-    access = open_key_access(settings, key_folder, is_new=True)
+    roots, now = key_folder.read_roots(), read_clock()
+    state = roots[-1].state
+    read_previous(key_folder, roots, now)
+    require_current_root(roots[-1], now)
     latest = max((name.made_at for name in key_folder.list_wrapping_keys(state)), default=0)
-    made_at = max(read_clock(), latest + 1)  # also if the clock was set back
+    if latest > now + CLOCK_TOLERANCE_MS:
+        raise InputError(
+            f"the newest wrapping key was made at {format_time(latest)}, and by this machine's clock it is "
+            f"{format_time(now)}: check the clock; or was it wrong when that key was made?"
+        )
+    access = open_key_access(settings, key_folder, is_new=True)
+    made_at = max(now, latest + 1)
     content = access.protect(generate_wrapping_key(state, made_at))
     path = key_folder.write_private_key(content)
     if as_json:
