@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from processors.exactly_once.batch import ConsumedRecord
+from processors.exactly_once.batch import CREATE_TIME, LOG_APPEND_TIME, ConsumedRecord
 from processors.inbox.inbox_result import RefusedRecord
 from processors.inbox.refusals import RefusalError
 from sharing.errors import DecodeError, InputError
 from sharing.rulings.vocabulary import RulingError, RulingFault
 from sharing.seal.faults import SealError
-
-_CREATE_TIME: Final = 1
-_LOG_APPEND_TIME: Final = 2
-"""The kinds of a record's time, that of its writer and that of the broker, as `confluent_kafka` numbers them."""
 
 _UNDECODED: Final = frozenset({RulingFault.OVERSIZED, RulingFault.MALFORMED})
 
@@ -29,7 +25,7 @@ def read_broker_time(record: ConsumedRecord, *, trusts_writers: bool = False) ->
         RefusalError: The record has another time, or none: anybody who writes could choose it.
     """
     kind, at_ms = record.timestamp()
-    if kind != _LOG_APPEND_TIME and not (trusts_writers and kind == _CREATE_TIME):
+    if kind != LOG_APPEND_TIME and not (trusts_writers and kind == CREATE_TIME):
         raise RefusalError(
             "NO_BROKER_TIME",
             "the record has no time of the broker; set message.timestamp.type of its topic to LogAppendTime",

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from processors.exactly_once.batch import ConsumedRecord, OutputRecord
+from processors.exactly_once.batch import LOG_APPEND_TIME, ConsumedRecord, OutputRecord
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
 from processors.inbox.inbox_state import MESSAGE_AGE_MS_MAX, STREAMS_MAX
 from processors.inbox.refusals import (
@@ -159,14 +159,15 @@ class InboxProcessor:
         value = self._framing.to_single_object(record.value())
         if not value:
             raise RefusalError("EMPTY", "the record is empty; other States may not delete here")
-        topic = record.topic().rpartition(".")[2]
+        topic, (time_kind, time_ms) = record.topic().rpartition(".")[2], record.timestamp()
+        stamped_at = time_ms if time_kind == LOG_APPEND_TIME else None
         if is_count_statement(value):
-            statement = verify_counts(value, self._state, keys.trusted, now_ms)
+            statement = verify_counts(value, self._state, keys.trusted, now_ms, stamped_at=stamped_at)
             _check_streams(statement, topic, record.partition())
             result.missed += map(MissedMessages.from_tail, state.settle_counts(statement))
             result.outcomes.append(InboxOutcome.COUNTED)
             return None
-        verified = self._opener.verify(value, keys.trusted, now_ms, topic=topic)
+        verified = self._opener.verify(value, keys.trusted, now_ms, topic=topic, stamped_at=stamped_at)
         _check_place(verified, record, now_ms)
         envelope, partition = verified.envelope, record.partition()
         if not state.has_room(identify_stream(envelope)):

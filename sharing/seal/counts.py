@@ -141,7 +141,9 @@ def is_count_statement(value: bytes) -> bool:
     return value[:1] == b"{"
 
 
-def verify_counts(value: bytes, to_state: str, trusted: Mapping[str, TrustedKeys], now: int) -> CountStatement:
+def verify_counts(
+    value: bytes, to_state: str, trusted: Mapping[str, TrustedKeys], now: int, *, stamped_at: int | None = None
+) -> CountStatement:
     """Return a count statement, if its sender is proved.
 
     Args:
@@ -149,6 +151,7 @@ def verify_counts(value: bytes, to_state: str, trusted: Mapping[str, TrustedKeys
         to_state: The State that reads.
         trusted: The online keys of each State that may write here.
         now: The reader's clock, in UTC milliseconds.
+        stamped_at: When the broker has stamped the record, as in `find_latest_signing`.
 
     Raises:
         SealError: It is malformed, for another State, or not signed by its sender's gate key.
@@ -175,7 +178,9 @@ def verify_counts(value: bytes, to_state: str, trusted: Mapping[str, TrustedKeys
     )
     payload = encode_canonical(fields["signed"])
     try:
-        verify_object(keys, ObjectKind.COUNTS, payload, signature, signed_at=statement.counted_at, now=now)
+        verify_object(
+            keys, ObjectKind.COUNTS, payload, signature, signed_at=statement.counted_at, now=now, stamped_at=stamped_at
+        )
     except TrustError as error:
         raise refuse_signer(error) from None
     return statement

@@ -141,7 +141,9 @@ class InboxOpener:
         else:
             try:
                 role = SIGNING_ROLES[ObjectKind.INBOX_KEY]
-                find_online_key(keys, role, slot.signer, signed_at=slot.epoch, now=now, arrived_at=arrived_at)
+                find_online_key(
+                    keys, role, slot.signer, signed_at=slot.epoch, now=now, arrived_at=arrived_at, stamped_at=arrived_at
+                )
             except TrustError as error:
                 raise refuse_signer(error) from None
         revocation = keys.statement.find_revocation(slot.signer)
@@ -175,7 +177,14 @@ def _verify_slot(slot: ReaderSlot, keys: TrustedKeys, now: int, arrived_at: int 
     try:
         statement = slot.encode_statement()
         verify_object(
-            keys, ObjectKind.INBOX_KEY, statement, signature, signed_at=slot.epoch, now=now, arrived_at=arrived_at
+            keys,
+            ObjectKind.INBOX_KEY,
+            statement,
+            signature,
+            signed_at=slot.epoch,
+            now=now,
+            arrived_at=arrived_at,
+            stamped_at=arrived_at,
         )
     except TrustError as error:
         raise refuse_signer(error) from None

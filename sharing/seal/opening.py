@@ -27,7 +27,7 @@ from sharing.trust.documents import INSTANT_MAX, INSTANT_MIN
 from sharing.trust.faults import TrustError
 from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.public_keys import KeyRole
-from sharing.trust.verification import ObjectSignature, find_online_key, shorten
+from sharing.trust.verification import ObjectSignature, find_latest_signing, find_online_key, shorten
 
 BATCHES_MAX: Final = 4096
 """How many verified batches are remembered."""
@@ -85,7 +85,13 @@ class MessageOpener:
         self._data_keys: BoundedCache[tuple[bytes, bytes], MessageKeyDeriver] = BoundedCache(DATA_KEYS_MAX)
 
     def verify(
-        self, value: bytes, trusted: Mapping[str, TrustedKeys], now: int, *, topic: str | None = None
+        self,
+        value: bytes,
+        trusted: Mapping[str, TrustedKeys],
+        now: int,
+        *,
+        topic: str | None = None,
+        stamped_at: int | None = None,
     ) -> VerifiedMessage:
         """Return a message, if its sender is proved. Everything but opening and the sequence is checked.
 
@@ -95,6 +101,7 @@ class MessageOpener:
             now: The reader's clock, in UTC milliseconds: one value for a batch of messages, since keys are checked
                 again at each new one.
             topic: Last part of the name of the topic on which the record arrived; None if it arrived otherwise.
+            stamped_at: When the broker has stamped the record, as in `find_latest_signing`.
 
         Raises:
             SealError: The record is refused.
@@ -114,7 +121,7 @@ class MessageOpener:
                 "pin its root with `sharing trust add`, if that State takes part",
             )
         _check_envelope(envelope, topic)
-        return self._verify_signature(record, keys, now)
+        return self._verify_signature(record, keys, now, stamped_at)
 
     def open(self, verified: VerifiedMessage, opening_keys: Mapping[str, OpeningKey]) -> bytes:
         """Return the content of a message: the complete Avro record of the notice, offer or reply.
@@ -156,7 +163,9 @@ class MessageOpener:
             message_keys = self._data_keys.put(cached, MessageKeyDeriver(data_key))
         return message_keys.derive(envelope.salt)
 
-    def _verify_signature(self, record: SealedRecord, keys: TrustedKeys, now: int) -> VerifiedMessage:
+    def _verify_signature(
+        self, record: SealedRecord, keys: TrustedKeys, now: int, stamped_at: int | None
+    ) -> VerifiedMessage:
         """Check signer, path and signature."""
         envelope = record.envelope
         wrapped_digest = hashlib.sha256(record.wrapped_key).digest()
@@ -168,12 +177,12 @@ class MessageOpener:
         known = self._batches.get(batch)
         try:
             if known is None:
-                signed_at, batch_root = known = _verify_batch(record, root, keys, now)
+                signed_at, batch_root = known = _verify_batch(record, root, keys, now, stamped_at)
                 self._batches.put(batch, known)
                 self._signers.put((envelope.from_state, envelope.signer, signed_at), (keys, now))
             else:
                 signed_at, batch_root = known
-                self._check_signer(envelope, keys, signed_at, now)
+                self._check_signer(envelope, keys, signed_at, now, stamped_at)
         except TrustError as error:
             raise refuse_signer(error) from None
         return VerifiedMessage(
@@ -181,13 +190,16 @@ class MessageOpener:
             batch_root,
         )  # fmt: skip
 
-    def _check_signer(self, envelope: Envelope, keys: TrustedKeys, signed_at: int, now: int) -> None:
+    def _check_signer(
+        self, envelope: Envelope, keys: TrustedKeys, signed_at: int, now: int, stamped_at: int | None
+    ) -> None:
         """Check again, for each new `now` and each new statement of keys, whether a remembered key may still sign."""
         signer = envelope.from_state, envelope.signer, signed_at
         checked = self._signers.get(signer)
-        if checked is not None and checked[0] is keys and checked[1] == now:
+        is_checked = checked is not None and checked[0] is keys and checked[1] == now
+        if is_checked and signed_at <= find_latest_signing(now, stamped_at):
             return
-        find_online_key(keys, KeyRole.GATE, envelope.signer, signed_at=signed_at, now=now)
+        find_online_key(keys, KeyRole.GATE, envelope.signer, signed_at=signed_at, now=now, stamped_at=stamped_at)
         self._signers.put(signer, (keys, now))
 
     def __repr__(self) -> str:
@@ -230,7 +242,9 @@ def _check_envelope(envelope: Envelope, topic: str | None) -> None:
         )
 
 
-def _verify_batch(record: SealedRecord, root: bytes, keys: TrustedKeys, now: int) -> tuple[int, bytes]:
+def _verify_batch(
+    record: SealedRecord, root: bytes, keys: TrustedKeys, now: int, stamped_at: int | None
+) -> tuple[int, bytes]:
     """Return when the batch of a message was signed, and its root, after verifying the signature."""
     envelope = record.envelope
     part = decode_batch_part(record.batch)
@@ -239,7 +253,7 @@ def _verify_batch(record: SealedRecord, root: bytes, keys: TrustedKeys, now: int
     if batch_root is None or not INSTANT_MIN <= part.signed_at <= INSTANT_MAX:
         raise _refuse_proof(envelope)
     signature = ObjectSignature(part.algorithm, envelope.signer, part.signature)
-    verify_batch(keys, batch_root, signature, signed_at=part.signed_at, now=now)
+    verify_batch(keys, batch_root, signature, signed_at=part.signed_at, now=now, stamped_at=stamped_at)
     return part.signed_at, batch_root
 
 

@@ -38,7 +38,13 @@ def sign_batch(state: str, root: bytes, key: SigningKey, signed_at: int) -> Obje
 
 
 def verify_batch(
-    keys: TrustedKeys, root: bytes, signature: ObjectSignature, *, signed_at: int, now: int
+    keys: TrustedKeys,
+    root: bytes,
+    signature: ObjectSignature,
+    *,
+    signed_at: int,
+    now: int,
+    stamped_at: int | None = None,
 ) -> VerifiedSigner:
     """Return who signed a batch.
 
@@ -48,10 +54,13 @@ def verify_batch(
         signature: The signature.
         signed_at: When it claims to have been signed, in UTC milliseconds.
         now: The reader's clock, in UTC milliseconds.
+        stamped_at: When the broker has stamped it, as in `find_latest_signing`.
 
     Raises:
         TrustError: As `verify_object`.
         ValueError: The time is not in the years 2000 to 2099.
     """
     statement = encode_batch_statement(root, signed_at)
-    return verify_object(keys, ObjectKind.NOTICES, statement, signature, signed_at=signed_at, now=now)
+    return verify_object(
+        keys, ObjectKind.NOTICES, statement, signature, signed_at=signed_at, now=now, stamped_at=stamped_at
+    )

@@ -83,6 +83,7 @@ def verify_object(
     signed_at: int,
     now: int,
     arrived_at: int | None = None,
+    stamped_at: int | None = None,
 ) -> VerifiedSigner:
     """Return who signed an object that has arrived.
 
@@ -94,13 +95,16 @@ def verify_object(
         signed_at: When it claims to have been signed, in UTC milliseconds.
         now: The reader's clock, in UTC milliseconds.
         arrived_at: When it arrived, as in `find_online_key`.
+        stamped_at: When the broker has stamped it, as in `find_latest_signing`.
 
     Raises:
         TrustError: The root or the key statement has expired; the algorithm or the key is not known; the key is for
             another purpose, was revoked, or was not valid when it signed; or the signature is wrong.
     """
     role = SIGNING_ROLES.get(kind)
-    key = find_online_key(keys, role, signature.key, signed_at=signed_at, now=now, arrived_at=arrived_at)
+    key = find_online_key(
+        keys, role, signature.key, signed_at=signed_at, now=now, arrived_at=arrived_at, stamped_at=stamped_at
+    )
     if signature.algorithm not in set(KeyAlgorithm):
         raise TrustError(TrustFault.UNKNOWN_ALGORITHM, f"{keys.state}: the signature's algorithm is not known")
     if signature.algorithm != key.algorithm:
@@ -110,8 +114,30 @@ def verify_object(
     return VerifiedSigner(keys.state, key)
 
 
+def find_latest_signing(now: int, stamped_at: int | None = None) -> int:
+    """Return the latest time of signing that is believed of what is here now, in UTC milliseconds.
+
+    The signer's clock and the reader's may each differ from the broker's by the tolerance, and so from each other by
+    twice as much. That is believed only of what the broker has stamped later than the reader's clock: then that clock
+    is behind the broker's.
+
+    Args:
+        now: The reader's clock, in UTC milliseconds.
+        stamped_at: When the broker has stamped it, in UTC milliseconds; None if it has not.
+    """
+    reached = now if stamped_at is None else max(now, min(stamped_at, now + CLOCK_TOLERANCE_MS))
+    return reached + CLOCK_TOLERANCE_MS
+
+
 def find_online_key(
-    keys: TrustedKeys, role: KeyRole | None, key_id: str, *, signed_at: int, now: int, arrived_at: int | None = None
+    keys: TrustedKeys,
+    role: KeyRole | None,
+    key_id: str,
+    *,
+    signed_at: int,
+    now: int,
+    arrived_at: int | None = None,
+    stamped_at: int | None = None,
 ) -> OnlineKey:
     """Return a State's online key, if it may be used for a role.
 
@@ -123,6 +149,8 @@ def find_online_key(
         now: The reader's clock, in UTC milliseconds.
         arrived_at: When the object arrived, in UTC milliseconds, where that is known from another clock than the
             signer's: a key that was revoked only afterwards counts. None: it arrives now.
+        stamped_at: When the broker has stamped the object, as in `find_latest_signing`. It says nothing about the key:
+            whether that is valid or revoked, the reader's clock decides.
 
     Raises:
         TrustError: As `verify_object`.
@@ -138,9 +166,11 @@ def find_online_key(
         raise TrustError(
             TrustFault.WRONG_PURPOSE, f"{keys.state}: the key {shorten(key_id)} is for the role {key.role}"
         )
-    if signed_at > now + CLOCK_TOLERANCE_MS:
+    if signed_at > find_latest_signing(now, stamped_at):
         raise TrustError(TrustFault.NOT_YET_VALID, f"{keys.state}: it claims to have been signed in the future")
-    check_period(f"{keys.state}: the {key.role} key {shorten(key_id)}", key.valid_from, key.valid_until, signed_at)
+    name, latest = f"{keys.state}: the {key.role} key {shorten(key_id)}", find_latest_signing(now)
+    check_period(name, key.valid_from, key.valid_until, signed_at)
+    check_period(name, key.valid_from, key.valid_until, min(signed_at, latest))  # whatever the broker has stamped
     return key
 
 

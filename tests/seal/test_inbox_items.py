@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sharing.model.times import MINUTE_MS
 from sharing.model.vocabulary import MessageKind
 from sharing.seal import data_keys
 from sharing.seal.data_keys import EPOCH_MESSAGES_MAX, EPOCH_MS_MAX
@@ -178,6 +179,20 @@ def test_a_revoked_key_of_the_gate_is_refused_also_for_a_known_data_key() -> Non
     revoked = revoke_keys(KEYS.root, KEYS, [GATE.public_key.key_id], effective_at=NOW, days=30, now=NOW)
     keys = accept_key_statement(KEYS.root, sign_statement(revoked), now=NOW)
     expect_fault(SealFault.UNTRUSTED_SIGNER, lambda: opener.open(second, keys, NOW), TrustFault.REVOKED)
+
+
+def test_a_reader_behind_the_broker_opens_what_a_gate_ahead_of_it_has_sealed() -> None:
+    """Each clock is tolerated; what the broker has stamped shows that the reader's is behind."""
+    stamped, sealed = NOW + 4 * MINUTE_MS, NOW + 8 * MINUTE_MS
+    first, second = seal(make_received(), make_received(2), now=sealed)
+    opener = InboxOpener("CH", CASES)
+    expect_fault(SealFault.UNTRUSTED_SIGNER, lambda: opener.open(first, KEYS, NOW), TrustFault.NOT_YET_VALID)
+    for now in (NOW, NOW + 1000):  # the second time under a known data key
+        for item in (first, second):
+            assert opener.open(item, KEYS, now, arrived_at=stamped).content
+    beyond = seal(make_received(), now=NOW + 11 * MINUTE_MS)[0]
+    late = partial(opener.open, beyond, KEYS, NOW, arrived_at=NOW + DAY)
+    expect_fault(SealFault.UNTRUSTED_SIGNER, late, TrustFault.NOT_YET_VALID)
 
 
 def test_an_expired_statement_is_refused_also_for_a_known_data_key() -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from sharing.trust.ceremonies import renew_statement, revoke_keys
+from sharing.trust.ceremonies import issue_keys, renew_statement, revoke_keys
 from sharing.trust.faults import TrustFault
 from sharing.trust.key_statement import TrustedKeys, accept_key_statement
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
@@ -18,6 +18,7 @@ from sharing.trust.verification import (
     SIGNING_ROLES,
     ObjectSignature,
     VerifiedSigner,
+    find_latest_signing,
     find_online_key,
     get_current_key,
     sign_object,
@@ -30,6 +31,7 @@ from tests.trust.trust_fixtures import (
     TOLERANCE,
     expect_fault,
     make_keys,
+    make_online,
     make_root,
     make_seed,
     make_signer,
@@ -52,8 +54,9 @@ def verify(
     *,
     signed_at: int = LATER,
     now: int = LATER,
+    stamped_at: int | None = None,
 ) -> VerifiedSigner:
-    return verify_object(keys, kind, payload, signature, signed_at=signed_at, now=now)
+    return verify_object(keys, kind, payload, signature, signed_at=signed_at, now=now, stamped_at=stamped_at)
 
 
 def test_an_object_is_verified() -> None:
@@ -147,6 +150,57 @@ def test_a_key_must_have_been_valid_when_it_signed() -> None:
     ended = NOW + 10 * DAY + TOLERANCE
     verify(keys, signed_at=ended, now=ended + DAY)
     expect_fault(TrustFault.EXPIRED, lambda: verify(keys, signed_at=ended + 1, now=ended + DAY))
+
+
+def test_two_clocks_may_each_differ_from_the_brokers_by_the_tolerance() -> None:
+    """The signer's is ahead, the reader's behind: the broker's time of the object shows the second."""
+    ahead = LATER + 2 * TOLERANCE
+    expect_fault(TrustFault.NOT_YET_VALID, lambda: verify(signed_at=ahead))
+    verify(signed_at=ahead, stamped_at=LATER + TOLERANCE)
+    expect_fault(TrustFault.NOT_YET_VALID, lambda: verify(signed_at=ahead, stamped_at=LATER + TOLERANCE - 1))
+
+
+@pytest.mark.parametrize("stamped_at", [LATER + TOLERANCE, LATER + DAY, NOW + 300 * DAY])
+def test_no_time_of_the_broker_goes_beyond_twice_the_tolerance(stamped_at: int) -> None:
+    expect_fault(
+        TrustFault.NOT_YET_VALID, lambda: verify(signed_at=LATER + 2 * TOLERANCE + 1, stamped_at=stamped_at)
+    )  # fmt: skip
+    assert find_latest_signing(LATER, stamped_at) == LATER + 2 * TOLERANCE
+
+
+def test_a_time_of_the_broker_that_is_earlier_changes_nothing() -> None:
+    for stamped_at in (LATER, LATER - DAY, 0):
+        assert find_latest_signing(LATER, stamped_at) == find_latest_signing(LATER) == LATER + TOLERANCE
+        verify(signed_at=LATER + TOLERANCE, stamped_at=stamped_at)
+
+
+def test_no_time_of_the_broker_puts_a_key_into_force() -> None:
+    """It is as early as without one: the object may be dated ahead of the reader, and the key ahead of the object."""
+    begins = LATER + 2 * TOLERANCE
+    named = {KeyRole.GATE: (make_online(KeyRole.GATE, 1), make_online(KeyRole.GATE, 2).key_id)}
+    early = issue_keys(ROOT, None, named, days=10, now=begins)
+    early = early.model_copy(update={"issued_at": LATER, "expires_at": LATER + 20 * DAY})
+    keys = accept_key_statement(ROOT, sign_statement(early), now=LATER)
+    verify(keys, signed_at=LATER + TOLERANCE)
+    verify(keys, signed_at=LATER + 2 * TOLERANCE, stamped_at=LATER + TOLERANCE)
+    before = LATER - 1
+    for stamped_at in (before + TOLERANCE, LATER + DAY):
+        for signed_at in (before + TOLERANCE, before + 2 * TOLERANCE):
+            expect_fault(
+                TrustFault.NOT_YET_VALID,
+                partial(verify, keys, signed_at=signed_at, now=before, stamped_at=stamped_at),
+            )
+
+
+def test_no_time_of_the_broker_keeps_a_key_in_force_or_hides_its_revocation() -> None:
+    end = NOW + 30 * DAY
+    for now in (end, end + TOLERANCE):
+        beyond = partial(verify, signed_at=end + TOLERANCE + 1, now=now, stamped_at=now + TOLERANCE)
+        expect_fault(TrustFault.EXPIRED, beyond)
+    revoking = revoke_keys(ROOT, KEYS, [GATE.public_key.key_id], effective_at=LATER, days=30, now=LATER)
+    revoked = accept_key_statement(ROOT, sign_statement(revoking), now=LATER, previous=KEYS)
+    for stamped_at in (NOW, LATER - 1, LATER + TOLERANCE):
+        expect_fault(TrustFault.REVOKED, partial(verify, revoked, signed_at=NOW, stamped_at=stamped_at))
 
 
 def test_nothing_is_verified_under_an_expired_statement_or_root() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from processors.exactly_once.batch import OutputRecord
+from processors.exactly_once.batch import CREATE_TIME, OutputRecord
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from sharing.law.pack import Pack
 from sharing.law.reading.pack_reader import parse_pack
@@ -104,6 +104,7 @@ class Message:
     record_headers: tuple[tuple[str, bytes | None], ...] = ()
     published_at: int = NOW_MS
     topic_name: str = TOPIC
+    time_kind: int = CREATE_TIME
 
     def key(self) -> bytes | None:
         return self.record_key
@@ -124,7 +125,7 @@ class Message:
         return list(self.record_headers) or None
 
     def timestamp(self) -> tuple[int, int]:
-        return (1, self.published_at)
+        return (self.time_kind, self.published_at)
 
 
 def indicator_form(number: int = 1, **changes: Any) -> dict[str, Any]:

@@ -166,7 +166,8 @@ class FakeInbox:
 
     def receive(self, *values: bytes | None, topic: str = "notices", partition: int = 0, **options: Any) -> InboxResult:
         """Process records as one batch and commit it."""
-        return self.process([self.make_record(value, topic, partition) for value in values], **options)
+        time = {name: options.pop(name) for name in ("published_at", "time_kind") if name in options}
+        return self.process([self.make_record(value, topic, partition, **time) for value in values], **options)
 
     def process(
         self, records: Sequence[Message], *, now: int = NOW, committed: bool = True, unreadable: Any = ()

@@ -11,15 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors.exactly_once.batch import OutputRecord
+from processors.exactly_once.batch import LOG_APPEND_TIME, OutputRecord
 from processors.inbox import inbox_state
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, is_conserved
 from sharing.model.bad_batch import BadBatch
+from sharing.model.times import MINUTE_MS
 from sharing.model.vocabulary import MessageKind, Urgency
 from sharing.seal.faults import SealError, SealFault
 from sharing.seal.sealed_record import get_header
 from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX, get_codec
 from sharing.trust.ceremonies import revoke_keys
+from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.key_statement import accept_key_statement
 from tests.kafka.topic_io import notice_bytes
 from tests.processors.inbox.inbox_fixtures import BEGAN, KINDS, MARKER, FakeInbox, FakeState
@@ -173,6 +175,52 @@ def test_a_replay_is_refused_for_its_age_once_its_id_may_be_forgotten(ch: FakeSt
     assert not [key for key, _ in inbox.stores[0].items() if key.startswith(b"id/")]
     expect_refusal(inbox.receive(sealed, now=days_30 + DAY), "TOO_OLD")
     assert [key for key, _ in inbox.stores[0].items()] == [b"stream/CH/gate/notices"]
+
+
+STAMPED: dict[str, Any] = {"time_kind": LOG_APPEND_TIME}
+
+
+def test_a_sender_ahead_and_a_receiver_behind_lose_nothing(ch: FakeState, inbox: FakeInbox) -> None:
+    """Each clock differs from the broker's by four minutes, which is tolerated; from each other, by eight."""
+    broker, signed = NOW + 4 * MINUTE_MS, NOW + 8 * MINUTE_MS
+    sealed = ch.seal([ch.make_message("DE", now=signed) for _ in range(3)], [DE], now=signed)
+    early = [inbox.make_record(value, published_at=broker) for value in sealed[:1]]
+    expect_refusal(inbox.process(early), "NOT_YET_VALID")  # the sender has written that time
+    stamped = [inbox.make_record(value, published_at=broker, **STAMPED) for value in sealed]
+    assert inbox.process(stamped).outcomes == [InboxOutcome.OPENED] * 3
+    counts = ch.count("DE", now=signed)
+    expect_refusal(inbox.receive(counts), "NOT_YET_VALID", claimed=None)
+    result = inbox.receive(counts, published_at=broker, **STAMPED)
+    assert (result.outcomes, result.missed) == ([InboxOutcome.COUNTED], [])
+    (beyond,) = ch.seal([ch.make_message("DE", now=NOW)], [DE], now=NOW + 2 * CLOCK_TOLERANCE_MS + 1)
+    for time_ms in (broker, NOW + DAY):
+        expect_refusal(inbox.receive(beyond, published_at=time_ms, **STAMPED), "NOT_YET_VALID")
+
+
+def test_each_record_of_a_batch_has_its_own_time_of_the_broker(ch: FakeState, inbox: FakeInbox) -> None:
+    signed = NOW + 8 * MINUTE_MS
+    first, second = ch.seal([ch.make_message("DE", now=signed) for _ in range(2)], [DE], now=signed)
+    records = [
+        inbox.make_record(first, published_at=NOW + 4 * MINUTE_MS, **STAMPED),
+        inbox.make_record(second, published_at=NOW, **STAMPED),
+    ]
+    result = inbox.process(records)
+    assert result.outcomes[0] is InboxOutcome.OPENED
+    expect_refusal(result, "NOT_YET_VALID", place=1)
+
+
+def test_what_was_signed_ahead_is_remembered_until_it_is_too_old(ch: FakeState, inbox: FakeInbox) -> None:
+    signed = NOW + 2 * CLOCK_TOLERANCE_MS
+    (sealed,) = ch.seal([ch.make_message("DE", now=signed)], [DE], now=signed)
+    inbox.trusted = {"CH": replace_expiry(ch, NOW + 40 * DAY)}
+    opened = inbox.receive(sealed, published_at=NOW + CLOCK_TOLERANCE_MS, **STAMPED)
+    assert opened.outcomes == [InboxOutcome.OPENED]
+    until = signed + 30 * DAY
+    inbox.process([], now=until)  # sweeps
+    assert inbox.receive(sealed, now=until).outcomes == [InboxOutcome.REPEATED]
+    expect_refusal(inbox.receive(sealed, now=until + 1), "TOO_OLD")
+    inbox.process([], now=until + DAY)
+    assert not [key for key, _ in inbox.stores[0].items() if key.startswith(b"id/")]
 
 
 def test_what_was_signed_again_is_remembered_until_that_signing_is_too_old(ch: FakeState, inbox: FakeInbox) -> None:
