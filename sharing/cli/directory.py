@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sharing.cli.shared.clock_comparison import require_clock_of_readers
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, add_row, err, make_table, out, print_json, unwrapped_column
 from sharing.cli.shared.directory_source import warn_unconfirmed, warn_unreadable
@@ -92,6 +93,7 @@ def announce_entries(
     for entry in entries:
         encode_entry(entry, framing)  # refuses one that is too large before any is announced
     _check_notice_topics(servers, tls, entries)
+    require_clock_of_readers(servers, tls, "nothing was announced")
     writer = open_directory_writer(settings, servers, tls, framing)
     if writer is not None:
         _require_keys_of(writer, [entry.state for entry in entries])
@@ -128,6 +130,7 @@ def remove_own_entry(
         raise SettingsError("which State? give --state CH, or set SHARING_STATE")
     framing, tls = load_framing(settings, None), tls_properties(settings)
     _check_own_state(settings, [code])
+    require_clock_of_readers(servers, tls, f"the entry of {code} was not removed")
     writer = open_directory_writer(settings, servers, tls, framing)
     if writer is None:
         remove_entry(servers, code, tls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -239,6 +240,23 @@ def test_a_state_that_cannot_sign_any_more_is_unpinned_by_the_others(call: Call,
     assert read_states(pins) == {"XB"}  # until its statement expires
     assert call("trust", "remove", "XB").code == 0
     assert read_states({state: pin for state, pin in pins.items() if state != "XB"}) == set()
+
+
+@pytest.mark.kafka
+def test_an_entry_that_ends_only_by_a_clock_that_is_ahead_is_in_force(
+    call: Call, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signed statement ends after a day, unless its State's gate renews it."""
+    cluster.announce(make_signed_entry("XB"))
+    real, real_ns = time.time, time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time", lambda: real() + 2 * 86_400)
+        patch.setattr("time.time_ns", lambda: real_ns() + 2 * 86_400 * 10**9)
+        refused = call("partners", "leave", "XB", "--confirm", "--topics", "all")
+    assert refused.code == 2
+    assert "by this machine's clock it is " in refused.error
+    assert refused.error.endswith("and run this again; nothing was changed")
+    assert cluster.count_rights() == (4, 4)
 
 
 @pytest.mark.kafka

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sharing.cli.shared import clock_comparison
+from sharing.kafka.broker_clock import ClockReading
 from sharing.kafka.directory_topic import announce_entry, parse_entries
 from sharing.model.times import format_time
 from sharing.testing.broker.embedded import EmbeddedBroker
@@ -215,3 +217,33 @@ def test_with_access_control_officers_may_announce_only_their_own_state(
     assert "use the certificate of CH's officers, console.ch" in result.error
     result = announce_as("console.ch")
     assert (result.code, result.err.splitlines()[0]) == (0, "announced: CH")
+    assert call("directory", "remove", "--state", "CH").err == "removed: CH; in effect within seconds\n"
+    real = time.time
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time", lambda: real() + 3600)
+        refused = announce_as("console.ch")
+    assert (refused.code, refused.error.endswith("and run this again; nothing was announced")) == (2, True)
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, -400.0])
+def test_nothing_is_announced_or_removed_by_a_wrong_clock(
+    call: Call, bus: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    """A State that believes that it has removed its entry would go on receiving until the time that was signed."""
+    Path("d.yaml").write_text(NL)
+    bus.create_topics([NOTICES.topic("CH")], 1)
+    assert call("directory", "announce", "d.yaml").code == 0
+    before = call("directory", "show", "--json").json_document["version"]
+    monkeypatch.setattr(clock_comparison, "read_broker_clock", lambda *_: ClockReading(ahead_s, 0.01))
+    Path("d.yaml").write_text(NL.replace("National unit", "Another unit"))
+    for command, prevented in (
+        (("announce", "d.yaml"), "nothing was announced"),
+        (("remove", "--state", "NL"), "the entry of NL was not removed"),
+    ):
+        refused = call("directory", *command)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.error.startswith("by this machine's clock it is ")
+        assert refused.error.endswith(f"set the one that is wrong, and run this again; {prevented}")
+    assert call("directory", "show", "--json").json_document["version"] == before
+    monkeypatch.setattr(clock_comparison, "read_broker_clock", lambda *_: ClockReading(ahead_s / 20, 0.01))
+    assert call("directory", "announce", "d.yaml").code == 0

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from sharing.cli.shared import clock_comparison
+from sharing.kafka.broker_clock import ClockReading
 from sharing.keystore.passphrases import read_passphrase_file
 from sharing.keystore.private_key_file import read_private_key
 from sharing.testing.broker.embedded import EmbeddedBroker
@@ -255,6 +257,20 @@ def test_nothing_is_shown_or_signed_once_the_key_statement_has_expired(
     for command in (("list",), ("renew",), ("revoke", "o-17")):
         refused = ch.run(*command)
         assert (refused.code, "key statement 2 has expired" in refused.error) == (1, True)
+
+
+def test_nothing_is_signed_for_others_by_a_wrong_clock(ch: Registrars, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A revocation by a clock that is ahead would have no effect until then."""
+    ch.add_judge()
+    monkeypatch.setattr(clock_comparison, "read_broker_clock", lambda *_: ClockReading(3600.0, 0.01))
+    draft = ch.ceremony.folder / "o-17.draft"
+    for arguments in (("revoke", "o-17"), ("renew", "o-17"), ("publish", draft)):
+        refused = ch.run(*arguments)
+        assert refused.code == 2
+        assert refused.error.endswith("set the one that is wrong, and run this again; nothing was written")
+    assert [each["id"] for each in ch.list()["officers"]] == ["o-17"], "what only reads needs no clock"
+    monkeypatch.setattr(clock_comparison, "read_broker_clock", lambda *_: ClockReading(0.0, 0.01))
+    assert ch.run("revoke", "o-17").code == 0
 
 
 def test_a_replayed_record_is_shown_and_restored(ch: Registrars, broker: EmbeddedBroker) -> None:

@@ -15,7 +15,7 @@ _ID_MAX = 40
 
 def list_officers(folder: Folder = None, bootstrap: Bootstrap = None, as_json: AsJson = False) -> None:
     """Show the register as every reader of the State verifies it, also officers who are revoked or expired."""
-    desk, writer = connect_desk(bootstrap, folder)
+    desk, writer = connect_desk(bootstrap, folder, writes=False)
     register, now = writer.read(), read_clock()
     newest = register.list_newest(now)
     refused = [

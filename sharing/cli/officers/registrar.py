@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from sharing.cli.shared.clock_comparison import require_clock_of_readers
 from sharing.cli.shared.connection import load_client_settings
 from sharing.cli.shared.instants import read_clock
 from sharing.cli.shared.key_options import locate_folder, open_key_access
@@ -85,7 +86,12 @@ def open_desk(settings: Settings) -> KeyDesk:
 
 
 def connect_desk(
-    bootstrap: str | None, folder: Path | None, passphrase_file: Path | None = None, token: str | None = None
+    bootstrap: str | None,
+    folder: Path | None,
+    passphrase_file: Path | None = None,
+    token: str | None = None,
+    *,
+    writes: bool = True,
 ) -> tuple[KeyDesk, OfficerWriter]:
     """Return the key folder, and what reads and writes the register on the broker.
 
@@ -94,15 +100,18 @@ def connect_desk(
         folder: The option `--folder`.
         passphrase_file: The option `--passphrase-file`.
         token: The option `--token`.
+        writes: Whether something is signed or written: then this machine's clock must be right.
 
     Raises:
         SettingsError: No servers or no folder are configured, or the certificate is unusable.
-        InputError: As `open_desk`.
+        InputError: The clock is wrong, as the broker's says; or as `open_desk`.
         TrustError: As `open_desk`.
     """
     settings, servers, tls = load_client_settings(
         bootstrap, key_folder=folder, key_passphrase_file=passphrase_file, key_token=token
     )
     desk = open_desk(settings)
+    if writes:
+        require_clock_of_readers(servers, tls, "nothing was written")
     framing = load_framing(settings, desk.state)
     return desk, OfficerWriter(servers, desk.keys, tls, framing, read_clock)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sharing.cli.shared.clock_comparison import require_right_clock
 from sharing.cli.shared.connection import Bootstrap, load_broker_settings
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
 from sharing.cli.shared.kafka_commands import format_removal_command
@@ -132,6 +133,8 @@ def leave(
             f"whether {code} has removed its entry cannot be read in the directory ({presence.problem}); see `sharing "
             "directory show`. If it cannot sign any more, give --unsigned"
         )
+    if confirm and presence.has_topic and not unsigned:
+        require_right_clock(servers, tls, "nothing was changed")  # by which the entry may only seem to have ended
     removed, remaining = revoke_principals(servers, _is_of(code), tls, dry_run=True)  # says who may do this
     backlogs = measure_backlogs(servers, code, tls)
     deleted = [name for name in names if _is_deleted(name, topics)]
