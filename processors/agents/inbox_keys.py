@@ -54,6 +54,6 @@ class InboxKeySource:
                 f"{self._state}: no State's keys are trusted: pin roots with `sharing trust add`, and check that the "
                 "directory has the keys of these States"
             )
-        statement = self._online_keys.get_trusted_keys(now_ms).statement
+        statement = self._online_keys.get_newest_keys(now_ms).statement
         revoked = frozenset(item.key for item in statement.revocations if item.effective_at <= now_ms)
         return InboxKeys(trusted, opening, readers, signing, revoked)

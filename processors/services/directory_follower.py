@@ -79,6 +79,10 @@ class DirectoryFollower(Service):
         """The online keys that may be used now, by State, as of the last poll; none without pins."""
         return {} if self._reader is None else self._reader.trusted_keys
 
+    def find_newest_keys(self, state: str) -> TrustedKeys | None:
+        """Return the newest online keys of a State, also if they are not valid any more; None if none are verified."""
+        return None if self._reader is None else self._reader.find_newest_keys(state)
+
     async def get_snapshot(self) -> Directory:
         """Return the latest snapshot. Waits until it is confirmed: at the start, and after a silence.
 

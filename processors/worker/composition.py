@@ -97,6 +97,8 @@ def compose(settings: Settings) -> App:
         conversation = open_conversation_loop(parts, inputs.state, is_main=not inputs.runs_gate)
     loop, status = _choose_main_loop(inputs, app, config, status, conversation)
     directory = _follow_directory(inputs, pins)
+    if own_keys is not None:
+        own_keys.follow_published(lambda: directory.find_newest_keys(inputs.state))
     reloader = PackReloader(inputs.files, inputs.law, partial(_make_gate, inputs), loop.fail, read_clock)
     for service in (broker_clock, directory, reloader):
         app.add_service(service)
@@ -199,7 +201,7 @@ def _open_register(inputs: WorkerInputs, own_keys: OnlineKeys) -> OfficerReader:
     return OfficerReader(
         inputs.bootstrap,
         inputs.state,
-        lambda: own_keys.get_trusted_keys(read_clock()),
+        lambda: own_keys.get_newest_keys(read_clock()),
         inputs.identity.client,
         inputs.framing,
         read_clock,

@@ -73,6 +73,11 @@ class TrustedDirectory:
         keys = ((state, chain.get_keys(now)) for state, chain in self._chains.items())
         return {state: trusted for state, trusted in keys if trusted is not None}
 
+    def find_newest_keys(self, state: str) -> TrustedKeys | None:
+        """Return the newest online keys of a State, whether or not they may be used now; None if none are verified."""
+        chain = self._chains.get(state)
+        return None if chain is None else chain.keys
+
     def find_problems(self, states: Iterable[str], now: int) -> DirectoryProblems:
         """Return what is wrong.
 

@@ -141,6 +141,13 @@ class DirectoryReader:
         """The online keys that may be used now, by State, as of the last poll; none without pins."""
         return self._view.trusted_keys
 
+    def find_newest_keys(self, state: str) -> TrustedKeys | None:
+        """Return the newest online keys of a State, as of the last poll; None if none are verified, or without pins.
+
+        They may not be valid any more: this is for what they revoke.
+        """
+        return self._view.find_newest_keys(state)
+
     @property
     def age_s(self) -> float:
         """Age of the snapshot in seconds: the time since the start of the last check that all of it agrees with."""

@@ -85,6 +85,10 @@ class DirectoryView:
         if self._trusted is not None:
             self._trusted.retry_refused(now_ms)
 
+    def find_newest_keys(self, state: str) -> TrustedKeys | None:
+        """Return the newest online keys of a State, whether or not they may be used now; None if none are verified."""
+        return None if self._trusted is None else self._trusted.find_newest_keys(state)
+
     def forget_state(self, state: str) -> None:
         """Treat the next entry of a State as its first one: its topic is read from the beginning again.
 

@@ -8,7 +8,7 @@ has ended.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
@@ -20,9 +20,9 @@ from sharing.errors import InputError
 from sharing.keystore.key_access import KeyAccess, OpenKey, Token, require_seed_key
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.private_key import WRAP_ROLE, WrappingKeyName
+from sharing.keystore.signing_choice import choose_signing_key, list_signing_keys
 from sharing.model.times import DAY_MS
 from sharing.seal.hpke import MemoryOpeningKey, OpeningKey
-from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.key_statement import TrustedKeys, require_permitted_change
 from sharing.trust.online_key import KEEP_ENDED_DAYS, OnlineKey
@@ -30,12 +30,6 @@ from sharing.trust.public_keys import KeyAlgorithm, KeyId, KeyRole, PublishedKey
 from sharing.trust.readers import ReaderList, require_current_readers
 from sharing.trust.signatures import SigningKey
 from sharing.trust.verification import get_current_key, shorten
-
-SETTLE_MS: Final = CLOCK_TOLERANCE_MS
-"""How long the previous key still signs after a rotation, until others have the statement that names the new one."""
-
-LEAVE_MS: Final = 30_000
-"""How long before its revocation takes effect a key stops signing, so that nothing signed by it is in transit then."""
 
 _VERIFY_MS: Final = 1000
 _Marks = tuple[tuple[int, tuple[str, ...]], ...]
@@ -70,6 +64,7 @@ class OnlineKeys:
         self._wrapping_names: list[WrappingKeyName] = []
         self._wrapping: dict[KeyId, SecretBytes] = {}
         self._lock = RLock()
+        self._find_published: Callable[[], TrustedKeys | None] = lambda: None
 
     @classmethod
     def open(
@@ -89,6 +84,17 @@ class OnlineKeys:
         """
         return cls(KeyFolder(folder), KeyAccess(passphrase, token), state)
 
+    def follow_published(self, find_published: Callable[[], TrustedKeys | None]) -> None:
+        """Sign with no key that the State has revoked in what it has published, whatever the folder says.
+
+        The folder may be an older copy, and other States refuse what a revoked key signs.
+
+        Args:
+            find_published: Returns the State's own newest key statement, as the directory has it; None if it was not
+                read.
+        """
+        self._find_published = find_published
+
     def get_trusted_keys(self, now: int) -> TrustedKeys:
         """Return the State's own newest key statement, verified, whether or not it is valid now.
 
@@ -98,6 +104,19 @@ class OnlineKeys:
         with self._lock:
             return self._read(now)
 
+    def get_newest_keys(self, now: int) -> TrustedKeys:
+        """Return the newest key statement, that of the folder or that of the directory, whether or not it is valid now.
+
+        What officers and registrars have signed is verified by it.
+
+        Raises:
+            InputError: As `get_trusted_keys`.
+        """
+        with self._lock:
+            keys, published = self._read(now), self._find_published()
+            is_newer = published is not None and published.statement.version > keys.statement.version
+            return published if published is not None and is_newer else keys
+
     def get_signing_key(self, role: KeyRole, now: int) -> SigningKey:
         """Return the key with which a role signs at this instant.
 
@@ -106,7 +125,8 @@ class OnlineKeys:
         the revocation of a key is planned, another one signs from half a minute before it takes effect.
 
         Raises:
-            InputError: The role does not sign, or has no key in force; or as the class says.
+            InputError: The role does not sign, or has no key in force, or what the State has published revokes it; or
+                as the class says.
             TrustError: The root or the key statement has expired; or as the class says.
         """
         with self._lock:
@@ -116,7 +136,8 @@ class OnlineKeys:
                 raise InputError(f"{keys.state}: no {role} key is in force; run `sharing keys issue --role {role}`")
             if key.algorithm is not KeyAlgorithm.ED25519:
                 raise InputError(f"the {role} key does not sign")
-            settled = self._find_settled(keys, key, now)
+            staying = list_signing_keys(self.folder, keys, self._find_published(), role, now)
+            settled = choose_signing_key(staying, self._noticed, now)
             if settled.key_id not in self._signing:
                 self._signing[settled.key_id] = self._read_private_key(role, settled.key_id).to_signing_key()
             return self._signing[settled.key_id]
@@ -153,7 +174,7 @@ class OnlineKeys:
             TrustError: The list does not verify, has expired, or is older than one that was read; or as the class says.
         """
         with self._lock:
-            keys = self._read(now)
+            keys = self.get_newest_keys(now)
             if self._readers is None or not 0 <= now - self._readers_verified_at < _VERIFY_MS:
                 self._readers = self.folder.read_readers(keys, now)
                 self._readers_verified_at = now
@@ -241,17 +262,6 @@ class OnlineKeys:
 
     def _has_opening_key(self, key_id: KeyId) -> bool:
         return key_id in self._opening or self.folder.locate_private_key(KeyRole.SEAL, key_id).exists()
-
-    def _find_settled(self, keys: TrustedKeys, newest: OnlineKey, now: int) -> OnlineKey:
-        """Return the key that signs: the newest that others had time to learn; else the one that they know longest.
-
-        A key whose revocation takes effect soon does not sign, if there is another one.
-        """
-        in_force = keys.statement.list_usable_keys(newest.role, now)
-        staying = [key for key in in_force if not keys.statement.is_revoked(key.key_id, now + LEAVE_MS)] or in_force
-        known_since = {key.key_id: max(key.valid_from, self._noticed[key.key_id]) for key in staying}
-        settled = [key for key in staying if known_since[key.key_id] + SETTLE_MS <= now]
-        return settled[-1] if settled else min(staying, key=lambda key: known_since[key.key_id])
 
     def _read_wrapping_key(self, key_id: KeyId) -> SecretBytes:
         if key_id not in self._wrapping:

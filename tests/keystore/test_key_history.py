@@ -10,10 +10,11 @@ from pydantic import SecretStr
 from sharing.errors import InputError
 from sharing.keystore.backup import BackupShare, make_backup, open_backup
 from sharing.keystore.key_access import require_seed_key
-from sharing.keystore.online_keys import SETTLE_MS, OnlineKeys
+from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.passphrase_change import change_passphrase
 from sharing.keystore.private_key import WRAP_ROLE
 from sharing.keystore.pruning import destroy_private_key, judge_private_keys
+from sharing.keystore.signing_choice import SETTLE_MS
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.faults import SealError, SealFault

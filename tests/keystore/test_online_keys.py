@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,11 @@ from pydantic import SecretStr
 from sharing.errors import InputError
 from sharing.keystore import key_access
 from sharing.keystore.key_problems import find_key_problems
-from sharing.keystore.online_keys import LEAVE_MS, SETTLE_MS, OnlineKeys
+from sharing.keystore.online_keys import OnlineKeys
 from sharing.keystore.private_key import generate_key, generate_wrapping_key
 from sharing.keystore.private_key_file import read_private_key
 from sharing.keystore.pruning import judge_private_keys
+from sharing.keystore.signing_choice import LEAVE_MS, SETTLE_MS
 from sharing.seal import hpke
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import KeyAlgorithm, KeyRole
@@ -99,6 +101,84 @@ def test_after_a_rotation_the_key_before_signs_until_others_know_the_new_one(ch:
     assert opened.get_signing_key(KeyRole.GATE, later).public_key.key_id == first
     assert opened.get_signing_key(KeyRole.GATE, later + SETTLE_MS - 1).public_key.key_id == first
     assert opened.get_signing_key(KeyRole.GATE, later + SETTLE_MS).public_key.key_id == second
+
+
+class OldFolder:
+    """CH's key folder was put back from a copy that is older than the newest statement, which the directory has."""
+
+    def __init__(self, ch: StateKeys, copy: Path) -> None:
+        shutil.copytree(ch.path, copy)
+        self.newest = ch
+        self.opened = OnlineKeys.open(copy, PASSPHRASE)
+        self.opened.follow_published(lambda: ch.folder.read_keys(ch.folder.read_roots()))
+
+    def sign(self, now: int) -> str:
+        return self.opened.get_signing_key(KeyRole.GATE, now).public_key.key_id
+
+
+def test_a_key_that_the_directory_revokes_does_not_sign(ch: StateKeys, tmp_path: Path) -> None:
+    """The folder does not know of the revocation, and every other State refuses what the key signs."""
+    old, (gate,) = OldFolder(ch, tmp_path / "copy"), ch.list_keys(KeyRole.GATE)
+    assert old.sign(NOW) == gate
+    ch.rotate(KeyRole.GATE, now=NOW + DAY)
+    assert old.sign(NOW + DAY) == gate, "an old folder alone stops nothing"
+    ch.revoke(gate, at=NOW + 2 * DAY, now=NOW + DAY)
+    assert old.sign(NOW + 2 * DAY - 1) == gate, "there is no other, and what it signs still counts"
+    with pytest.raises(InputError) as refused:
+        old.sign(NOW + 2 * DAY)
+    assert str(refused.value).startswith("CH: no gate key in the key folder ")
+    assert "has key statement 1, may sign: key statement 3 in the directory revokes them; an older" in str(
+        refused.value
+    )
+    assert old.opened.get_opening_keys(NOW + 2 * DAY), "what arrives is still opened"
+    for path in ch.path.glob("keys.*.json"):
+        shutil.copy(path, tmp_path / "copy")
+    for path in (ch.path / "private").iterdir():
+        shutil.copy(path, tmp_path / "copy" / "private")
+    assert old.sign(NOW + 2 * DAY) == ch.list_keys(KeyRole.GATE)[1]
+
+
+def test_another_key_signs_that_the_directory_does_not_revoke(ch: StateKeys, tmp_path: Path) -> None:
+    ch.rotate(KeyRole.GATE, now=NOW + DAY)
+    old, (first, second) = OldFolder(ch, tmp_path / "copy"), ch.list_keys(KeyRole.GATE)
+    ch.revoke(second, at=NOW + 2 * DAY, now=NOW + DAY)
+    assert old.sign(NOW + 2 * DAY - LEAVE_MS - 1) == second
+    assert old.sign(NOW + 2 * DAY - LEAVE_MS) == first, "it leaves in time"
+    assert old.sign(NOW + 2 * DAY) == first
+
+
+def test_with_an_old_folder_what_a_revoked_registrar_has_signed_counts_for_nobody(
+    ch: StateKeys, tmp_path: Path
+) -> None:
+    """The registrar's key was stolen, and the list of readers that it has signed may name the thief."""
+    ch.rotate(KeyRole.REGISTRAR, now=NOW)
+    key = generate_key("CH", "reader", KeyAlgorithm.X25519).public_key
+    content = change_readers("CH", None, added=[Reader(name="cases", key=key)], removed=(), last_version=0, now=NOW)
+    registrar = OnlineKeys.open(ch.path, PASSPHRASE).get_signing_key(KeyRole.REGISTRAR, NOW)
+    ch.folder.write_readers(sign_readers(content, registrar), 1)
+    old = OldFolder(ch, tmp_path / "copy").opened
+    assert old.get_readers(NOW) == (key,)
+    ch.revoke(registrar.public_key.key_id, at=NOW + DAY, now=NOW + DAY)
+    with pytest.raises(TrustError) as refused:
+        old.get_readers(NOW + DAY)
+    assert refused.value.fault is TrustFault.REVOKED
+    assert (old.get_newest_keys(NOW + DAY).statement.version, old.get_trusted_keys(NOW + DAY).statement.version) == (
+        3,
+        2,
+    )
+
+
+def test_a_revocation_in_the_directory_counts_also_if_the_folder_went_another_way(
+    ch: StateKeys, tmp_path: Path
+) -> None:
+    """After the copy was put back, a ceremony was held on it: it has as many statements, and others refuse them."""
+    old, (gate,) = OldFolder(ch, tmp_path / "copy"), ch.list_keys(KeyRole.GATE)
+    ch.revoke(gate, at=NOW + DAY, now=NOW + DAY)
+    forked = StateKeys(tmp_path / "copy", root_key=ch.root_key)
+    for _ in range(2):
+        forked.rotate(KeyRole.SEAL, now=NOW + DAY)
+    with pytest.raises(InputError, match=r"has key statement 3, may sign: key statement 2 in the directory revokes"):
+        old.sign(NOW + DAY)
 
 
 def test_without_a_key_before_the_new_one_signs_at_once(ch: StateKeys, opened: OnlineKeys) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,3 +224,38 @@ def _is_refused_as_revoked(open_item: Callable[[], object]) -> Callable[[], bool
         return False
 
     return check
+
+
+def test_a_worker_with_an_older_key_folder_signs_nothing_under_a_revoked_key(
+    secure_bus: SecureBus, tmp_path: Path
+) -> None:
+    """Its folder was put back from a backup. What it signed would be refused, and count as sent."""
+    bus, ch, worker = secure_bus, secure_bus.states["CH"], secure_bus.workers["CH"]
+    shutil.copytree(ch.keys.path, tmp_path / "old")
+    old = list_key_ids(bus, "CH", KeyRole.GATE)[-1]
+    ch.rotate(KeyRole.GATE)
+    ch.revoke(old)
+    publish_keys(bus, "CH")
+    worker.stop()
+    newest = ch.keys.path.rename(tmp_path / "newest")
+    shutil.copytree(tmp_path / "old", ch.keys.path)
+    item, refused = make_item("CH", "DE", f"old folder {uuid.uuid4()}"), len(list_refused(bus))
+    identity = make_notice_id("CH", "agency", item["id"], 1, "DE")
+    publish(bus, [item])
+    logged = worker.log.stat().st_size
+    try:
+        worker.start()
+        wait_until(lambda: worker.exit_code() is not None, "the worker ends")
+        assert worker.exit_code() == 2
+        said = worker.log.read_bytes()[logged:].decode()
+        assert "may sign: key statement" in said
+        assert "an older copy of the folder was put back" in said
+        assert identity not in {record.envelope.id for record in list_sealed(bus, "DE")}
+    finally:
+        shutil.rmtree(ch.keys.path)
+        newest.rename(ch.keys.path)
+        worker.stop()
+        worker.start()
+    wait_until(lambda: identity in bus.list_item_ids("DE"), "with the newest folder it goes on where it stopped")
+    assert Counter(bus.list_item_ids("DE"))[identity] == 1
+    assert len(list_refused(bus)) == refused
