@@ -352,17 +352,26 @@ def test_every_event_of_a_file_is_imported_and_values_between_them_are_listed() 
     ]
 
 
+DESCRIBED: dict[str, Any] = {"info": "described alone"}
+
+
 @pytest.mark.parametrize(
-    "document", [{"Event": make_event()}, {"Event": {"Attribute": []}}, {"response": [{"Event": make_event()}] * 2}]
+    "document",
+    [
+        {"Event": DESCRIBED},
+        {"response": [{"Event": DESCRIBED}] * 2},
+        {"Event": {"Attribute": [], "attribute_count": "25"}},
+    ],
 )
-def test_a_file_of_events_without_attributes_is_refused(document: Any) -> None:
-    """Not `0 read` and done: an export that lacks its attributes looks so."""
+def test_events_that_were_exported_without_their_attributes_are_refused(document: Any) -> None:
     with pytest.raises(InputError, match="contains no MISP attribute; export the events with their attributes"):
         import_data(json.dumps(document))
 
 
-def test_an_event_without_attributes_beside_another_is_nothing() -> None:
-    assert import_data(json.dumps([{"Event": make_event()}, {"Event": make_event(IP)}])).total == 1
+def test_an_event_that_has_no_attributes_in_misp_is_nothing() -> None:
+    """One such file must not keep those beside it from being published."""
+    assert import_data(json.dumps({"Event": {"Attribute": [], "Object": [], "attribute_count": "0"}})).total == 0
+    assert import_data(json.dumps([{"Event": DESCRIBED}, {"Event": make_event(IP)}])).total == 1
 
 
 def test_progress_covers_all_events() -> None:

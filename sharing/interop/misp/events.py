@@ -79,12 +79,24 @@ def _collect_events(value: Any, pointer: str, events: list[MispEvent], others: l
         events.append(MispEvent(f"{pointer}/Event", value["Event"]))
         # Content next to the event is not part of it, and lacks its tags.
         others.extend(f"{pointer}/{key}" for key in _EVENT_CONTENT if value.get(key))
-    elif "Attribute" in value or "Object" in value:
+    elif _has_lists(value):
         events.append(MispEvent(pointer, value))
     elif "response" in value:
         _collect_events(value["response"], f"{pointer}/response", events, others, depth - 1)
     else:
         others.append(pointer)
+
+
+def may_lack_attributes(event: MispEvent) -> bool:
+    """Return whether an event in which no attribute was found may have some in MISP.
+
+    It has no list of them, or states another number of them than 0: MISP also exports what describes an event alone.
+    """
+    return not _has_lists(event.data) or event.data.get("attribute_count") not in FLAG_NOT_SET
+
+
+def _has_lists(event: Mapping[str, Any]) -> bool:
+    return "Attribute" in event or "Object" in event
 
 
 def find_attributes(event: MispEvent) -> Iterator[MispAttribute]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
 from sharing.interop.import_results import InputLocation, UnpublishedCause, make_unpublished
-from sharing.interop.misp.events import find_attributes, find_events
+from sharing.interop.misp.events import find_attributes, find_events, may_lack_attributes
 from sharing.interop.misp.tags import read_tag_names
 from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, find_mapping
 from sharing.interop.source_fields import is_uuid, read_text, read_time
@@ -55,20 +55,21 @@ def read_misp(document: Any, file: str, context: ImportContext, duplicates: Dupl
 
     Raises:
         ConflictingItemError: Two attributes have the same UUID, and different contents.
-        InputError: The file contains no event, or no event with anything in it. Nothing has been yielded in this case.
+        InputError: The file contains no event, or only events that were exported without their attributes. Nothing has
+            been yielded in this case.
     """
     events, non_event_pointers = find_events(document, file)
-    is_empty = not non_event_pointers
+    is_description_only = not non_event_pointers
     for pointer in non_event_pointers:
         yield make_unpublished(InputLocation(file, pointer), UnpublishedCause.MALFORMED, "is not a MISP event")
     for index, event in enumerate(events):
         attributes = list(find_attributes(event))
-        is_empty = is_empty and not attributes
+        is_description_only = is_description_only and not attributes and may_lack_attributes(event)
         for attribute_index, attribute in enumerate(attributes):
             if attribute_index % _ATTRIBUTES_PER_PROGRESS_REPORT == 0:
                 context.report_progress(file, (index + attribute_index / len(attributes)) / len(events))
             yield from _import_attribute(attribute, file, context, duplicates)
-    if is_empty:
+    if is_description_only:
         raise InputError(f"{file}: contains no MISP attribute; export the events with their attributes")
 
 
