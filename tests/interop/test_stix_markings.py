@@ -372,3 +372,13 @@ def test_containment_without_end_is_refused_in_bounded_time(monkeypatch: pytest.
     result = import_bundle(make_indicator(), *reports)
     assert list_published(result) == []
     assert "split the file" in result.unpublished[0].reason
+
+
+def test_what_contains_many_objects_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for objects without a marking, whose relationships are looked for, too."""
+    monkeypatch.setattr("sharing.interop.stix.containers._STEPS_MAX", 100)
+    indicators = [make_indicator(f"[ipv4-addr:value = '198.51.100.{number}']", number) for number in range(1, 101)]
+    references = [indicator["id"] for indicator in indicators]
+    report = make_object("report", object_refs=references)
+    groupings = [make_object("grouping", number, object_refs=[report["id"]]) for number in range(1, 21)]
+    assert len(import_bundle(*indicators, report, *groupings).indicators) == 100

@@ -48,6 +48,7 @@ class Containers:
         self._tags: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._own_tags: dict[str, tuple[str, ...]] = {}
         self._bundle_tags: dict[int, tuple[str, ...]] = {}
+        self._found: dict[tuple[str, ...], list[StixObject]] = {}
         self._steps = 0
         for item in objects:
             for name in _CONTENTS:
@@ -89,11 +90,15 @@ class Containers:
             InputError: The markings of one of them cannot be read, or forbid publication.
         """
         tags = dict.fromkeys(tag for bundle in item.bundles for tag in self._read_bundle(bundle))
-        for direct in (self._of_everything, [*self.find_direct(item), *parents]):
+        for direct in self._group_direct(item, parents):
             tags |= dict.fromkeys(self._read_containers(direct))
         if len(tags) > TAGS_MAX:
             raise InputError(f"what contains it has more than {TAGS_MAX} labels and markings; split the file")
         return tuple(tags)
+
+    def _group_direct(self, item: StixObject, parents: Sequence[StixObject]) -> tuple[list[StixObject], ...]:
+        """Return what contains an object directly, in the groups in which it is searched for all that contains it."""
+        return self._of_everything, [*self.find_direct(item), *parents]
 
     def read_connection_tags(self, item: StixObject, parents: Sequence[StixObject] = ()) -> tuple[str, ...]:
         """Return the markings of the relationships and sightings that name an object, or something that contains it.
@@ -105,7 +110,9 @@ class Containers:
         Raises:
             InputError: The markings of one of them cannot be read, or forbid publication.
         """
-        holders = [item, *self._find_all([*self._of_everything, *self.find_direct(item), *parents])]
+        holders = [item]
+        for direct in self._group_direct(item, parents):
+            holders += self._find_all(direct)
         connections = {
             connection.pointer: connection
             for holder in holders
@@ -130,6 +137,13 @@ class Containers:
         return self._tags[key]
 
     def _find_all(self, direct: list[StixObject]) -> list[StixObject]:
+        """Return some containers, and all that contain them; each group is searched once for all that is in it."""
+        key = tuple(container.pointer for container in direct)
+        if key not in self._found:
+            self._found[key] = self._search(direct)
+        return self._found[key]
+
+    def _search(self, direct: list[StixObject]) -> list[StixObject]:
         found = {container.pointer: container for container in direct}
         waiting = list(direct)
         while waiting:
