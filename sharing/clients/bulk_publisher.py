@@ -32,11 +32,13 @@ from sharing.kafka.clients import (
     CONNECT_SECONDS_MAX,
     client_properties,
     look_up_topics,
+    make_admin,
     make_consumer,
     make_producer,
     require_topics,
 )
 from sharing.kafka.errors import AUTHORIZATION_ERRORS, describe_kafka_error
+from sharing.kafka.topic_ids import query_topic_ids
 from sharing.model.countries import normalise_country
 from sharing.serialization.framing import SINGLE_OBJECT_FRAMING, Framing
 from sharing.topology.group_names import make_load_prefix
@@ -86,6 +88,8 @@ class BulkPublisher:
 
     Attributes:
         cluster: Id of the cluster.
+        topic: The topic to which it publishes.
+        topic_id: The id of that topic; `NO_TOPIC_ID` where the broker has none.
         progress: How far the load has come; None if it has not begun, or if the broker has forgotten it.
 
     Raises:
@@ -106,10 +110,10 @@ class BulkPublisher:
         pins: Mapping[str, Pin] | None = None,
         state_folder: Path | None = None,
     ) -> None:
-        code = normalise_country(state)
+        self._state = code = normalise_country(state)
         name = validate_agency(code, agency)
         present = look_up_topics(bootstrap, properties)
-        self._topic, is_own = find_publishing_topic(code, name, present)
+        self.topic, is_own = find_publishing_topic(code, name, present)
         own_agency = name if is_own else ""
         directory = DIRECTORY.topic(code)
         require_topics(present, [directory], code)
@@ -118,7 +122,7 @@ class BulkPublisher:
         self._errors: deque[KafkaError] = deque(maxlen=10)
         self._producer = self._open_producer(bootstrap, properties)
         self._consumer = make_consumer(client_properties(bootstrap, {**(properties or {}), "group.id": self._group}))
-        self.cluster = self._read_cluster_id(bootstrap)
+        self.cluster, self.topic_id = self._read_ids(bootstrap, properties)
         self.progress = self._read_progress()
         sealing = None
         if pins is not None:
@@ -199,13 +203,17 @@ class BulkPublisher:
             raise self._make_error(failure.args[0]) from None
         return producer
 
-    def _read_cluster_id(self, bootstrap: str) -> str:
+    def _read_ids(self, bootstrap: str, properties: Mapping[str, Any] | None) -> tuple[str, str]:
+        """Return the id of the cluster, and that of the topic."""
         try:
-            return str(self._producer.list_topics(self._topic, CONNECT_SECONDS_MAX).cluster_id)
+            cluster = str(self._producer.list_topics(self.topic, CONNECT_SECONDS_MAX).cluster_id)
+            ids = query_topic_ids(make_admin(bootstrap, properties), [self.topic], CONNECT_SECONDS_MAX)
         except KafkaException as failure:
             raise InfrastructureError(
                 f"no broker answers at {bootstrap} any more ({describe_kafka_error(failure)}); try again"
             ) from None
+        require_topics(ids, [self.topic], self._state)
+        return cluster, ids[self.topic]
 
     def _read_progress(self) -> BulkProgress | None:
         deadline = time.monotonic() + _INIT_SECONDS_MAX
@@ -227,7 +235,7 @@ class BulkPublisher:
     def _produce(self, record: PreparedRecord) -> None:
         while True:
             try:
-                self._producer.produce(self._topic, record.value, record.id.encode(), headers=record.headers)
+                self._producer.produce(self.topic, record.value, record.id.encode(), headers=record.headers)
             except BufferError:
                 self._producer.poll(_RETRY_SECONDS)
             else:

@@ -150,11 +150,11 @@ def require_broker(bootstrap: str, properties: Mapping[str, Any] | None = None) 
     look_up_topics(bootstrap, properties)
 
 
-def require_topics(present: Mapping[str, int], wanted: Collection[str], state: str = "") -> None:
+def require_topics(present: Collection[str], wanted: Collection[str], state: str = "") -> None:
     """Check that all these topics exist.
 
     Args:
-        present: The topics that `look_up_topics` returned.
+        present: Names of the topics that are there, such as the keys of what `look_up_topics` returns.
         wanted: Names of the required topics.
         state: The State that the topics belong to, for the remedy in the message; "" if their names say it.
 

@@ -21,6 +21,7 @@ from sharing.cli.publish.loading import SendableItem
 from sharing.cli.publish.receipt import Receipt
 from sharing.clients.bulk_publisher import BulkPublisher
 from sharing.errors import InfrastructureError
+from sharing.kafka.clients import make_admin
 from sharing.kafka.topic_admin import apply_topics
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker.kafka import KafkaBroker
@@ -29,7 +30,7 @@ from tests.cli.conftest import Call, CommandResult
 from tests.cli.test_publish import ITEM, is_accounted_for, make_items, write_lines
 from tests.faults.gate_process import GateProcess
 from tests.interop.stix_fixtures import make_bundle, make_indicator, make_object
-from tests.kafka.topic_io import read_records
+from tests.kafka.topic_io import SECONDS, read_records
 from tests.support.audit_entries import list_entries
 from tests.support.waiting import wait_until
 
@@ -306,6 +307,36 @@ def test_wrong_receipts_are_refused(agency: Agency, empty_folder: Path) -> None:
     assert receipt.read_bytes() == before
     assert len(agency.read_published()) == 2
     assert not Path("n.jsonl").exists()
+
+
+def test_a_topic_that_was_created_again_ends_the_load(agency: Agency, empty_folder: Path) -> None:
+    """What the receipt shows as confirmed was in the old topic, and its gate may not have decided it."""
+    receipt, topic = empty_folder / "r.jsonl", INDICATORS.topic("CH", agency.name)
+    file = write_lines("i.jsonl", *make_items(4))
+    assert agency.publish(file, "--receipt", receipt).code == 0
+    admin = make_admin(agency.kafka.bootstrap)
+    admin.delete_topics([topic])[topic].result()
+    wait_until(lambda: topic not in admin.list_topics(timeout=SECONDS).topics, "the topic is deleted")
+    agency.kafka.create_topics([topic], 1)
+    before = receipt.read_bytes()
+    resumed = agency.publish(file, "--resume", receipt)
+    assert resumed.code == 2
+    assert f"{topic} was deleted and created again since the load began" in resumed.error
+    assert receipt.read_bytes() == before
+    assert agency.publish(file, "--receipt", empty_folder / "n.jsonl").code == 0
+    assert sorted(agency.read_published()) == sorted(list_keys(receipt))
+
+
+def test_a_receipt_that_names_no_id_of_the_topic_is_continued(agency: Agency, empty_folder: Path) -> None:
+    """Earlier versions wrote none."""
+    receipt = empty_folder / "r.jsonl"
+    file = write_lines("i.jsonl", *make_items(2))
+    assert agency.publish(file, "--receipt", receipt).code == 0
+    begun, *others = map(json.loads, receipt.read_text().splitlines())
+    assert begun.pop("topic_id")
+    receipt.write_text("".join(f"{json.dumps(line)}\n" for line in [begun, *others]))
+    assert agency.publish(file, "--resume", receipt).code == 0
+    assert read_receipt(receipt, "BEGUN")[-1]["topic_id"]
 
 
 def test_a_line_that_is_there_twice_counts_once(agency: Agency, empty_folder: Path) -> None:

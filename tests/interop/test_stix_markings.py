@@ -115,8 +115,8 @@ def test_red_counts_wherever_it_is(place: str) -> None:
     assert get_only_indicator(result).tlp is Tlp.RED
 
 
-SIGHTING = {"sighting_of_ref": INDICATOR_ID}
-RELATION = {"source_ref": INDICATOR_ID, "target_ref": make_id("malware")}
+SIGHTING: dict[str, Any] = {"sighting_of_ref": INDICATOR_ID}
+RELATION: dict[str, Any] = {"source_ref": INDICATOR_ID, "target_ref": make_id("malware")}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sharing.cli.publish.receipt import make_place
 from sharing.clients.bulk_publisher import BulkProgress
 from sharing.errors import InfrastructureError, InputError, SharingError
 from sharing.interop.import_results import make_outdated_reason
+from sharing.kafka.topic_ids import is_other_topic
 
 if TYPE_CHECKING:
     from sharing.cli.publish.first_pass import CheckedInput
@@ -40,7 +41,7 @@ def open_load(
         content: What the receipt of an earlier run says; None for a new load.
 
     Raises:
-        InputError: The receipt is that of another cluster.
+        InputError: The receipt is that of another cluster, or the topic was created again since.
         InfrastructureError: The broker does not know the load any more.
     """
     if content is not None:
@@ -49,6 +50,12 @@ def open_load(
             raise InputError(
                 "the receipt belongs to a load on another cluster, which this one knows nothing of; name that cluster "
                 "with --bootstrap, or another --receipt"
+            )
+        if is_other_topic(content.topic_id, publisher.topic_id):
+            raise InputError(
+                f"{publisher.topic} was deleted and created again since the load began: what it had confirmed, and its "
+                "gate had not decided, is lost. Publish the files with another --receipt: the items keep their ids, so "
+                "that no State receives one twice"
             )
         if publisher.progress is not None and publisher.progress.published >= content.recorded:
             return content.load, publisher

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sharing.cli.shared.console import format_json
 from sharing.errors import InfrastructureError, InputError
 from sharing.interop.digest_table import TextSet
+from sharing.kafka.topic_ids import NO_TOPIC_ID, is_other_topic
 from sharing.keystore.files import PRIVATE_MODE, write_new_file
 from sharing.model.times import format_time
 
@@ -51,6 +52,7 @@ class ReceiptContent:
         begun_at: When the first run began.
         publisher: State and agency.
         cluster: Id of the cluster.
+        topic_id: Id of the topic; `NO_TOPIC_ID` where it is not known.
         digests: SHA-256 of the files of the last run.
         recorded: Number of confirmed lines of this load.
         is_ended: Whether the last run has ended with nothing open.
@@ -63,6 +65,7 @@ class ReceiptContent:
     begun_at: str = ""
     publisher: tuple[str, str] = ("", "")
     cluster: str = ""
+    topic_id: str = NO_TOPIC_ID
     digests: list[str] = field(default_factory=list)
     recorded: int = 0
     is_ended: bool = False
@@ -95,17 +98,20 @@ class ReceiptContent:
     def _begin(self, line: Mapping[str, Any]) -> None:
         load, publisher = str(line["load"]), (str(line["publisher"]["state"]), str(line["publisher"]["agency"]))
         digests = [str(entry["sha256"]) for entry in line["input"]]
-        cluster = str(line["cluster"])
+        cluster, topic_id = str(line["cluster"]), str(line.get("topic_id", NO_TOPIC_ID))
         if line["format"] != _FORMAT or not load:
             raise ValueError
         if self.load and (publisher, cluster) != (self.publisher, self.cluster):
+            raise ValueError
+        if is_other_topic(self.topic_id, topic_id):
             raise ValueError
         self.begun_at = self.begun_at or str(line["at"])
         if load != self.load:
             self.recorded = 0
         if digests != self.digests:
             self.refused = TextSet()
-        self.load, self.publisher, self.cluster, self.digests = load, publisher, cluster, digests
+        self.load, self.publisher, self.digests = load, publisher, digests
+        self.cluster, self.topic_id = cluster, topic_id or self.topic_id
 
 
 def make_place(file: str, line: str) -> str:
@@ -234,13 +240,15 @@ class Receipt:
 
 
 def make_begun_line(
-    load: str, cluster: str, publisher: tuple[str, str], files: Sequence[str], digests: Sequence[str], now_ms: int
-) -> str:
+    load: str, cluster: str, topic_id: str, publisher: tuple[str, str], files: Sequence[str], digests: Sequence[str],
+    now_ms: int,
+) -> str:  # fmt: skip
     """Return the line with which a run begins.
 
     Args:
         load: Id of the bulk load.
         cluster: Id of the cluster.
+        topic_id: Id of the topic; `NO_TOPIC_ID` where it is not known.
         publisher: State and agency.
         files: Names of the files.
         digests: SHA-256 of each of them.
@@ -248,7 +256,7 @@ def make_begun_line(
     """
     line = {
         "line": None, "file": None, "id": None, "version": None, "state": LineState.BEGUN, "reason": None,
-        "format": _FORMAT, "load": load, "at": format_time(now_ms), "cluster": cluster,
+        "format": _FORMAT, "load": load, "at": format_time(now_ms), "cluster": cluster, "topic_id": topic_id,
         "publisher": {"state": publisher[0], "agency": publisher[1]},
         "input": [{"file": file, "sha256": digest} for file, digest in zip(files, digests, strict=True)],
     }  # fmt: skip

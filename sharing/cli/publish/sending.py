@@ -140,7 +140,9 @@ def send_load(
             load, publisher = open_load(make_publisher, None if earlier is None else earlier.content)
             closed_at_end.callback(publisher.close)
             names = (identity.state, identity.agency)
-            begun = make_begun_line(load, publisher.cluster, names, checked.files, checked.digests, read_clock())
+            begun = make_begun_line(
+                load, publisher.cluster, publisher.topic_id, names, checked.files, checked.digests, read_clock()
+            )
             opened = earlier or closed_at_end.enter_context(closing(Receipt.create(receipt, begun)))
             set_done = closed_at_end.enter_context(progress_bar("publishing", len(checked.spool)))
             fates = ItemFates(checked.spool, set_done)
