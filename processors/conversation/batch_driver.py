@@ -182,6 +182,7 @@ class BatchDriver:
                 receiving=work.sealing.directory.receiving_states,
                 pinned=self._pinned,
                 limits=work.sealing.limits,
+                seals_again=bool(work.keys.revoked),
                 trusts_writers=self._trusts_writers,
             ),
             witness,

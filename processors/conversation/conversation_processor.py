@@ -26,6 +26,7 @@ from typing import Final, cast, final
 from processors.conversation.conversation_result import ConversationOutcome, MessageOutcome
 from processors.conversation.covering import CoverChange, CoverKeeper
 from processors.conversation.draft_reading import ReadDraft, read_draft
+from processors.conversation.inbox_places import is_for_inbox
 from processors.conversation.item_rulings import follow_ruling
 from processors.conversation.keeping import PreparedStep, StepKeeper, require_size
 from processors.conversation.kept_law import DraftOpener, KeptLaw, list_opening_roles
@@ -119,12 +120,12 @@ class ConversationProcessor:
             self._keeper.refuse(record, error, batch)
             return
         kept = self._find_own(record.partition(), draft.item, batch)
-        is_withdrawal = event.terms is None
+        shown = None if event.revision in kept.drafts else draft  # what people were shown is what may leave
 
         def prepare() -> list[PreparedStep]:
-            return self._cover(self._follow_draft(record, draft, event, kept, batch), batch, draft)
+            return self._cover(self._follow_draft(record, shown, event, kept, batch), batch, shown)
 
-        reserved = RESERVED_BYTES if is_withdrawal else 2 * RESERVED_BYTES  # an item can be withdrawn however full
+        reserved = RESERVED_BYTES * (1 if event.terms is None else 2)  # an item can be withdrawn however full
         self._keeper.keep_record(record, prepare, batch, reserved=reserved)
 
     def process_message(
@@ -156,9 +157,7 @@ class ConversationProcessor:
         prepared = self._keeper.keep_record(record, prepare, batch, other)
         if prepared is None:
             return _REFUSED
-        after = prepared[-1].step.after
-        is_in_inbox = isinstance(after, ReceivedItem) and after.has_in_inbox(message.id)
-        return MessageOutcome(batch.result.outcomes[-1], is_in_inbox)
+        return MessageOutcome(batch.result.outcomes[-1], is_for_inbox(message, kept, prepared[-1].step.after, batch))
 
     def refuse_record(self, record: ConsumedRecord, error: Exception, batch: ConversationBatch) -> None:
         """Refuse a record that could not be opened. It is quarantined by reference.
@@ -228,10 +227,10 @@ class ConversationProcessor:
         return self._covers.cover_asks(first, batch, open_law, prepare)
 
     def _follow_draft(
-        self, record: ConsumedRecord, draft: ReadDraft, event: Decided, kept: KeptConversation, batch: ConversationBatch
-    ) -> PreparedStep:
-        law = self._open_own_law(kept, batch, draft)
-        # If a revision is decided again, what people were shown is what may leave.
+        self, record: ConsumedRecord, shown: ReadDraft | None, event: Decided, kept: KeptConversation,
+        batch: ConversationBatch,
+    ) -> PreparedStep:  # fmt: skip
+        law = self._open_own_law(kept, batch, shown)
         drafts = {event.revision: record.value() or b"", **kept.drafts}
 
         def prepare(can_send: bool) -> PreparedStep:  # noqa: FBT001 one argument

@@ -41,7 +41,8 @@ class MessageOutcome(NamedTuple):
 
     Attributes:
         outcome: What.
-        is_in_inbox: Whether it belongs in the inbox. One that comes again belongs there as long as it was not shredded.
+        is_in_inbox: Whether it is put into the inbox. One that comes again is, if it was not shredded, and a key under
+            which it may have been sealed for the readers was revoked.
     """
 
     outcome: ConversationOutcome

@@ -53,6 +53,7 @@ class ConversationBatch:
         limits: How large a record may be before it is sealed.
         trusts_writers: Whether writers' times are taken where the broker stamps no records: for demos only.
         covers: The answers that cover later Asks, by partition, as far as they were checked.
+        seals_again: Whether what is in the inbox is sealed again if it arrives again: a key of this State was revoked.
 
     Raises:
         ValueError: The time is outside of the day of the law.
@@ -70,6 +71,7 @@ class ConversationBatch:
     limits: OutputLimits = DEFAULT_LIMITS
     trusts_writers: bool = False
     covers: dict[int, PartitionCovers] = field(default_factory=dict)
+    seals_again: bool = False
 
     def __post_init__(self) -> None:
         self.law.require_day(self.now_ms)

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 from sharing.conversation.deliveries import Delivery
 from sharing.conversation.events import Decided
 from sharing.conversation.gate_offers import follow_gate_offer, is_new_offer
+from sharing.conversation.gate_repetitions import follow_repeated_notice, follow_repeated_offer
 from sharing.conversation.terms import Terms
 from sharing.conversation.turn import GUARDING, Turn
 from sharing.conversation.vocabulary import AskKind, AskStatus, DeliveryStatus
@@ -57,15 +58,12 @@ def _follow_repetition(turn: Turn, event: Decided) -> None:
     for terms in event.terms or ():
         delivery = Delivery(terms.state, event.revision, terms, DeliveryStatus.WAITING)
         known = turn.get_delivery(delivery.key)
-        is_sent = event.is_sent and terms.outcome is Outcome.DISCLOSE
         is_new = known is None or _was_withheld(turn, known, terms)
-        if is_sent and (known is None or known.status in {DeliveryStatus.WAITING, DeliveryStatus.CLOSED}):
-            turn.cancel_waiting(frozenset({terms.state}))
-            turn.extend_retention(event.retain_until)  # this State may keep its copy until then
-            turn.mark_sent(delivery)
-        elif is_new_offer(turn, event, delivery):
+        if event.is_sent and terms.outcome is Outcome.DISCLOSE:
+            follow_repeated_notice(turn, event, delivery, known)
+        elif event.is_sent and terms.outcome is Outcome.OFFER:
             is_waiting = known is not None and known.status is DeliveryStatus.WAITING
-            follow_gate_offer(turn, event, delivery, counts=is_same_publisher and (is_new or is_waiting))
+            follow_repeated_offer(turn, event, delivery, counts=is_same_publisher and (is_new or is_waiting))
         elif is_same_publisher and is_new:
             _follow_terms(turn, event, delivery, asked)
     _ask_for_facts(turn, asked)

@@ -74,7 +74,7 @@ def _follow(received: ReceivedItem, event: ChangingEvent, now: int) -> Received:
         case OfferReceived():
             return _follow_offer(forget_ended(received, now), event, now)
         case OfferWithdrawn():
-            return _follow_withdrawal(received, event, now)
+            return _follow_withdrawal(forget_ended(received, now), event, now)
         case NoticeReceived():
             return _follow_notice(forget_ended(received, now), event, now)
         case Ruled() | Claimed() | PassedOn() | Covered():

@@ -103,12 +103,6 @@ class Turn:
             retain_until=event.retain_until,
         )
 
-    def extend_retention(self, until: int | None) -> None:
-        """Take the later of two times until which the newest revision may be kept; None is without a limit."""
-        base = self._conversation
-        if base.retain_until is not None and (until is None or until > base.retain_until):
-            self._conversation = replace(base, retain_until=until)
-
     @property
     def is_amended_now(self) -> bool:
         """Whether the gate has not decided yet on an amendment that was handed to it within the last day.
@@ -245,17 +239,33 @@ class Turn:
         kind = NoticeKind.ITEM if earlier is None else NoticeKind.CORRECTION
         self.effects.append(Send(delivery.state, delivery.revision, kind, delivery.terms))
 
-    def mark_sent(self, delivery: Delivery) -> None:
-        """Note that a revision is with a State. In an emergency, ask for written confirmation."""
-        earlier = self.find_sent(delivery.state)
+    def mark_sent(self, delivery: Delivery, said: Decided | None = None) -> None:
+        """Note that a revision is with a State. In an emergency, ask for written confirmation.
+
+        Args:
+            delivery: The delivery.
+            said: The decision, if the gate has sent it: urgency and retention are those that it names.
+        """
+        earlier, base = self.find_sent(delivery.state), self._conversation
         if earlier is not None:
             self._deliveries[earlier.key] = replace(earlier, status=DeliveryStatus.REPLACED)
-        retain_until = self._conversation.retain_until
-        ends_at = self.now + SENT_MS if retain_until is None else retain_until
-        sent = replace(delivery, status=DeliveryStatus.SENT, guards=frozenset(), ends_at=ends_at)
+        retain_until, urgency = (base.retain_until, base.urgency) if said is None else (said.retain_until, said.urgency)
+        sent = replace(delivery, status=DeliveryStatus.SENT, guards=frozenset(), ends_at=self._find_end(retain_until))
         self._deliveries[delivery.key] = sent
-        if self._conversation.urgency is Urgency.EMERGENCY:
+        if urgency is Urgency.EMERGENCY:
             self.open_ask(AskKind.CONFIRM_IN_WRITING, frozenset({delivery.state}), revision=delivery.revision)
+
+    def extend_sent(self, delivery: Delivery, retain_until: int | None) -> None:
+        """Note that the gate has sent again what a State has: which of the two it keeps is not known here.
+
+        It drops the later one as a repetition, unless it has refused or forgotten the first, or reads the later one
+        first. What it may have can be recalled, so the later of the two ends counts.
+        """
+        ends_at = max(delivery.ends_at or 0, self._find_end(retain_until))
+        self._deliveries[delivery.key] = replace(delivery, ends_at=ends_at)
+
+    def _find_end(self, retain_until: int | None) -> int:
+        return self.now + SENT_MS if retain_until is None else retain_until
 
     def close(self, delivery: Delivery) -> None:
         """End a delivery that was not sent. An earlier one that the State has is recalled: it is not to be used."""

@@ -116,7 +116,7 @@ class FreshDecisions:
         return next((each for each in recipients if each.state == recipient), None)
 
     def _open_context(self, state: State) -> DecisionContext:
-        now, directory = state.bus.now, state.directory
+        now, directory = state.now, state.directory
         reachable = frozenset(select_seal_keys(state.trusted, now)) & directory.entries.keys()
         directory = replace(directory, receiving_states=reachable)
         known = self._contexts.get(state.code)

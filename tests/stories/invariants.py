@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.audit.block import decode_entries
 from sharing.conversation.asks import GRACE_MS
+from sharing.conversation.deliveries import FORGOTTEN_MS, SENT_MS
 from sharing.conversation.effects import Opened
 from sharing.conversation.received_item import ReceivedItem
 from sharing.conversation.revision import NO_REVISION, Revision
@@ -87,7 +88,8 @@ class Invariants:
         self._contents: dict[tuple[str, str, str, Revision], set[str]] = defaultdict(set)
         self._loops: dict[str, set[str]] = defaultdict(set)
         self._opened: dict[int, Message | None] = {}
-        self._once: set[tuple[str, str, str]] = set()
+        self._kept_until: dict[str, int] = {}
+        self._once: dict[tuple[str, str, str], int] = {}
         self._open_until: dict[tuple[str, str, int], int] = {}
 
     def check_step(self) -> None:
@@ -117,7 +119,7 @@ class Invariants:
         self._check_followed()
         undelivered = {code: self._list_undelivered(code) for code in self._states}
         unasked = {act.ask for acts in undelivered.values() for act in acts}
-        check_agreement(self._states, self.hostile, unasked)
+        check_agreement(self._states, self.hostile, unasked, self._kept_until)
         for state in self._states.values():
             check_told(state, undelivered[state.code])
 
@@ -152,10 +154,14 @@ class Invariants:
             self._note_once(state.code, "message", (record.key() or b"").decode())
 
     def _note_once(self, state: str, what: str, record_id: str) -> None:
-        """Note a question that is asked, or a message that becomes readable: each only once, whatever comes again."""
-        place = state, what, record_id
-        assert place not in self._once, f"a {what} comes to the people of {state} a second time"
-        self._once.add(place)
+        """Note a question that is asked, or a message that becomes readable: each only once, whatever comes again.
+
+        A State forgets an item after a while; if its agency publishes that again then, all begins anew.
+        """
+        place, now = (state, what, record_id), self._bus.now
+        noted_at = self._once.get(place, now - FORGOTTEN_MS)
+        assert noted_at + FORGOTTEN_MS <= now, f"a {what} comes to the people of {state} a second time"
+        self._once[place] = now
 
     def _read_ruling(self, each: Written) -> None:
         state, record = self._states[each.writer], each.record
@@ -207,6 +213,7 @@ class Invariants:
             self._note_answer(message)
         elif message.has_content:
             self._check_release(message)
+            self._note_kept(message)
             key = (*message.sides, message.fields["item_id"], message.revision)
             self._contents[key].add(message.fields["id"])
             assert len(self._contents[key]) == 1, "a version was delivered twice"
@@ -214,6 +221,12 @@ class Invariants:
             if message.fields["item_id"] not in self._sent_again and len(self._decisions[decided]) == 1:
                 self._loops[message.fields["id"]].add(message.loop)
                 assert len(self._loops[message.fields["id"]]) == 1, "the gate and the conversation have sent a version"
+
+    def _note_kept(self, message: Message) -> None:
+        """Note until when a notice is kept: of one that its agency has published again, the first of the two ends."""
+        until, notice = message.fields["retain_until"], message.fields["id"]
+        ends_at = message.at + SENT_MS if until is None else to_milliseconds(until)
+        self._kept_until[notice] = min(ends_at, self._kept_until.get(notice, ends_at))
 
     def _note_answer(self, message: Message) -> None:
         """Note an acceptance, if it answers an offer to that State, in time."""
@@ -283,14 +296,15 @@ class Invariants:
 
     def _check_deadlines(self) -> None:
         """Nothing stays open past its last deadline, and what ends there is told."""
-        now, told = self._bus.now, self._list_told()
+        told = self._list_told()
         for (code, ask, _), closes_at in self._open_until.items():
-            if closes_at <= now and self._states[code].is_running:
+            if closes_at <= self._states[code].horizon and self._states[code].is_running:
                 assert (code, ask) in told, "a question stays open past its last deadline, and nobody is told"
         for state in self._states.values():
             for _, kept in state.list_kept() if state.is_running else ():
                 asks = kept.asks if isinstance(kept, ReceivedItem) else kept.conversation.asks
-                assert all(ask.closes_at > now for ask in asks.values() if ask.is_open), "open past its last deadline"
+                open_asks = [ask for ask in asks.values() if ask.is_open]
+                assert all(ask.closes_at > state.horizon for ask in open_asks), "open past its last deadline"
             acts = Counter(act.kind for act in self.acts[state.code])
             alerts = [alert.effect for result in state.results for alert in result.conversation.alerts]
             alarming = [alert for alert in alerts if not isinstance(alert, Opened)]
@@ -312,8 +326,17 @@ class Invariants:
                     readable[fields["from_state"], fields["item_id"]].append(revision)
             for (provider, item), revisions in readable.items():
                 assert len(revisions) == len(set(revisions)), "a version can be read twice"
-                if provider not in self.hostile and self._states[provider].is_running:
+                if (
+                    provider not in self.hostile
+                    and self._states[provider].is_running
+                    and not self._is_given_up(provider, item, state.code)
+                ):
                     check_known(self._states[provider].find_own(item), state.code, max(revisions))
+
+    def _is_given_up(self, provider: str, item: str, state: str) -> bool:
+        """Return whether a State recalls something no longer, because the other one had left. That is final."""
+        given_up = (act for act in self.acts[provider] if act.kind is ActKind.ASK_GIVEN_UP)
+        return any(act.item_id == item and state in act.states for act in given_up)
 
     def _check_followed(self) -> None:
         """A conversation is about the newest revision that was decided, so that States learn what became of an item."""

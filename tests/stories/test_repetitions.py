@@ -10,7 +10,9 @@ from typing import Any
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus
 from sharing.model.times import DAY_MS, MINUTE_MS
+from sharing.rulings.facts import RuledFact
 from sharing.rulings.vocabulary import OpeningKind
+from sharing.topology.topics import AMENDMENTS
 from tests.stories.cases import DUTCH_FINDINGS, MORNING, NOT_PERSONAL, make_item
 from tests.stories.people import accepting
 from tests.stories.test_corrections import find_question, list_sent
@@ -106,3 +108,16 @@ def test_a_repetition_in_the_name_of_another_officer_opens_nothing_to_approve() 
     source = {"state": "NL", "agency": "Agency", "authority": "POLICE", "officer": "nl-2"}
     publish(world, "DE", "US", source=source, personal_data=True, subject_class="OTHER", live_case_harm=None)
     assert world["NL"].list_questions() == []
+
+
+def test_an_agency_is_told_of_a_repetition_that_is_decided_before_an_amendment() -> None:
+    """What an officer has stated is with the gate, which discloses the version before to a State meanwhile."""
+    world = open_world()
+    item = publish(world, "DE", personal_data=True, subject_class="OTHER", live_case_harm=None)
+    world["NL"].open(OpeningKind.CORRECTION, item, facts=(RuledFact(name="assertion", values=("ASSESSMENT",)),))
+    while not list(world.bus.select(AMENDMENTS.topic("NL"))):
+        assert world["NL"].take_one()
+    publish(world, "DE")
+    assert list_having(world, item) == {"DE"}
+    (history,) = world["NL"].read_outcomes().values()
+    assert history.deliveries["DE"][1] is DeliveryStatus.SENT

@@ -98,9 +98,10 @@ class StateWorker:
             f"{code.lower()}-{number}": Officer(f"{code.lower()}-{number}", f"Office {number}", roles)
             for number in (1, 2, 3)
         }
+        self.ahead_ms = 0
         self.is_running = True
         self.is_conversing = True
-        self.inbox: dict[bytes, StampedMessage] = {}
+        self.inbox: dict[tuple[str, bytes], StampedMessage] = {}
         self.results: list[DriverResult] = []
         self.wanted: Mapping[int, int] = {}
         self.sender = FakeSender()
@@ -108,6 +109,16 @@ class StateWorker:
         self.random = random.Random(f"{seed} {code}")
         self._make_gate()
         self._make_conversation()
+
+    @property
+    def now(self) -> int:
+        """The time by the clock of the worker, in UTC milliseconds: it may differ from the broker's by `ahead_ms`."""
+        return self.bus.now + self.ahead_ms
+
+    @property
+    def horizon(self) -> int:
+        """The time by whichever clock is behind, the worker's or the broker's, in UTC milliseconds."""
+        return min(self.now, self.bus.now)
 
     def _make_gate(self) -> None:
         self._outcomes = OutcomeBlocks(OutcomeTopics(self.code))
@@ -120,7 +131,7 @@ class StateWorker:
     def _make_conversation(self) -> None:
         self._stores = {number: MemoryStore() for number in PARTITIONS}
         self._sealing = LoopSealing(self.code, self, self.random.randbytes, loop=CONVERSATION_LOOP)
-        self._drafts = DraftOpening(self.code, find_wrapping_key, lambda: self.bus.now)
+        self._drafts = DraftOpening(self.code, find_wrapping_key, lambda: self.now)
         self._law = LawSource(lambda: self.law, no_geo_lookup)
         kinds = (URGENT, REPLIES, NOTICES, OFFERS, RULINGS, DRAFTS)
         self.reader = Reader(self.bus, tuple(kind.topic(self.code) for kind in kinds))
@@ -141,6 +152,11 @@ class StateWorker:
     def unpin(self, state: str) -> None:
         """Trust no root of another State any more, and start again: it has left."""
         del self.trusted[state]
+        self.restart()
+
+    def pin(self, state: str, keys: TrustedKeys) -> None:
+        """Trust the root of another State again, and start again: it has returned."""
+        self.trusted[state] = keys
         self.restart()
 
     def change_law(self, law: Law) -> None:
@@ -183,7 +199,7 @@ class StateWorker:
 
     def _decide(self, record: StampedMessage) -> None:
         view = Overlay(self._gate_stores)
-        batch = Batch([record], self.bus.now, {}, store_view=view)
+        batch = Batch([record], self.now, {}, store_view=view)
         outputs = decide_batch(
             self._gate, batch, self.directory, BatchResult(), self._gate_sealing, None, self._amendments,
             self._outcomes,
@@ -191,11 +207,11 @@ class StateWorker:
         self._commit(list(outputs), view, self._gate_stores, record)
 
     def _converse(self, record: StampedMessage | None) -> None:
-        now, view = self.bus.now, Overlay(self._stores)
+        now, view = self.now, Overlay(self._stores)
         records = [] if record is None else [record]
         # What is due acts in a batch of its own, so that what a record has caused is told from it.
         has_read_all = record is None and not self.reader.list_unread()
-        read_until = dict.fromkeys(PARTITIONS, now) if has_read_all else {}
+        read_until = dict.fromkeys(PARTITIONS, self.horizon) if has_read_all else {}
         batch = Batch(records, now, {}, store_view=view, read_until=read_until)
         sealing = self._sealing.begin_batch(batch, self.directory)
         law = self._law.get_law_in_force(sealing.directory, now)
@@ -224,9 +240,11 @@ class StateWorker:
     def _compact(self, output: OutputRecord) -> None:
         key = output.key or b""
         if output.value is None:
-            del self.inbox[key]
+            del self.inbox[output.topic, key]
         else:
-            self.inbox[key] = StampedMessage(output.value, key, 0, output.partition, (), self.bus.now, output.topic)
+            self.inbox[output.topic, key] = StampedMessage(
+                output.value, key, 0, output.partition, (), self.bus.now, output.topic
+            )
 
     @property
     def _inbox_keys(self) -> InboxKeys:

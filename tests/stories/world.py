@@ -89,7 +89,9 @@ class World:
 
     def _find_next_due(self) -> int | None:
         running = [state for state in self.states.values() if state.is_running]
-        return min((instant for state in running for instant in state.wanted.values()), default=None)
+        behind = {state.code: state.bus.now - state.horizon for state in running}
+        wanted = (instant + behind[state.code] for state in running for instant in state.wanted.values())
+        return min(wanted, default=None)
 
     def act_when_due(self) -> None:
         """Let all workers do what is due, once they have read everything."""

@@ -115,7 +115,7 @@ def test_an_offer_is_put_to_people_and_the_receipt_is_sent() -> None:
     assert (ask.kind, ask.state, ask.revision) == (AskKind.ACCEPT, RECEIVER, (1, 0))
     assert list_kinds(result) == [ActKind.ASK_OPENED]
     again = driver.process(repeat(make_offer(), 2))
-    assert (driver.messages[-1], again.outputs) == (MessageOutcome(UNCHANGED, is_in_inbox=True), [])
+    assert (driver.messages[-1], again.outputs) == (MessageOutcome(UNCHANGED, is_in_inbox=False), [])
 
 
 def test_what_an_officer_answers_goes_to_the_state_that_asks() -> None:

@@ -1,0 +1,34 @@
+"""Whether a message of another State is put into the inbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sharing.conversation.received_item import ReceivedItem
+from sharing.model.urgency import URGENT_LEVELS
+
+if TYPE_CHECKING:
+    from processors.conversation.steps import ConversationBatch, Kept
+    from sharing.seal.inbox_sealing import ReceivedMessage
+
+
+def is_for_inbox(message: ReceivedMessage, before: Kept, after: Kept, batch: ConversationBatch) -> bool:
+    """Return whether a message is put into the inbox, if what was kept about its item has changed so.
+
+    Ids of messages are remembered for a month, and what an item has in the inbox for as long as it is there. A message
+    that comes again after a month is in the inbox; what it says now may be something else, if its agency has published
+    the item again, such as another deadline or another urgency. So it is put there again only where the State's own
+    key under which it was sealed for the readers may have been revoked, and only in its place: it would be forgotten
+    elsewhere when the copies of the item are destroyed.
+
+    Args:
+        message: The message.
+        before: What was kept about the item.
+        after: What is kept after the message.
+        batch: The batch.
+    """
+    if not isinstance(before, ReceivedItem) or not isinstance(after, ReceivedItem):
+        return False
+    is_urgent = message.urgency in URGENT_LEVELS
+    is_there = any(copy.message == message.id and copy.is_urgent is is_urgent for copy in after.inbox)
+    return is_there and (batch.seals_again or not before.has_in_inbox(message.id))
