@@ -39,20 +39,25 @@ class BatchClock:
             ClockError: The clock is wrong; nothing may be decided.
         """
         known = self._get_broker_time()
+        shown = self._read_newest(batch)
+        # A record that was there before the worker may be old: it shows no clock that is ahead, and none that is behind
+        # by less than its age. What is known since the start shows both.
+        times = [each for each in (known, shown) if each is not None]
+        self._check.accept_batch(batch.now_ms, times, pack)
+
+    def _read_newest(self, batch: Batch) -> BrokerTime | None:
+        """Return what the newest record of a batch shows about the brokers' clock; None if nothing."""
         if not batch.messages:
-            self._check.accept_batch(batch.now_ms, known, pack)
-            return
+            return None
         # The last record of a partition is its newest, and one partition shows what all would show.
         newest = batch.messages[-1]
         kind, appended_ms = newest.timestamp()
-        broker_time = known
-        if kind == TIMESTAMP_LOG_APPEND_TIME:
-            age_max_s = self._status.get_record_age_max((newest.topic(), newest.partition()), newest.offset())
-            broker_time = BrokerTime(appended_ms, None if age_max_s is None else int(age_max_s * 1000))
-            if age_max_s is None and known is not None:  # it was there before the worker
-                broker_time = known.bound(appended_ms)
-        self._check.accept_batch(batch.now_ms, broker_time, pack)
+        if kind != TIMESTAMP_LOG_APPEND_TIME:
+            return None
+        age_max_s = self._status.get_record_age_max((newest.topic(), newest.partition()), newest.offset())
+        return BrokerTime(appended_ms, None if age_max_s is None else int(age_max_s * 1000))
 
     def find_problem(self, now_ms: int, pack: Pack) -> str | None:
         """Return in one sentence why the clock cannot be right at this time in UTC milliseconds, or None."""
-        return self._check.failure or self._check.find_problem(now_ms, self._get_broker_time(), pack)
+        known = self._get_broker_time()
+        return self._check.failure or self._check.find_problem(now_ms, [] if known is None else [known], pack)

@@ -14,6 +14,8 @@ from sharing.errors import InfrastructureError
 from sharing.model.times import to_utc_day
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sharing.law.pack import Pack
 
 TOLERANCE_MS = 5 * 60 * 1000
@@ -39,10 +41,13 @@ class BrokerTime:
     appended_ms: int
     age_max_ms: int | None = None
 
-    def bound(self, appended_ms: int) -> BrokerTime:
-        """Return what is known about a record that was appended at this time, which may be older than this one."""
-        age_max_ms = None if self.age_max_ms is None else max(0, self.appended_ms + self.age_max_ms - appended_ms)
-        return BrokerTime(appended_ms, age_max_ms)
+    def find_problem(self, now_ms: int, tolerance_ms: int) -> str | None:
+        """Return how far from the brokers' a clock is that says `now_ms`, if by more than is tolerated; else None."""
+        if (behind_ms := self.appended_ms - now_ms) > tolerance_ms:
+            return f"it is {_format_duration(behind_ms)} behind the broker's"
+        if self.age_max_ms is not None and (ahead_ms := now_ms - self.appended_ms - self.age_max_ms) > tolerance_ms:
+            return f"it is {_format_duration(ahead_ms)} ahead of the broker's"
+        return None
 
 
 class ClockCheck:
@@ -60,41 +65,34 @@ class ClockCheck:
         self._tolerance_ms = tolerance_ms
         self._last_ms: int | None = None
 
-    def accept_batch(self, now_ms: int, broker_time: BrokerTime | None, pack: Pack) -> None:
+    def accept_batch(self, now_ms: int, broker_times: Sequence[BrokerTime], pack: Pack) -> None:
         """Check the processing time of a batch, and remember it for the next one.
 
         Args:
             now_ms: The processing time, in UTC milliseconds.
-            broker_time: What the batch shows about the brokers' clock; None if brokers do not stamp its records.
+            broker_times: What is known about the brokers' clock: from the batch, and since the start. None of it if
+                brokers do not stamp records.
             pack: The law pack to be applied.
 
         Raises:
             ClockError: The clock is wrong; nothing may be decided.
         """
-        self.failure = self.find_problem(now_ms, broker_time, pack)
+        self.failure = self.find_problem(now_ms, broker_times, pack)
         if self.failure is not None:
             raise ClockError(self.failure)
         self._last_ms = max(now_ms, self._last_ms or now_ms)
 
-    def find_problem(self, now_ms: int, broker_time: BrokerTime | None, pack: Pack) -> str | None:
+    def find_problem(self, now_ms: int, broker_times: Sequence[BrokerTime], pack: Pack) -> str | None:
         """Return in one sentence why this time cannot be right, or None. The arguments are those of `accept_batch`."""
-        today = to_utc_day(now_ms)
+        today, problem = to_utc_day(now_ms), None
         if self._last_ms is not None and self._last_ms - now_ms > self._tolerance_ms:
             problem = f"it has gone back by {_format_duration(self._last_ms - now_ms)} since the last batch"
         elif today < pack.consolidated_at:
             problem = f"it says {today}, but pack {pack.code} {pack.version} was consolidated on {pack.consolidated_at}"
-        elif broker_time is None:
-            return None
-        elif broker_time.appended_ms - now_ms > self._tolerance_ms:
-            problem = f"it is {_format_duration(broker_time.appended_ms - now_ms)} behind the broker's"
-        elif (
-            broker_time.age_max_ms is not None
-            and (ahead_ms := now_ms - broker_time.appended_ms - broker_time.age_max_ms) > self._tolerance_ms
-        ):
-            problem = f"it is {_format_duration(ahead_ms)} ahead of the broker's"
         else:
-            return None
-        return f"the clock is wrong: {problem}; nothing is decided until it is corrected"
+            problems = (each.find_problem(now_ms, self._tolerance_ms) for each in broker_times)
+            problem = next(filter(None, problems), None)
+        return None if problem is None else f"the clock is wrong: {problem}; nothing is decided until it is corrected"
 
 
 def _format_duration(milliseconds: int) -> str:

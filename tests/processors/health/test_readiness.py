@@ -153,7 +153,7 @@ def test_a_clock_that_was_wrong_at_the_start_is_seen_without_a_record_and_under_
     monkeypatch.setattr(message_type, "timestamp", lambda _: (2, NOW_MS - 20 * DAY_MS))
     if problem is None:
         worker.observer.check_clock(make_batch(), LAW)
-    elif "ahead" in problem:
+    else:
         with pytest.raises(ClockError, match=problem):
             worker.observer.check_clock(make_batch(), LAW)
     if problem is not None:
