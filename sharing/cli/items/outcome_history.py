@@ -18,7 +18,14 @@ from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.vocabulary import AskKind, DeliveryStatus
 from sharing.model.times import format_time
 from sharing.model.vocabulary import Outcome
-from sharing.outcomes.outcome import DecidedGroup, DecidedOutcome, FollowedKind, ItemOutcome, QuarantinedOutcome
+from sharing.outcomes.outcome import (
+    DecidedGroup,
+    DecidedOutcome,
+    FollowedKind,
+    FollowedOutcome,
+    ItemOutcome,
+    QuarantinedOutcome,
+)
 
 _STATUS: Final = {
     FollowedKind.SENT: DeliveryStatus.SENT,
@@ -109,7 +116,8 @@ class OutcomeHistory:
                     self._note(state, item.revision, _STATUS[FollowedKind(told.what)])
                 if told.what == FollowedKind.ASKED and told.ask == AskKind.ACK_RECALL:
                     self._note_late_recall(told.states, item.revision)
-        self.newest = max(self.newest, item.revision)
+        if not isinstance(told, FollowedOutcome) or told.what != FollowedKind.AMENDED:
+            self.newest = max(self.newest, item.revision)  # what was handed to the gate is not decided yet
         lines = list(_make_lines(item, self.approvals))
         self.lines += lines
         return lines
