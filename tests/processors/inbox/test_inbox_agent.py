@@ -54,7 +54,7 @@ def make_source(readers: tuple[PublishedKey, ...], trusted: Any) -> InboxKeySour
         get_signing_key=lambda role, now: DE.gate_key,
         get_opening_keys=lambda now: DE.opening,
         get_readers=lambda now: readers,
-        get_trusted_keys=lambda now: DE.trusted,
+        get_newest_keys=lambda now: DE.trusted,
     )
     return InboxKeySource("DE", cast("Any", online), lambda: trusted)
 
