@@ -68,11 +68,11 @@ def verify_time_stamp(response: bytes, text: bytes, roots: Sequence[Certificate]
     Args:
         response: The answer of the service (TimeStampResp, in DER), with its certificates.
         text: The text.
-        roots: The roots of the services that are believed.
+        roots: The roots of the services that are trusted.
         nonce: The number that the answer must repeat; None if it was another's question.
 
     Raises:
-        TrustError: The answer is malformed, a refusal, of a service that is not believed, or about another text.
+        TrustError: The answer is malformed, a refusal, of a service that is not trusted, or about another text.
         SettingsError: The library is not installed.
     """
     library = _import_library()
@@ -98,7 +98,7 @@ def verify_checkpoint_stamp(
     Args:
         response: The answer of the service, as in `verify_time_stamp`.
         checkpoint: The checkpoint.
-        roots: The roots of the services that are believed.
+        roots: The roots of the services that are trusted.
         now: The reader's clock, in UTC milliseconds.
         nonce: The number that the answer must repeat; None if it was another's question.
 

@@ -40,7 +40,7 @@ def read_own_checkpoints(
         now: The time, in UTC milliseconds.
         required: How many other States must have cosigned.
         elsewhere: Checkpoints that were seen elsewhere, such as by a witness.
-        stamp_roots: The roots of the time-stamping services that are believed; without any, no time stamp is verified.
+        stamp_roots: The roots of the time-stamping services that are trusted; without any, no time stamp is verified.
         newest_stamp_only: Whether only the newest time stamp of each log is verified: each takes milliseconds, and a
             log gets thousands in a year.
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 READ_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 2.0
 STALE_MAX_MS: Final = 10 * MINUTE_MS
-"""For how long officers are believed whose register cannot be read."""
+"""For how long officers are trusted whose register cannot be read."""
 
 _CLOSE_SECONDS: Final = 1.0
 

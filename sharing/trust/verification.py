@@ -115,10 +115,10 @@ def verify_object(
 
 
 def find_latest_signing(now: int, stamped_at: int | None = None) -> int:
-    """Return the latest time of signing that is believed of what is here now, in UTC milliseconds.
+    """Return the latest time of signing that is accepted of what is here now, in UTC milliseconds.
 
     The signer's clock and the reader's may each differ from the broker's by the tolerance, and so from each other by
-    twice as much. That is believed only of what the broker has stamped later than the reader's clock: then that clock
+    twice as much. That is accepted only of what the broker has stamped later than the reader's clock: then that clock
     is behind the broker's.
 
     Args:

@@ -1,4 +1,4 @@
-"""Time stamps of a service on this machine: only an answer to this question, about this text, of a believed service."""
+"""Time stamps of a service on this machine: only an answer to this question, about this text, of a trusted service."""
 
 from __future__ import annotations
 

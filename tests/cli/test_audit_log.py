@@ -311,7 +311,7 @@ def test_time_stamps_in_the_topic_are_verified_and_go_into_proofs(
     assert (made.code, made.json_document["stamped_at"]) == (0, at), made
     checked = call("audit", "check-proof", proof, "--json").json_document
     assert checked["stamped_at"] == at
-    # Another service is believed: the time stamp is no evidence, and says so.
+    # Another service is trusted: the time stamp is no evidence, and says so.
     roots.write_bytes(ClockTsa().root.public_bytes(Encoding.PEM))
     refused = call("audit", "verify", "--json")
     assert refused.code == 1

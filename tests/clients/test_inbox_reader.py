@@ -1,4 +1,4 @@
-"""A reader opens its State's inbox with a key from a file, and believes the gate that its pinned root leads to."""
+"""A reader opens its State's inbox with a key from a file, and trusts the gate that its pinned root leads to."""
 
 from __future__ import annotations
 

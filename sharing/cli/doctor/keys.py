@@ -82,7 +82,7 @@ def check_pins(settings: Settings) -> Iterator[CheckResult]:
             detail = f"{path} is not there, and pins no root: a worker does not start"
         yield CheckResult("pins", ok=is_there, detail=detail, remedy="`sharing trust add` pins one", warning=True)
     elif is_writable_by_others(path):
-        detail = f"other users may write to {path}, and decide whose keys are believed"
+        detail = f"other users may write to {path}, and decide whose keys are trusted"
         yield CheckResult("pins", ok=False, detail=detail, remedy=f"restrict it with `chmod go-w {path}`")
     else:
         yield CheckResult("pins", ok=True, detail=f"{path} pins the roots of {', '.join(states)}")

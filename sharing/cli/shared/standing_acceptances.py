@@ -95,7 +95,7 @@ def require_upheld(
     """Check that officers in force have signed the standing acceptances of entries, before any is announced.
 
     Raises:
-        InputError: One is not upheld, or there are no keys, so that nothing is believed that the entry says of it.
+        InputError: One is not upheld, or there are no keys, so that nothing that the entry says of it is accepted.
         InfrastructureError: The register cannot be read.
     """
     accepting = [entry for entry in entries if entry.standing_acceptances]
@@ -104,7 +104,7 @@ def require_upheld(
     if settings.key_folder is None:
         raise InputError(
             f"the entry of {accepting[0].state} has standing acceptances, and without SHARING_KEY_FOLDER nobody signs "
-            "it: other States believe them only in a signed entry"
+            "it: other States accept them only in a signed entry"
         )
     now = read_clock()
     keys = OnlineKeys.open(settings.key_folder).get_trusted_keys(now)

@@ -17,7 +17,7 @@ class HiddenReason(StrEnum):
         NOT_ADDRESSED: Of an own item: no open Ask addresses the officer, who has not published it either.
         NOT_KEPT: Of an own item: no copy of it is kept.
         NO_KEYS: Of an own item: the desk does not have the State's wrapping keys.
-        UNSEALED: Of an own item: the copy is not sealed, and a State with keys believes nothing unsealed.
+        UNSEALED: Of an own item: the copy is not sealed, and a State with keys accepts nothing unsealed.
         NOT_OPENED: A copy does not open, or is not what it should be.
         NO_READER_KEY: Of a received item: the desk has no reader's key.
         NOT_READ_YET: Of a received item: the inbox was not read to its end yet.

@@ -23,7 +23,7 @@ HIDDEN_WORDS: Final[Mapping[HiddenReason, str]] = MappingProxyType(
             "SHARING_KEY_FOLDER."
         ),
         HiddenReason.UNSEALED: (
-            "The copy is not sealed, and a State with keys believes nothing unsealed. Tell the operator."
+            "The copy is not sealed, and a State with keys accepts nothing unsealed. Tell the operator."
         ),
         HiddenReason.NOT_OPENED: (
             "The newest copy does not open, or is not what it should be. Tell the operator; the log of the desk says "

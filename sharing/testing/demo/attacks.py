@@ -1,7 +1,7 @@
 """Attacks on a demo with keys: what a State or the operator of the cluster could write with valid rights.
 
 Certificates and ACLs stop none of them: an operator may grant itself any right. Each must be refused because nothing is
-believed that its State has not signed, or that was signed for another place. What shows a refusal is what an officer of
+accepted that its State has not signed, or that was signed for another place. What shows a refusal is what an officer of
 the receiving State sees: a record in the quarantine topic, by reference; or the worker's metrics; or what a reader of
 the directory reports.
 """

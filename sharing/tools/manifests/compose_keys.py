@@ -54,7 +54,7 @@ ROLES: Mapping[Holder, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class GivenKeys:
-    """What a service needs to have keys, and to believe those of other States.
+    """What a service needs to have keys, and to trust those of other States.
 
     Attributes:
         settings: Its settings for that.

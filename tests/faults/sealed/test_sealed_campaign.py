@@ -1,4 +1,4 @@
-"""A short campaign on a bus with keys: nothing is lost, nothing comes twice, nothing forged is believed."""
+"""A short campaign on a bus with keys: nothing is lost, nothing comes twice, nothing forged is accepted."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def test_answers_to_other_questions_do_not_count(service: LocalTsa, tmp_path: Pa
         with other.serve() as url:
             async with run_stamper(service, url) as stamper:
                 stamper.ask({ONE.origin: ONE.note})
-                await until(lambda: count("INVALID") > before, "a service that is not believed is refused")
+                await until(lambda: count("INVALID") > before, "a service that is not trusted is refused")
 
     asyncio.run(play_other())
 
