@@ -174,4 +174,4 @@ def test_an_emergency_that_only_the_repetition_names_is_confirmed_in_writing() -
     world.settle()
     assert [len(world[state].read_content(item)) for state in ("DE", "NL")] == [1, 1]
     ask = find_question(world, "CH").ask
-    assert (ask.kind, ask.recipients) == (AskKind.CONFIRM_IN_WRITING, {"NL"})
+    assert (ask.kind, ask.recipients) == (AskKind.CONFIRM_IN_WRITING, frozenset({"NL"}))
