@@ -59,15 +59,19 @@ class LastingChain(StateChain):
         return roots
 
     def _restore_entry(self, now: int) -> None:
-        """Put the newest statement into force again, if it is valid."""
-        newest = self.find_newest(now)
-        if newest is None or self.keys is None:
+        """Put the statement into force again that was in force, if it is valid.
+
+        Its key may have been revoked since: what was verified before that stays, as without a restart. But what is
+        dated after that is not restored.
+        """
+        held = self._find_held(now)
+        if held is None or self.keys is None:
             return
         try:
-            verify_statement(self.keys, newest, now)
-            announced = read_entry(newest)
+            verify_statement(self.keys, held, now, arrived_at=held.content.issued_at)
+            announced = read_entry(held)
         except TrustError:
             return
         self._announced = announced
-        self._entry = None if announced is None else limit_validity(announced, newest)
-        self.statement = newest
+        self._entry = None if announced is None else limit_validity(announced, held)
+        self.statement = held

@@ -26,6 +26,7 @@ from sharing.directory.statement import (
     require_current_directory,
     verify_statement,
 )
+from sharing.directory.statement_order import find_held, require_newer
 from sharing.model.directory import DirectoryEntry
 from sharing.trust.documents import read_document
 from sharing.trust.faults import TrustError, TrustFault
@@ -233,31 +234,16 @@ class StateChain:
         if gap is not None or self.keys is None:
             raise TrustError(TrustFault.VERSION_MISSING, f"{statement.name} cannot be verified: {gap}")
         signer = verify_statement(self.keys, statement, now)
-        self._require_newer(statement, now)
+        require_newer(statement, self.find_newest(now), self._find_held(now), self._keys_seen)
         if self.statement is None or self.statement.content.entry != statement.content.entry:
             self._announced = read_entry(statement)
         self._entry = None if self._announced is None else limit_validity(self._announced, statement)
         self.statement = self._seen[signer.key.key_id] = statement
         return True
 
-    def _require_newer(self, statement: DirectoryStatement, now: int) -> None:
-        newest = self.find_newest(now)
-        if newest is None or newest.digest == statement.digest:
-            return
-        number, seen = statement.content.number, newest.content.number
-        if number < seen:
-            raise TrustError(
-                TrustFault.ROLLED_BACK, f"{statement.name} is older than {newest.name}, which was accepted before"
-            )
-        if number == seen:
-            raise TrustError(
-                TrustFault.CONFLICT, f"{statement.name} exists in two different forms; the one that came first counts"
-            )
-        is_next = number == (seen.announcement, seen.sequence + 1)
-        if is_next and statement.content.previous != newest.digest:
-            raise TrustError(
-                TrustFault.CONFLICT, f"{statement.name} renews another statement than the one that has arrived"
-            )
+    def _find_held(self, now: int) -> DirectoryStatement | None:
+        """Return the statement that was accepted last, also if its key was revoked since; None if there is none."""
+        return find_held(self.find_newest(now), self._seen.values(), self._keys_seen)
 
     def _list_seen(self, now: int) -> Iterator[DirectoryStatement]:
         for key_id, statement in self._seen.items():

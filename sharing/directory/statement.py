@@ -173,13 +173,16 @@ def decode_statement(value: bytes) -> DirectoryStatement:
     )
 
 
-def verify_statement(keys: TrustedKeys, statement: DirectoryStatement, now: int) -> VerifiedSigner:
+def verify_statement(
+    keys: TrustedKeys, statement: DirectoryStatement, now: int, *, arrived_at: int | None = None
+) -> VerifiedSigner:
     """Return who signed a statement that has arrived.
 
     Args:
         keys: The online keys of the State.
         statement: The statement.
         now: The reader's clock, in UTC milliseconds.
+        arrived_at: When it arrived, in UTC milliseconds: a key that was revoked only afterwards counts. None: now.
 
     Raises:
         TrustError: It is another State's, not signed by a usable key for the role `directory`, not valid now, valid for
@@ -208,6 +211,7 @@ def verify_statement(keys: TrustedKeys, statement: DirectoryStatement, now: int)
         statement.signature,
         signed_at=content.issued_at,
         now=now,
+        arrived_at=arrived_at,
     )
 
 

@@ -80,11 +80,12 @@ class SignedState:
         statement = issue_keys(self.root, self.keys, {KeyRole.DIRECTORY: named}, days=30, now=now)
         return self.take_keys(sign_keys(statement), now)
 
-    def revoke(self, role: KeyRole = KeyRole.DIRECTORY, number: int = 1, *, now: int) -> bytes:
-        key_id = make_online(role, number, self.state).key_id
-        return self.take_keys(
-            sign_keys(revoke_keys(self.root, self.keys, [key_id], effective_at=now, days=30, now=now)), now
-        )
+    def revoke(
+        self, role: KeyRole = KeyRole.DIRECTORY, number: int = 1, *, now: int, effective_at: int | None = None
+    ) -> bytes:
+        key_id, at = make_online(role, number, self.state).key_id, now if effective_at is None else effective_at
+        statement = revoke_keys(self.root, self.keys, [key_id], effective_at=at, days=30, now=now)
+        return self.take_keys(sign_keys(statement), now)
 
     def take_keys(self, data: bytes, now: int) -> bytes:
         self.keys = accept_key_statement(self.root, data, now=now, previous=self.keys)

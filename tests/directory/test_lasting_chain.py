@@ -10,12 +10,13 @@ import pytest
 from sharing.directory.chain_memory import ChainMemory, parse_memory
 from sharing.directory.lasting_chain import LastingChain
 from sharing.directory.state_chain import KEYS_KEY
+from sharing.directory.statement import NUMBER_MAX
 from sharing.errors import InputError
 from sharing.trust.ceremonies import revoke_keys
 from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import KeyRole
-from tests.directory.signed_states import SignedState, name_of
-from tests.trust.trust_fixtures import DAY, NOW, make_online
+from tests.directory.signed_states import SignedState, encode, name_of
+from tests.trust.trust_fixtures import DAY, NOW, TOLERANCE, make_online
 from tests.trust.trust_fixtures import sign_statement as sign_keys
 
 HOUR = 3_600_000
@@ -69,6 +70,70 @@ def test_a_removed_entry_does_not_come_back(ch: SignedState) -> None:
     assert after.is_removed(NOW + 3)
     assert fault_of(after.receive("CH", announced, NOW + 3)) is TrustFault.ROLLED_BACK
     assert after.is_removed(NOW + 3)
+
+
+def rotate_and_announce(ch: SignedState, chain: LastingChain, name: str | None, now: int) -> bytes:
+    """Announce under the second directory key, while the first is still in force; return the record."""
+    assert chain.receive(KEYS_KEY, ch.rotate_directory_key(now=now), now) is None
+    ch.number = 2
+    announced = ch.announce(name, now=now)
+    assert chain.receive("CH", announced, now) is None
+    return announced
+
+
+def test_what_was_verified_before_its_key_was_revoked_stays_after_a_restart(ch: SignedState) -> None:
+    """As it does without one: else a restart would refuse all that the State sends, until it announces again."""
+    chain = open_chain(ch)
+    assert ch.last is not None
+    announced = encode(ch.last)
+    assert chain.receive(KEYS_KEY, ch.revoke(now=NOW + HOUR), NOW + HOUR) is None
+    now, end = NOW + 2 * HOUR, NOW + 24 * HOUR + TOLERANCE
+    after = restart(chain, ch, now)
+    for each in (chain, after):
+        assert name_of(each, now) == "A"
+        assert each.get_keys(now) is not None
+        assert each.receive("CH", announced, now) is None, "the topic is read again from its beginning"
+        assert name_of(each, end) == "A"
+        assert (name_of(each, end + 1), each.get_keys(end + 1)) == (None, None)
+    forgetful = LastingChain(ch.pin)
+    for key, value in (("root.1", ch.root_data), (KEYS_KEY, ch.keys_data)):
+        assert forgetful.receive(key, value, now) is None
+    assert fault_of(forgetful.receive("CH", announced, now)) is TrustFault.REVOKED, "without memory nothing proves it"
+
+
+def test_a_removal_stays_after_a_restart_although_its_key_was_revoked(ch: SignedState) -> None:
+    chain = open_chain(ch)
+    assert ch.last is not None
+    before = encode(ch.last)
+    rotate_and_announce(ch, chain, None, NOW + 1)
+    assert chain.receive(KEYS_KEY, ch.revoke(number=2, now=NOW + HOUR), NOW + HOUR) is None
+    after = restart(chain, ch, NOW + HOUR)
+    for each in (chain, after):
+        assert each.is_removed(NOW + HOUR)
+        assert fault_of(each.receive("CH", before, NOW + HOUR)) is TrustFault.ROLLED_BACK, "its own key is in force"
+        assert each.is_removed(NOW + HOUR)
+
+
+def test_what_was_announced_after_a_theft_stays_in_force_after_a_restart(ch: SignedState) -> None:
+    """The thief of the revoked key had signed the highest number that there is."""
+    chain = open_chain(ch)
+    genuine, number = ch.last, {"announcement": NUMBER_MAX, "sequence": NUMBER_MAX}
+    assert chain.receive("CH", ch.alter(**number, entry=None), NOW) is None
+    assert chain.receive(KEYS_KEY, ch.revoke(now=NOW + 1), NOW + 1) is None
+    between = restart(chain, ch, NOW + 1)
+    assert (chain.is_removed(NOW + 1), between.is_removed(NOW + 1)) == (True, True)
+    ch.last = genuine
+    rotate_and_announce(ch, between, "B", NOW + 2)
+    assert name_of(restart(between, ch, NOW + HOUR), NOW + HOUR) == "B"
+
+
+def test_what_is_dated_after_the_revocation_is_not_restored(ch: SignedState) -> None:
+    """It arrived before this reader knew of the revocation; another one would have refused it."""
+    chain = open_chain(ch)
+    assert chain.receive("CH", ch.announce("late", now=NOW + HOUR), NOW + HOUR) is None
+    assert chain.receive(KEYS_KEY, ch.revoke(now=NOW + HOUR), NOW + HOUR) is None
+    after = restart(chain, ch, NOW + HOUR)
+    assert (after.get_entry(NOW + HOUR), after.get_keys(NOW + HOUR)) == (None, None)
 
 
 def test_a_revocation_is_not_undone_even_if_its_statement_has_expired_first(ch: SignedState) -> None:

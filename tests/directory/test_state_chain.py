@@ -248,6 +248,39 @@ def test_what_was_signed_by_a_key_that_is_replaced_cannot_be_brought_back(de: Si
     assert name_of(chain, LATER) == "B"
 
 
+def test_a_thief_cannot_use_up_the_numbers_before_a_planned_revocation(de: SignedState) -> None:
+    """The thief has read the statement that plans it, and names it."""
+    chain, effective_at = de.open_chain(), LATER + 60_000
+    genuine = de.last
+    assert fault_of(chain, KEYS_KEY, de.rotate_directory_key(now=LATER), LATER) is None
+    assert fault_of(chain, KEYS_KEY, de.revoke(now=LATER, effective_at=effective_at), LATER) is None
+    newest = de.keys.statement.version
+    thief = de.alter(
+        announcement=NUMBER_MAX, sequence=NUMBER_MAX, entry=None, key_statement=newest, issued_at=LATER,
+        expires_at=LATER + HOUR,
+    )  # fmt: skip
+    assert fault_of(chain, "DE", thief, LATER) is None
+    de.last, de.number = genuine, 2
+    assert fault_of(chain, "DE", de.announce("B", now=effective_at), effective_at) is None
+    assert name_of(chain, effective_at) == "B"
+
+
+def test_what_a_revoked_key_has_replaced_does_not_come_back(de: SignedState) -> None:
+    """Also not for a reader that has never seen it: what it holds was announced later."""
+    late, chain = de.open_chain(announced=False), de.open_chain()
+    old = encode(de.last) if de.last else b""
+    rotated = de.rotate_directory_key(now=LATER)
+    de.number = 2
+    removed = de.announce(None, now=LATER)
+    revoked = de.revoke(number=2, now=LATER + 1)
+    for each in (chain, late):
+        assert fault_of(each, KEYS_KEY, rotated, LATER) is None
+        assert fault_of(each, "DE", removed, LATER) is None
+        assert fault_of(each, KEYS_KEY, revoked, LATER + 1) is None
+        assert fault_of(each, "DE", old, LATER + 1) is TrustFault.ROLLED_BACK
+        assert each.is_removed(LATER + 1)
+
+
 def test_who_holds_back_a_revocation_holds_back_the_entry_as_well(de: SignedState) -> None:
     chain = de.open_chain()
     held_back = de.revoke(KeyRole.GATE, now=LATER)
