@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from processors.exactly_once.batch import CREATE_TIME, LOG_APPEND_TIME, ConsumedRecord
+from processors.exactly_once.batch import ConsumedRecord
 from processors.inbox.inbox_result import RefusedRecord
 from processors.inbox.refusals import RefusalError
 from sharing.errors import DecodeError, InputError
+from sharing.model.record_times import CREATE_TIME, LOG_APPEND_TIME
 from sharing.rulings.vocabulary import RulingError, RulingFault
 from sharing.seal.faults import SealError
 

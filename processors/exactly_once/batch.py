@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sharing.errors import SharingError
 
@@ -35,10 +35,6 @@ class ConsumedRecord(Protocol):
     def headers(self) -> list[tuple[str, bytes | None]] | None: ...  # noqa: D102
     def timestamp(self) -> tuple[int, int]: ...  # noqa: D102
 
-
-CREATE_TIME: Final = 1
-LOG_APPEND_TIME: Final = 2
-"""The kinds of a record's time, that of its writer and that of the broker, as `confluent_kafka` numbers them."""
 
 DEFAULT_BATCH_BYTES_MAX = 1_000_000
 FRAME_BYTES = 10_000

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
-
 from processors.health.clock_check import BrokerTime, ClockCheck
+from sharing.model.record_times import read_broker_stamp
 
 if TYPE_CHECKING:
     from processors.exactly_once.batch import Batch
@@ -51,8 +50,8 @@ class BatchClock:
             return None
         # The last record of a partition is its newest, and one partition shows what all would show.
         newest = batch.messages[-1]
-        kind, appended_ms = newest.timestamp()
-        if kind != TIMESTAMP_LOG_APPEND_TIME:
+        appended_ms = read_broker_stamp(newest)
+        if appended_ms is None:
             return None
         age_max_s = self._status.get_record_age_max((newest.topic(), newest.partition()), newest.offset())
         return BrokerTime(appended_ms, None if age_max_s is None else int(age_max_s * 1000))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from processors.exactly_once.batch import LOG_APPEND_TIME, ConsumedRecord, OutputRecord
+from processors.exactly_once.batch import ConsumedRecord, OutputRecord
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, MissedMessages, RefusedRecord
 from processors.inbox.inbox_state import MESSAGE_AGE_MS_MAX, STREAMS_MAX
 from processors.inbox.refusals import (
@@ -29,6 +29,7 @@ from processors.inbox.refusals import (
 )
 from processors.inbox.state_entries import OpenedBefore
 from sharing.model.indicator_record import UUID_PATTERN
+from sharing.model.record_times import read_broker_stamp
 from sharing.model.urgency import URGENT_LEVELS
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.counts import CountStatement, is_count_statement, verify_counts
@@ -159,8 +160,7 @@ class InboxProcessor:
         value = self._framing.to_single_object(record.value())
         if not value:
             raise RefusalError("EMPTY", "the record is empty; other States may not delete here")
-        topic, (time_kind, time_ms) = record.topic().rpartition(".")[2], record.timestamp()
-        stamped_at = time_ms if time_kind == LOG_APPEND_TIME else None
+        topic, stamped_at = record.topic().rpartition(".")[2], read_broker_stamp(record)
         if is_count_statement(value):
             statement = verify_counts(value, self._state, keys.trusted, now_ms, stamped_at=stamped_at)
             _check_streams(statement, topic, record.partition())

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
-
 from sharing.errors import DecodeError
 from sharing.model.offer import Offer
+from sharing.model.record_times import read_broker_stamp
 from sharing.model.vocabulary import MessageKind
 from sharing.serialization.codec import get_codec
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message
-
     from sharing.kafka.polled_record import PolledRecord
     from sharing.kafka.use_log import UseLog
     from sharing.serialization.framing import Framing
@@ -84,7 +81,7 @@ class RecordOpener:
         if self._reader is not None:
             if not value:  # a deleted item
                 return None, None
-            return self._reader.open_item(value, _get_arrival(message))
+            return self._reader.open_item(value, read_broker_stamp(message))
         if record.topic == self._offers_topic or (
             record.topic == self._urgent_topic and value is not None and value.startswith(_OFFER_HEADER)
         ):
@@ -109,9 +106,3 @@ def decode_offer(value: bytes | None, state: str) -> Offer:
     if offer.to_state != state:
         raise DecodeError(f"the offer is addressed to {offer.to_state}, not to {state}", cause="WRONG_STATE")
     return offer
-
-
-def _get_arrival(message: Message) -> int | None:
-    """Return when a record arrived by the broker's clock, in UTC milliseconds; None if its time is the writer's."""
-    kind, time_ms = message.timestamp()
-    return time_ms if kind == TIMESTAMP_LOG_APPEND_TIME else None

@@ -7,8 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
-
 from sharing.clients.inbox_reader import InboxReader
 from sharing.console.connection import ConsoleConnection
 from sharing.errors import DecodeError
@@ -16,6 +14,7 @@ from sharing.kafka.conversation_reader import name_console_group
 from sharing.kafka.topic_range import TopicRange
 from sharing.kafka.unreadable_records import Unreadable, add_bad_batches
 from sharing.model.notice import Notice
+from sharing.model.record_times import read_broker_stamp
 from sharing.model.times import to_milliseconds
 from sharing.model.vocabulary import MessageKind
 from sharing.seal.inbox_record import decode_item
@@ -148,10 +147,9 @@ def open_message(
         InfrastructureError: No item can be judged.
     """
     place = f"{message.topic()}/{message.partition()}@{message.offset()}"
-    time_kind, time_ms = message.timestamp()
     try:
         value = console.framing.to_single_object(message.value()) or b""
-        kind, content = reader.open_item(value, time_ms if time_kind == TIMESTAMP_LOG_APPEND_TIME else None)
+        kind, content = reader.open_item(value, read_broker_stamp(message))
         fields = get_codec(kind.schema_name).decode(content)
         return InboxItem(fields["id"], kind, decode_item(value).envelope.received_at, fields, place)
     except DecodeError as error:

@@ -1,4 +1,4 @@
-"""Fields of files of other systems that are read in the same way wherever they are: texts, times and UUIDs."""
+"""Fields of files of other systems that are read in the same way wherever they are: texts and times."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from sharing.errors import InputError
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def is_uuid(text: str) -> bool:
-    """Return whether a text is a UUID in lower case. The nil UUID, all zeros, is none: it identifies nothing."""
-    return _UUID.fullmatch(text) is not None and any(digit not in "0-" for digit in text)
 
 
 def read_text(holder: Mapping[str, Any], name: str) -> str:

@@ -70,13 +70,18 @@ def check_indicator_record(record: WireRecord) -> None:
     check_shared_fields(record)
 
 
+def is_uuid(text: str) -> bool:
+    """Return whether a text is a UUID in lower case. The nil UUID, all zeros, identifies nothing, and is none."""
+    return _UUID.fullmatch(text) is not None and text != NIL_UUID
+
+
 def check_item_fields(record: WireRecord) -> None:
     """Check the fields that differ from item to item: id, type and value, and `ITEM_TEXTS`.
 
     Raises:
         InputError: See `check_indicator_record`.
     """
-    if not _UUID.fullmatch(record["id"]) or record["id"] == NIL_UUID:
+    if not is_uuid(record["id"]):
         raise InputError("id: must be a UUID in lower case, and not all zeros", field="id")
     if record["type"] not in VALUE_TYPES:
         raise InputError(f"type: is not a known type{suggest_nearest(record['type'], VALUE_TYPES)}", field="type")

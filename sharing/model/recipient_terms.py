@@ -15,6 +15,9 @@ APPROVALS_MAX: Final = 2
 """The most officers whose approval a rule may ask for."""
 
 EVALUATION_FAILED = "error"
+MISSING = "missing: "
+"""How a reason begins that names missing facts."""
+
 """Value of `UndecidedRule.fact` when the evaluation of the rule failed."""
 
 
@@ -54,8 +57,8 @@ def describe_undecided(undecided: Iterable[UndecidedRule]) -> str:
     entries = list(undecided)
     facts = sorted({entry.fact for entry in entries} - {EVALUATION_FAILED})
     failed = sorted({entry.rule for entry in entries if entry.fact == EVALUATION_FAILED})
-    parts = (("missing", facts), ("evaluation failed", failed))
-    return "; ".join(f"{label}: {', '.join(names)}" for label, names in parts if names)
+    parts = ((MISSING, facts), ("evaluation failed: ", failed))
+    return "; ".join(f"{label}{', '.join(names)}" for label, names in parts if names)
 
 
 @dataclass(frozen=True, slots=True)

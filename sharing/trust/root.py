@@ -216,6 +216,16 @@ def require_current_root(trusted: TrustedRoot, now: int) -> None:
     check_period(_name(metadata), metadata.issued_at, metadata.expires_at, now)
 
 
+def require_begun_root(trusted: TrustedRoot, now: int) -> None:
+    """Refuse a root that is not valid yet at this instant. One that has expired passes: it is about to be replaced.
+
+    Raises:
+        TrustError: It is not valid yet.
+    """
+    metadata = trusted.metadata
+    check_period(_name(metadata), metadata.issued_at, max(metadata.expires_at, now), now)
+
+
 def fingerprint_of(document: SignedDocument, metadata: RootMetadata) -> str:
     """Return a root's fingerprint: 64 hexadecimal digits."""
     return compute_digest(ObjectKind.ROOT, metadata.state, document.payload)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from processors.exactly_once.batch import OutputRecord
-from tests.processors.conversation.conversation_driver import LOG_APPEND_TIME, StampedMessage
+from sharing.model.record_times import LOG_APPEND_TIME
+from tests.processors.conversation.conversation_driver import StampedMessage
 
 PARTITIONS = (0, 1)
 

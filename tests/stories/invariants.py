@@ -156,7 +156,7 @@ class Invariants:
     def _note_once(self, state: str, what: str, record_id: str) -> None:
         """Note a question that is asked, or a message that becomes readable: each only once, whatever comes again.
 
-        A State forgets an item after a while; if its agency publishes that again then, all begins anew.
+        A State forgets an item after a while; if its agency publishes that again then, all begins again.
         """
         place, now = (state, what, record_id), self._bus.now
         noted_at = self._once.get(place, now - FORGOTTEN_MS)

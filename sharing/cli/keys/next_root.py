@@ -17,9 +17,8 @@ from sharing.keystore.private_key import ROOT_ROLE, generate_key
 from sharing.keystore.private_key_file import write_private_key
 from sharing.trust.ceremonies import make_next_root, renew_statement
 from sharing.trust.documents import sign_document
-from sharing.trust.faults import TrustError, TrustFault
 from sharing.trust.public_keys import KeyAlgorithm
-from sharing.trust.root import TrustedRoot, accept_next_root, require_current_root
+from sharing.trust.root import accept_next_root, require_begun_root
 from sharing.trust.signatures import ObjectKind
 
 
@@ -65,7 +64,7 @@ def put_root_into_force(
     roots = folder.read_roots()
     trusted, now = roots[-1], read_clock()
     previous = read_previous(folder, roots, now)
-    _require_begun(trusted, now)
+    require_begun_root(trusted, now)
     require_new_files(change.new_files)
     known = [key.key_id for key in trusted.metadata.keys]
     new_keys = [generate_key(trusted.state, ROOT_ROLE, KeyAlgorithm.ED25519) for _ in change.new_files]
@@ -95,16 +94,3 @@ def put_root_into_force(
             files.append(publish_statement(folder, [trusted, newest], statement, previous, signers))
         files.append(folder.write_root(document, metadata.version))
     print_root(newest, files, list(zip(change.new_files, new_keys, strict=True)), as_json=as_json)
-
-
-def _require_begun(trusted: TrustedRoot, now: int) -> None:
-    """Refuse a root that is not valid yet. One that has expired is renewed.
-
-    Raises:
-        TrustError: It is not valid yet.
-    """
-    try:
-        require_current_root(trusted, now)
-    except TrustError as error:
-        if error.fault is not TrustFault.EXPIRED:
-            raise

@@ -12,9 +12,8 @@ from sharing.cli.keys.options import lock_keys
 from sharing.cli.shared.clock_comparison import require_right_clock
 from sharing.cli.shared.connection import Bootstrap
 from sharing.cli.shared.console import AsJson, err, print_json, print_line
-from sharing.cli.shared.instants import read_clock
+from sharing.cli.shared.instants import parse_day, read_clock
 from sharing.cli.shared.key_options import Folder, locate_folder
-from sharing.console.printable import to_printable
 from sharing.errors import InfrastructureError, InputError
 from sharing.kafka.tls import tls_properties
 from sharing.keystore.key_folder import KeyFolder
@@ -26,7 +25,6 @@ from sharing.trust.public_keys import KeyRole
 from sharing.trust.verification import shorten
 
 _NOTHING = "nothing was destroyed"
-_SHOWN_MAX = 40
 
 
 def prune_keys(
@@ -83,12 +81,7 @@ def _read_day(text: str) -> int:
         InputError: It is no day, or not the day that this machine's clock has; a day before or after it may be the day
             in another time zone.
     """
-    now = read_clock()
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
-        shown = to_printable(text)[:_SHOWN_MAX] or "''"
-        raise InputError(f"--today {shown}: must be a day, such as 2026-03-01") from None
+    now, day = read_clock(), parse_day(text, "--today")
     if abs(day - to_utc_day(now)) > dt.timedelta(days=1):
         raise InputError(
             f"--today is {day}, and by this machine's clock it is {format_time(now)}: correct the one that is wrong, "

@@ -15,8 +15,7 @@ import typer
 from sharing.cli.law.options import PacksOption
 from sharing.cli.law.pack_choice import choose_packs
 from sharing.cli.shared.console import AsJson, out, print_json, print_line
-from sharing.console.printable import to_printable
-from sharing.errors import InputError
+from sharing.cli.shared.instants import parse_day
 from sharing.law.lint import (
     LintCode,
     LintFinding,
@@ -40,7 +39,6 @@ from sharing.packs.library import (
 from sharing.settings import load_settings
 
 _ACCEPTED = "accepted"
-_SHOWN_MAX = 40
 _STYLES = {LintSeverity.ERROR: "red", LintSeverity.WARNING: "yellow", LintSeverity.NOTICE: ""}
 
 
@@ -68,7 +66,7 @@ def lint_packs(
     The search covers every combination of facts: each example shown can occur, and no combination is missed. Findings
     that a pack accepts are shown with its reason, and do not count.
     """
-    day = dt.datetime.now(dt.UTC).date() if at is None else _read_day(at)
+    day = dt.datetime.now(dt.UTC).date() if at is None else parse_day(at, "--at")
     files = choose_packs(list_pack_files(load_settings(packs=packs).packs), states)
     findings = list(itertools.chain.from_iterable(_lint_all(files, day)))
     counts = _count(findings)
@@ -96,14 +94,6 @@ def _lint_all(files: list[Traversable | Path], day: dt.date) -> Iterable[list[Li
         law = load_law(file)
         subject = LintSubject(law.pack, read_pack_yaml(read_law_file(file), file.name), load_cases(file), common_count)
         yield lint_pack(subject, law.treaties, day)
-
-
-def _read_day(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        shown = to_printable(text)[:_SHOWN_MAX] or "''"
-        raise InputError(f"--at {shown}: must be a day, such as 2026-03-01") from None
 
 
 def _print_report(findings: list[LintFinding], sources: Iterable[str]) -> None:

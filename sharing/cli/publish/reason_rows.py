@@ -10,8 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-MISSING: Final = "missing: "
-"""How a reason begins that names missing facts (`sharing.model.recipient_terms.describe_undecided`)."""
+from sharing.model.recipient_terms import MISSING
 
 _REASONS_MAX: Final = 3
 _FACTS_SHOWN: Final = 10

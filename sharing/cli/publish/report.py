@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from sharing.cli.publish.reason_rows import MISSING, list_reason_rows
+from sharing.cli.publish.reason_rows import list_reason_rows
 from sharing.cli.shared.console import add_row, err, make_table, out, print_json_stream, print_line, unwrapped_column
 from sharing.errors import InfrastructureError
 from sharing.model.code_words import describe_outcome
+from sharing.model.recipient_terms import MISSING
 from sharing.model.vocabulary import Outcome
 
 if TYPE_CHECKING:

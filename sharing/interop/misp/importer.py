@@ -17,8 +17,9 @@ from sharing.interop.import_results import InputLocation, UnpublishedCause, make
 from sharing.interop.misp.events import find_attributes, find_events, may_lack_attributes
 from sharing.interop.misp.tags import read_tag_names
 from sharing.interop.misp.type_mappings import COMPOSITE_TYPES, find_mapping
-from sharing.interop.source_fields import is_uuid, read_text, read_time
+from sharing.interop.source_fields import read_text, read_time
 from sharing.interop.value_import import SourceValue, StatedFacts, import_value
+from sharing.model.indicator_record import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

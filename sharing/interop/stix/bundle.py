@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharing.errors import InputError
 from sharing.interop.markings import simplify
-from sharing.interop.source_fields import is_uuid
+from sharing.model.indicator_record import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

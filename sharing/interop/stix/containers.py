@@ -52,28 +52,11 @@ class Containers:
         self._steps = 0
         for item in objects:
             for name in _CONTENTS:
-                self._add(item, item.data.get(name))
+                _index(item, item.data.get(name), self._by_content, self._of_everything)
             for name in _NAMED.get(item.type, ()):
-                self._add_named(item, item.data.get(name))
-
-    def _add_named(self, connection: StixObject, references: Any) -> None:
-        if references is None:
-            return
-        named = [references] if isinstance(references, str) else references
-        if not isinstance(named, list) or not all(isinstance(reference, str) for reference in named):
-            self._connecting_everything.append(connection)
-            return
-        for key in dict.fromkeys(map(to_key, named)):
-            self._by_named.setdefault(key, []).append(connection)
-
-    def _add(self, container: StixObject, references: Any) -> None:
-        if references is None:
-            return
-        if not isinstance(references, list) or not all(isinstance(reference, str) for reference in references):
-            self._of_everything.append(container)  # it does not say what it contains, so it may be anything
-            return
-        for key in dict.fromkeys(map(to_key, references)):
-            self._by_content.setdefault(key, []).append(container)
+                named = item.data.get(name)
+                references = [named] if isinstance(named, str) else named
+                _index(item, references, self._by_named, self._connecting_everything)
 
     def find_direct(self, item: StixObject) -> list[StixObject]:
         """Return the objects that name an object as their content."""
@@ -165,3 +148,16 @@ class Containers:
                 verb = "names" if container.type in _NAMED else "contains"
                 raise InputError(f"{container.pointer}, which {verb} it: {error}") from None
         return tags
+
+
+def _index(
+    item: StixObject, references: Any, by_key: dict[str, list[StixObject]], everything: list[StixObject]
+) -> None:
+    """Note to which objects another refers; one that does not say so legibly may refer to everything."""
+    if references is None:
+        return
+    if not isinstance(references, list) or not all(isinstance(reference, str) for reference in references):
+        everything.append(item)
+        return
+    for key in dict.fromkeys(map(to_key, references)):
+        by_key.setdefault(key, []).append(item)

@@ -27,6 +27,7 @@ from sharing.disclosure.law_in_force import LawInForce
 from sharing.ids import make_item_id
 from sharing.law.decision_context import DecisionContext
 from sharing.model.indicator import Indicator
+from sharing.model.record_times import LOG_APPEND_TIME
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 from sharing.packs.library import load_shipped_treaties
@@ -60,8 +61,6 @@ CLERK = Officer("o-clerk", "court", frozenset())
 STRANGER = Officer("o-stranger", "court", frozenset({"JUDGE"}))
 """Not in the register."""
 OFFICERS = {officer.id: officer for officer in (AUTHOR, JUDGE, CLERK)}
-LOG_APPEND_TIME = 2
-CREATE_TIME = 1
 
 Work = Message | str
 """A record, or `due`."""

@@ -21,6 +21,7 @@ from sharing.conversation_state.batch_entries import BatchEntries
 from sharing.conversation_state.entries import RESERVED_BYTES, KeptConversation
 from sharing.errors import DecodeError, InputError
 from sharing.model.recipient_terms import Condition
+from sharing.model.record_times import CREATE_TIME
 from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Authority, NoticeKind
 from sharing.rulings.act import ActKind
@@ -31,7 +32,6 @@ from sharing.serialization.codec import OUTPUT_RECORD_BYTES_MAX, get_codec
 from tests.processors.conversation.conversation_driver import (
     AUTHOR,
     CLERK,
-    CREATE_TIME,
     JUDGE,
     STATE,
     STRANGER,

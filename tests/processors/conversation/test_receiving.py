@@ -16,6 +16,7 @@ from sharing.conversation.deliveries import EARLY_MS
 from sharing.conversation.receiver import FORGOTTEN_MS
 from sharing.conversation.vocabulary import Answer, AskKind, ReplyResult
 from sharing.ids import make_notice_id
+from sharing.model.record_times import CREATE_TIME
 from sharing.model.times import DAY_MS, from_milliseconds
 from sharing.model.vocabulary import Authority, NoticeKind, Urgency
 from sharing.rulings.act import ActKind
@@ -26,7 +27,6 @@ from sharing.seal.faults import SealError, SealFault
 from sharing.serialization.codec import get_codec
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 from tests.processors.conversation.conversation_driver import (
-    CREATE_TIME,
     JUDGE,
     STATE,
     Driver,

@@ -10,12 +10,13 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from processors.exactly_once.batch import CREATE_TIME, OutputRecord
+from processors.exactly_once.batch import OutputRecord
 from processors.gate.gate import BatchResult, Gate, is_conserved
 from sharing.law.pack import Pack
 from sharing.law.reading.pack_reader import parse_pack
 from sharing.model.directory import Directory, DirectoryEntry
 from sharing.model.indicator import Indicator
+from sharing.model.record_times import CREATE_TIME
 from sharing.packs.library import load_common_rules, load_shipped_treaties
 from sharing.serialization.codec import RECORD_BYTES_MAX, get_codec
 from sharing.topology.topics import TOPIC_KINDS

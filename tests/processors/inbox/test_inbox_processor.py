@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors.exactly_once.batch import LOG_APPEND_TIME, OutputRecord
+from processors.exactly_once.batch import OutputRecord
 from processors.inbox import inbox_state
 from processors.inbox.inbox_result import InboxOutcome, InboxResult, is_conserved
 from sharing.model.bad_batch import BadBatch
+from sharing.model.record_times import LOG_APPEND_TIME
 from sharing.model.times import MINUTE_MS
 from sharing.model.vocabulary import MessageKind, Urgency
 from sharing.seal.faults import SealError, SealFault
