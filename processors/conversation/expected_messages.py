@@ -50,7 +50,7 @@ def expect_message(
         partition: The partition of the item.
     """
     if isinstance(effect, SentAgain):
-        effect = Ended(effect.ask) if effect.ask.status is AskStatus.CANCELLED else Opened(effect.ask)
+        effect = effect.repeated
     if isinstance(effect, Amend):
         return ExpectedMessage(frozenset({AMENDMENTS.topic(state)}), partition)
     found = _find_receiving_effect(effect, provider) if state != provider else _find_providing_effect(effect)

@@ -110,9 +110,8 @@ class MessageWriter:
             RefusalError: It cannot be sent. Then nothing of what has caused it may be kept or written.
             Exception: The draft cannot be opened, or is malformed. Then the same holds.
         """
-        if isinstance(effect, SentAgain):  # the same record as before
-            ask = effect.ask
-            effect = Ended(ask) if ask.status is AskStatus.CANCELLED else Opened(ask)
+        if isinstance(effect, SentAgain):
+            effect = effect.repeated
         addressee = find_addressee(effect, context.provider, self._state)
         if addressee is None and not isinstance(effect, Amend):
             return Written(())

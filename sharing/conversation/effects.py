@@ -5,12 +5,12 @@ An effect is a value: the worker writes, sends and records it, all of it or noth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sharing.conversation.asks import Ask
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
-from sharing.conversation.vocabulary import Refusal, ReplyResult
+from sharing.conversation.vocabulary import AskStatus, Refusal, ReplyResult
 from sharing.model.vocabulary import NoticeKind
 
 
@@ -49,9 +49,18 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class SentAgain:
-    """Put an open question to people of another State again; or, of one that was cancelled, its withdrawal."""
+    """Send an open question to another State again; or, of one that has ended, its withdrawal.
+
+    Attributes:
+        ask: The question as it is, which this does not change.
+    """
 
     ask: Ask
+
+    @property
+    def repeated(self) -> Opened | Ended:
+        """The effect that writes the same record."""
+        return Opened(self.ask) if self.ask.is_open else Ended(replace(self.ask, status=AskStatus.CANCELLED))
 
 
 @dataclass(frozen=True, slots=True)

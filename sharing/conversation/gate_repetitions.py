@@ -64,7 +64,7 @@ def follow_repeated_offer(turn: Turn, event: Decided, delivery: Delivery, *, cou
     if ask is None:
         return
     if not ask.is_open:
-        turn.effects.append(SentAgain(replace(ask, status=AskStatus.CANCELLED)))
+        turn.effects.append(SentAgain(ask))
     elif ask.urgency is not event.urgency:
         waiting = turn.find_guarded(ask)
         turn.change_ask(replace(ask, status=AskStatus.CANCELLED))

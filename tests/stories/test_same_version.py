@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sharing.conversation.asks import REMEMBERED_MS
-from sharing.conversation.vocabulary import Answer, AskKind
+from sharing.conversation.vocabulary import Answer, AskKind, AskStatus
 from sharing.model.times import DAY_MS, MINUTE_MS, to_milliseconds
 from sharing.rulings.act import ActKind
 from sharing.rulings.vocabulary import OpeningKind
@@ -53,7 +53,7 @@ def list_deadlines(world: World, item: str) -> list[list[int]]:
 
 @pytest.mark.parametrize("urgencies", URGENCIES)
 @pytest.mark.parametrize("is_last_first", [False, True])
-def test_an_offer_that_is_repeated_with_another_urgency_is_made_anew(
+def test_an_offer_that_is_repeated_with_another_urgency_is_replaced(
     urgencies: tuple[str, str], is_last_first: bool
 ) -> None:
     world = open_world()
@@ -90,6 +90,22 @@ def test_nobody_is_asked_about_a_repeated_offer_that_has_ended() -> None:
     world.settle()
     assert world["DE"].list_questions() == []
     assert list_deadlines(world, item) == [[], []]
+
+
+@pytest.mark.parametrize("answer", [Answer.ACCEPTED, Answer.DECLINED])
+def test_the_record_of_an_offer_that_has_ended_and_is_repeated_says_how_it_ended(answer: Answer) -> None:
+    """Its withdrawal is sent, in case the other State has forgotten the answer; here it stays answered."""
+    world = open_world()
+    item = world["CH"].publish(make_swiss_offer())
+    world.settle()
+    world["DE"].answer(find_question(world, "DE"), answer)
+    world.settle()
+    world["CH"].publish(make_swiss_offer())
+    world.settle()
+    for state, kept in (("CH", world["CH"].find_own(item).conversation), ("DE", world["DE"].find_received(item))):
+        (ask,) = (each for each in kept.asks.values() if each.kind is AskKind.ACCEPT)
+        said = [act.ask_status for act in world.invariants.acts[state] if act.ask == ask.id and act.ask_status]
+        assert (said[-1], ask.status) == (AskStatus.ANSWERED, AskStatus.ANSWERED)
 
 
 RETENTIONS = [("2026-06-12T00:00:00Z", LATER), (LATER, "2026-06-12T00:00:00Z"), ("2026-06-12T00:00:00Z", None)]
