@@ -8,7 +8,7 @@ from typing import Final
 from sharing.console.connection import ConsoleConnection
 from sharing.console.printable import to_printable
 from sharing.errors import InputError
-from sharing.kafka.directory_pins import read_directory_pins
+from sharing.kafka.directory_pins import find_own_pin
 from sharing.kafka.directory_reader import DirectoryReader
 from sharing.keystore.online_keys import OnlineKeys
 from sharing.model.times import format_time
@@ -23,14 +23,22 @@ _SHOWN_MAX: Final = 40
 def read_own_keys(console: ConsoleConnection, now: int) -> TrustedKeys | None:
     """Return the keys of the State, with which the register is verified; None if no root of it is known.
 
+    A key folder may be an older copy, so the State's key statement in the directory is used if it is newer.
+
+    Args:
+        console: The connection.
+        now: The time in UTC milliseconds.
+
     Raises:
-        InputError: The key folder is another State's or is damaged, or the directory does not have these keys.
-        TrustError: They do not verify.
+        InputError: The key folder is another State's or is damaged, or there is none and the directory has no keys.
+        InfrastructureError: The directory cannot be read.
+        TrustError: The keys do not verify.
     """
     settings = console.settings
-    if settings.key_folder is not None:
-        return OnlineKeys.open(settings.key_folder, state=console.state).get_trusted_keys(now)
-    pin = (read_directory_pins(settings) or {}).get(console.state)
+    own = None if settings.key_folder is None else OnlineKeys.open(settings.key_folder, state=console.state)
+    if own is not None:
+        own.get_trusted_keys(now)  # a damaged folder is reported before a broker that is not running
+    pin = find_own_pin(settings, console.state)
     if pin is None:
         return None
     reader = DirectoryReader(
@@ -38,6 +46,9 @@ def read_own_keys(console: ConsoleConnection, now: int) -> TrustedKeys | None:
     )
     with closing(reader):
         reader.read_to_end()
+    if own is not None:
+        own.follow_published(lambda: reader.find_newest_keys(pin.state))
+        return own.get_newest_keys(now)
     keys = reader.trusted_keys.get(pin.state)
     if keys is None:
         reason = reader.unreadable.get(pin.state, "it has not stated them")

@@ -24,7 +24,7 @@ from sharing.desk.settings import DeskSettings
 from sharing.desk.store.desk_store import DeskStore
 from sharing.desk.web.sessions import SessionStore
 from sharing.errors import SettingsError
-from sharing.kafka.directory_pins import read_directory_pins
+from sharing.kafka.directory_pins import find_own_pin
 from sharing.kafka.officer_reader import OfficerReader
 from sharing.keystore.configured_keys import open_configured_keys
 from sharing.packs.library import find_law
@@ -104,8 +104,7 @@ def _require_root(console: ConsoleConnection) -> None:
     Raises:
         SettingsError: The State's own root is not known, with which the register of officers is verified.
     """
-    settings = console.settings
-    if settings.key_folder is None and console.state not in (read_directory_pins(settings) or {}):
+    if find_own_pin(console.settings, console.state) is None:
         raise SettingsError(
             f"nobody could sign in: this desk does not know the root of {console.state}, which verifies the register "
             "of officers; set SHARING_TRUST_FILE to a file that pins it, or SHARING_KEY_FOLDER"

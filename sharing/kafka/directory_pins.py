@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sharing.keystore.key_folder import KeyFolder
 from sharing.keystore.pin_file import read_pins, require_trust_file
 from sharing.settings import Settings
@@ -24,6 +26,25 @@ def read_directory_pins(settings: Settings) -> dict[str, Pin] | None:
         require_trust_file(settings.trust_file)
     pins = {state: pinned.to_pin() for state, pinned in read_pins(settings.trust_file).items()}
     if settings.key_folder is not None:
-        own = KeyFolder(settings.key_folder).read_roots()[0].to_pin()
+        own = _read_own_pin(settings.key_folder)
         pins.setdefault(own.state, own)
     return pins
+
+
+def find_own_pin(settings: Settings, state: str) -> Pin | None:
+    """Return the pin of the State's own root: from the trust file, or else from the key folder; None if neither has it.
+
+    Raises:
+        InputError: As `read_directory_pins`.
+        SettingsError: As `read_directory_pins`.
+        TrustError: As `read_directory_pins`.
+    """
+    pins = read_directory_pins(settings)
+    if pins is None:
+        own = None if settings.key_folder is None else _read_own_pin(settings.key_folder)
+        pins = {} if own is None else {own.state: own}
+    return pins.get(state)
+
+
+def _read_own_pin(key_folder: Path) -> Pin:
+    return KeyFolder(key_folder).read_roots()[0].to_pin()

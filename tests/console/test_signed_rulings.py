@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from pydantic import SecretBytes
 
 from sharing.console import signed_rulings
 from sharing.console.connection import ConsoleConnection
-from sharing.console.register_lookup import read_own_keys
 from sharing.console.signed_rulings import (
     RulingCopy,
     SignatureCheck,
@@ -21,7 +19,6 @@ from sharing.console.signed_rulings import (
     find_signed_ruling,
 )
 from sharing.errors import InfrastructureError, InputError
-from sharing.keystore.key_folder import KeyFolder
 from sharing.model.times import DAY_MS, HOUR_MS
 from sharing.officers.changes import change_officer, revoke_officer
 from sharing.officers.register import Register
@@ -183,20 +180,6 @@ def test_after_a_renewal_a_ruling_verifies_with_the_newest_entry_of_a_compacted_
         revoked = revoke_officer(newest, effective_at=effective_at, now=NOW + 30 * DAY_MS)
         checked = check_signature(copy, compact(sign(revoked, REGISTRARS[0]).encode()), later)
         assert (checked.fault is None) is is_verified, checked
-
-
-def test_a_key_folder_of_another_state_seals_and_verifies_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(KeyFolder, "list_exposed", lambda _: [])
-    monkeypatch.setattr(KeyFolder, "read_roots", lambda _: [])
-    monkeypatch.setattr(KeyFolder, "read_keys", lambda _, __: KEYS)
-    monkeypatch.setattr(KeyFolder, "list_wrapping_keys", lambda *_: [])
-    (tmp_path / "private").mkdir()
-    own = replace(CONSOLE, settings=Settings(key_folder=tmp_path))
-    assert read_own_keys(own, NOW) is KEYS
-    with pytest.raises(InputError, match="is the key folder of CH"):
-        read_own_keys(replace(own, state="DE"), NOW)
 
 
 def replace_copy(copy: RulingCopy, **changes: Any) -> RulingCopy:
