@@ -165,11 +165,10 @@ def find_facts_never_known(analysis: PackAnalysis, locator: RuleLocator, day: dt
                 )  # fmt: skip
             elif name in OFFENCE_FACTS and number in analysis.own_rules:
                 key = name.removeprefix("recipient.")
-                snapshots = analysis.space.timeline.iter_snapshots(with_offences=True)
                 assessed = {
                     code
-                    for snapshot in snapshots
-                    for code, answers in snapshot.offences.items()
+                    for answers_by_code in analysis.space.timeline.iter_offence_answers()
+                    for code, answers in answers_by_code.items()
                     if getattr(answers, key) is not None
                 }
                 missing = [code for code in OFFENCES if code not in assessed]

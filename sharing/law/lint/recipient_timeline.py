@@ -81,7 +81,7 @@ class RecipientTimeline:
             with_offences: Whether a rule tests what follows from the offence codes, so that it must be looked up.
         """
         list_coverages = self.possible_coverages.list_coverages
-        for state in sorted(FACTS["recipient.state"].values - {self.pack.state}):
+        for state in self._list_recipients():
             for first, end in self._find_intervals(state):
                 recipients = self._list_recipients_on(first)
                 offences = recipients.assess_offences(state, OFFENCES) if with_offences else {}
@@ -89,6 +89,12 @@ class RecipientTimeline:
                 for facts, coverage in recipients.iter_facts_by_coverage(state, list_coverages):
                     for rule_interval, day in overlaps:
                         yield RecipientSnapshot(state, day, rule_interval, facts, coverage, offences)
+
+    def iter_offence_answers(self) -> Iterator[Mapping[str, OffenceAnswers]]:
+        """Yield, for every State in every interval, what is known about each offence code there."""
+        for state in self._list_recipients():
+            for first, _ in self._find_intervals(state):
+                yield self._list_recipients_on(first).assess_offences(state, OFFENCES)
 
     def list_relevant_instruments(self) -> dict[str, Coverage]:
         """Return what the instruments cover that may matter on some day, by name."""
@@ -105,6 +111,9 @@ class RecipientTimeline:
         if self._coverages is None:
             self._coverages = PossibleCoverages(self.pack, self.list_relevant_instruments())
         return self._coverages
+
+    def _list_recipients(self) -> list[str]:
+        return sorted(FACTS["recipient.state"].values - {self.pack.state})
 
     def _list_change_days(self) -> list[dt.date]:
         """Return the days on which an instrument begins or ends to bind the providing State."""
