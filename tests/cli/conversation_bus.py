@@ -41,7 +41,7 @@ from sharing.rulings.vocabulary import RulingError
 from sharing.serialization.codec import get_codec
 from sharing.testing.broker import Broker
 from sharing.testing.broker.embedded import EmbeddedBroker
-from sharing.topology.topics import ACTS, CONVERSATIONS, DECISIONS, OFFICERS, QUARANTINE, RULINGS
+from sharing.topology.topics import ACTS, CONVERSATIONS, DECISIONS, DIRECTORY, OFFICERS, QUARANTINE, RULINGS
 from sharing.trust.public_keys import PublishedKey
 from tests.cli.conftest import Call, CommandResult
 from tests.conversation.people import JUDGE, ROLE
@@ -108,7 +108,7 @@ class ConversationBus:
     def create_topics(self, partitions: int = PARTITIONS) -> None:
         for kind in (CONVERSATIONS, DECISIONS, ACTS, RULINGS, QUARANTINE):
             self.broker.create_topics([kind.topic(self.state)], partitions)
-        self.broker.create_topics([OFFICERS.topic(self.state)], 1)
+        self.broker.create_topics([OFFICERS.topic(self.state), DIRECTORY.topic(self.state)], 1)
 
     def run(self, *arguments: str | Path) -> CommandResult:
         return self.call(*arguments, "--state", self.state)

@@ -221,7 +221,7 @@ def test_an_offer_is_shown_with_its_conditions_and_answered_by_their_hash(
     monkeypatch.setenv("SHARING_TRUST_FILE", str(bus.folder / "trust.yaml"))
     unregistered = bus.rule("asks", "answer", ask, "ACCEPTED")
     assert (unregistered.code, f"o-judge is no officer of {bus.state}" in unregistered.error) == (2, True)
-    monkeypatch.setattr("sharing.console.register_lookup.read_directory_pins", lambda _: None)
+    monkeypatch.setattr("sharing.console.register_lookup.find_own_pin", lambda *_: None)
     with bus.working():
         accepted = bus.rule("asks", "answer", ask, "ACCEPTED", wait="150")
     assert accepted.code == 0, accepted

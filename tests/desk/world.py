@@ -47,6 +47,9 @@ START_S: Final = 240.0
 HOST: Final = "localhost"
 """Passkeys are bound to a host name, so the desks are not reached by their address."""
 
+_REGISTER_READ: Final = "the register of officers was read to its end"
+"""What a desk logs when officers can sign in."""
+
 
 @dataclass
 class DeskWorld:
@@ -205,15 +208,16 @@ class DeskWorld:
         return ChildProcess(f"desk-{state.lower()}", command, make_child_environment(**settings), self.folder)
 
     def await_desk(self, state: str) -> None:
-        """Wait until a desk answers."""
+        """Wait until a desk answers, and officers can sign in."""
         desk = self.desks[state]
 
         def answers() -> bool:
             self.cluster.check_gates()
             assert desk.is_alive(), desk.read_log_tail()
-            return is_healthy(self.ports[state], self.folder / "ca.pem")
+            has_read_register = _REGISTER_READ in desk.log.read_text(errors="replace")
+            return has_read_register and is_healthy(self.ports[state], self.folder / "ca.pem")
 
-        wait_until(answers, f"the desk of {state} answers")
+        wait_until(answers, f"the desk of {state} answers, and has read the register of officers")
 
 
 def make_origin(port: int) -> str:
