@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tests.bench.bench_cluster import GATE_ARGUMENTS, BenchCluster, MeasuredProcess, ResourceUsage
 from tests.bench.names import DECISIONS_TOPIC, GATE_GROUP, SOURCE_TOPIC, list_output_topics
 from tests.bench.observe import WARM_SHARE, GroupObserver, Observer, TopicObserver
-from tests.bench.outputs import Fingerprints, read_fingerprints
+from tests.bench.outputs import Fingerprints, await_records, read_fingerprints
 from tests.bench.peers import quix
 
 WARM_SHARE_LONG = 0.5
@@ -119,9 +119,12 @@ class Engines:
         warm_share: float = WARM_SHARE,
     ) -> EngineRun:
         self.cluster.create_topics([f"{prefix}{topic}" for topic in list_output_topics()])
-        observer = TopicObserver(self.cluster.bootstrap, f"{prefix}{DECISIONS_TOPIC}")
+        decisions = f"{prefix}{DECISIONS_TOPIC}"
+        observer = TopicObserver(self.cluster.bootstrap, decisions)
         with self.cluster.run_command(command, environment=environment) as worker:
-            return _measure_run(observer, worker, records, warm_share)
+            run = _measure_run(observer, worker, records, warm_share)
+            await_records(self.cluster.bootstrap, decisions, records, worker.check_running)
+        return run
 
 
 def _measure_run(

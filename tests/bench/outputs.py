@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from sharing.audit.block import read_block, read_entry_id
 from sharing.ids import make_draft_key, make_item_id
 from sharing.kafka.clients import client_properties, make_consumer
 from sharing.model.vocabulary import AuditLogName
 from sharing.serialization.codec import get_codec
+from tests.support.stable_ends import StableEnds
 
 _IDS_BEFORE_INSTANT = {"notice": 3, "offer": 3, "decision": 1, "draft": 1}
 """Number of ids before the version and the instant, by schema (`schemas/`)."""
@@ -106,27 +108,63 @@ class Fingerprints:
 
 
 def read_outputs(bootstrap: str, topics: Iterable[str]) -> Iterator[Message]:
-    """Yield every committed record of some topics up to their current ends.
+    """Yield every committed record of some topics up to their current ends, those of open transactions included.
+
+    A commit reaches each partition on its own, so the end of one may be committed a moment before that of another.
 
     Raises:
         TimeoutError: An end was not reached in time.
     """
+    with closing(_make_consumer(bootstrap)) as consumer:
+        unread = _assign_topics(consumer, topics)
+        ends = StableEnds(consumer)
+        deadline = time.monotonic() + _QUIET_S
+        while unread:
+            for message in consumer.consume(10_000, 0.1):
+                deadline = time.monotonic() + _QUIET_S
+                if message.error() is None:
+                    yield message
+                elif ends.is_reached(message):
+                    unread.discard((str(message.topic()), int(message.partition() or 0)))
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(unread)} partitions were not read to their end")
+
+
+def await_records(bootstrap: str, topic: str, total: int, check_writer: Callable[[], None]) -> None:
+    """Wait until a topic has so many committed records. Its end offsets count transaction markers, too.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        topic: The topic.
+        total: Number of records.
+        check_writer: Raises an exception if what writes them has ended.
+
+    Raises:
+        TimeoutError: No record was committed for a minute.
+    """
+    with closing(_make_consumer(bootstrap)) as consumer:
+        _assign_topics(consumer, [topic])
+        count, deadline = 0, time.monotonic() + _QUIET_S
+        while count < total:
+            check_writer()
+            records = sum(message.error() is None for message in consumer.consume(10_000, 0.1))
+            if records:
+                count, deadline = count + records, time.monotonic() + _QUIET_S
+            elif time.monotonic() > deadline:
+                raise TimeoutError(f"{count} of {total} records of {topic} were committed")
+
+
+def _make_consumer(bootstrap: str) -> Consumer:
     properties = {"group.id": "bench.reader", "enable.partition.eof": True, "queued.max.messages.kbytes": 65_536}
-    consumer = make_consumer(client_properties(bootstrap, properties))
+    return make_consumer(client_properties(bootstrap, properties))
+
+
+def _assign_topics(consumer: Consumer, topics: Iterable[str]) -> set[tuple[str, int]]:
+    """Read all partitions of some topics from their beginning, and return these partitions."""
     known = consumer.list_topics(timeout=10).topics
-    unread = {(topic, partition) for topic in topics for partition in known[topic].partitions}
-    consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in unread])
-    deadline = time.monotonic() + _QUIET_S
-    while unread:
-        for message in consumer.consume(10_000, 0.1):
-            deadline = time.monotonic() + _QUIET_S
-            if message.error() is None:
-                yield message
-            else:
-                unread.discard((str(message.topic()), int(message.partition() or 0)))
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{len(unread)} partitions were not read to their end")
-    consumer.close()
+    places = {(topic, partition) for topic in topics for partition in known[topic].partitions}
+    consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in places])
+    return places
 
 
 def read_fingerprints(bootstrap: str, topics: Mapping[str, str]) -> Fingerprints:
