@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from processors.exactly_once.committed_positions import CommittedPositions
     from processors.exactly_once.input_logs import InputLogs
+    from processors.exactly_once.reached_ends import ReachedEnds
     from processors.exactly_once.read_horizon import ReadHorizon
     from processors.exactly_once.state_store import StateStore
 
@@ -29,6 +30,7 @@ class Assignment:
         state_store: The state store; None on a loop without state.
         await_pending_commit: Waits until nothing is being committed.
         committed: What this process has committed itself.
+        ends: The ends of partitions that are to be committed.
         horizon: What has been read; None on a loop without it.
     """
 
@@ -38,8 +40,10 @@ class Assignment:
         state_store: StateStore | None,
         await_pending_commit: Callable[[], None],
         committed: CommittedPositions,
+        ends: ReachedEnds,
         horizon: ReadHorizon | None = None,
     ) -> None:
+        self._ends = ends
         self._horizon = horizon
         self._committed = committed
         self._input_logs = input_logs
@@ -56,7 +60,7 @@ class Assignment:
         Raises:
             InfrastructureError: A person must decide where to start, or the broker rejects a request.
         """
-        self._forget_horizon()
+        self._forget_read()
         if not positions:
             return True
         if find_uneven_topics([(each.topic, each.partition) for each in positions], self._input_logs.topics):
@@ -74,16 +78,18 @@ class Assignment:
         except LogsUnavailableError as error:
             log.warning("%s: the partitions are not read yet", error)
             return False
+        self._ends.begin(positions)
         return True
 
     def give_up_partitions(self, partitions: set[int]) -> None:
         """Wait until what was read of these partitions is committed or aborted, and drop their state."""
         self._await_pending_commit()
-        self._forget_horizon()
+        self._forget_read()
         if self._state_store is not None:
             self._state_store.close_partitions(partitions)
 
-    def _forget_horizon(self) -> None:
+    def _forget_read(self) -> None:
+        self._ends.begin(())
         if self._horizon is not None:
             self._horizon.forget()
 

@@ -136,9 +136,10 @@ class Batch:
 
     Attributes:
         messages: The records; those of a partition are in order. Empty if there is something in `unreadable`, or if
-            there was no record for `LoopConfig.idle_batch_s`.
+            there was no record for `LoopConfig.idle_batch_s`, or an end of a partition is to be committed.
         now_ms: The processing time of the whole batch, in UTC milliseconds.
-        offsets: The next offset to read, by (topic, partition).
+        offsets: The next offset to read, by (topic, partition): also of partitions without records in the batch that
+            have been quiet for long, whose end is committed with it.
         group_metadata: Opaque group metadata to send with the offsets.
         store_view: This batch's view of the state store, which also collects its changes; None on a loop without state.
         partition_count: Number of partitions of each topic that is read; 0 if unknown.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from processors.exactly_once.client_pair import ClientPair
     from processors.exactly_once.input_logs import InputLogs
     from processors.exactly_once.overlay import Overlay
+    from processors.exactly_once.reached_ends import ReachedEnds
     from processors.exactly_once.read_horizon import ReadHorizon
     from processors.exactly_once.state_store import StateStore
     from sharing.kafka.bad_batches import BadBatch
@@ -29,6 +30,7 @@ class BatchMaker:
         clients: The clients that read and write.
         input_logs: The topics that are read.
         state_store: The state of the loop; None if it has none.
+        ends: The ends of partitions that are to be committed.
         horizon: Up to which instant everything has been read; None if nothing waits for that.
         clock: Returns the time in UTC milliseconds; called once for each batch.
         idle_batch_s: After how many seconds without a batch one without records is due.
@@ -39,6 +41,7 @@ class BatchMaker:
         clients: ClientPair,
         input_logs: InputLogs,
         state_store: StateStore | None,
+        ends: ReachedEnds,
         horizon: ReadHorizon | None,
         clock: Callable[[], int],
         idle_batch_s: float,
@@ -46,6 +49,7 @@ class BatchMaker:
         self._clients = clients
         self._input_logs = input_logs
         self._state_store = state_store
+        self._ends = ends
         self._horizon = horizon
         self._clock = clock
         self._idle_batch_s = idle_batch_s
@@ -53,15 +57,25 @@ class BatchMaker:
 
     @property
     def is_idle_batch_due(self) -> bool:
-        """Whether a batch without records is due: none was made for long, or an instant that is waited for has come."""
+        """Whether a batch without records is due.
+
+        That is so if none was made for long, if an instant that is waited for has come, or if an end is to be
+        committed.
+        """
         idle_s = time.monotonic() - self._made_at
-        is_due = idle_s >= self._idle_batch_s or (self._horizon is not None and self._horizon.is_reached)
+        is_due = (
+            idle_s >= self._idle_batch_s
+            or (self._horizon is not None and self._horizon.is_reached)
+            or self._ends.has_quiet
+        )
         return is_due and self._clients.consumer.is_assigned
 
     def note_ends(self) -> None:
         """Note the ends that were reached. What was read before them must be in the batch that is made next."""
+        ends = self._clients.consumer.fetched.take_ends()
+        self._ends.note_reached(ends)
         if self._horizon is not None:
-            self._horizon.note_passed(self._clients.consumer.fetched.take_ends())
+            self._horizon.note_passed(ends)
             self._advance_horizon()
 
     def make(self, messages: list[Any], unreadable: list[BadBatch], previous: Overlay | None) -> Batch:
@@ -79,6 +93,7 @@ class BatchMaker:
         offsets = {(str(topic), number): last[topic, number].offset() + 1 for topic, number in last}
         for bad in unreadable:
             offsets[bad.topic, bad.partition] = max(offsets.get((bad.topic, bad.partition), 0), bad.next_offset)
+        offsets.update(self._ends.take_quiet(offsets))
         overlay = None
         if self._state_store is not None:
             overlay = self._state_store.create_overlay(previous)

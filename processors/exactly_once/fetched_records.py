@@ -32,7 +32,6 @@ class FetchedRecords:
         self.records_max = config.batch_records_max
         self._bytes_max = config.batch_bytes_max
         self._record_bytes_max = config.record_bytes_max
-        self._finds_ends = config.horizon_clock is not None
         self._is_stopping = is_stopping
         self._messages: list[Any] = []
         self._bytes = 0
@@ -59,9 +58,9 @@ class FetchedRecords:
 
     def add(self, received: list[Any]) -> None:
         """Keep what one call has received, which is not empty."""
-        self._note_patience(received)
-        if self._finds_ends and not (received := self._drop_ends(received)):
+        if any(map(Message.error, received)) and not (received := self._drop_ends(received)):
             return
+        self._note_patience(received)
         size = sum(map(len, received))
         self._bytes += size
         if size > self._record_bytes_max:  # otherwise none of them alone is larger
@@ -84,7 +83,7 @@ class FetchedRecords:
     def take_ends(self) -> dict[tuple[str, int], int]:
         """Return the ends that were reached since the last call: everything before them has been taken, or is now.
 
-        The next offset to read, by (topic, partition). Known only if the configuration has a `horizon_clock`.
+        The next offset to read, by (topic, partition).
         """
         ends, self._ends = self._ends, {}
         return ends

@@ -33,15 +33,14 @@ The text of an exception may contain content, so only its type and its code loca
 **A clean stop.** The current batch is committed, then the consumer is closed without leaving the group: as a static
 member, this worker keeps its partitions until its session times out.
 
-**A call that does not return.** librdkafka may block forever (confluentinc/librdkafka#5511). After `STUCK_CALL_S` the
-process exits; its restart resumes at the committed offsets, as always.
+**A call that does not return.** librdkafka may block forever (confluentinc/librdkafka#5511). After `STUCK_CALL_S` in
+which it was running the process exits; its restart resumes at the committed offsets, as always.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import traceback
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -52,6 +51,7 @@ from processors.exactly_once.batch import Batch, Output, OutputRecord
 from processors.exactly_once.loop_config import LoopConfig
 from processors.exactly_once.pending_commit import ignore_outcome
 from processors.exactly_once.retry import CLOSE_TIMEOUT_S, STUCK_CALL_S
+from processors.exactly_once.stuck_call import TICK_S, StuckCallDetector
 from processors.exactly_once.transactor import Transactor
 from processors.worker_thread import WorkerThread
 from sharing.errors import InfrastructureError, SharingError
@@ -90,6 +90,7 @@ class ExactlyOnceLoop(Service):
         self.channel = channel
         self.config = config
         self._transactor = Transactor(config, clock)
+        self._stuck_calls = StuckCallDetector()
         self._thread = WorkerThread(f"exactly-once {config.group}")
         self._current_batch: Batch | None = None
         self._next_read: Future[Batch | None] | None = None
@@ -232,10 +233,9 @@ class ExactlyOnceLoop(Service):
         except SharingError as error:
             log.warning("what is written before a stop was not, and will be after the restart: %s", error)
 
-    @Service.timer(1.0)
+    @Service.timer(TICK_S)
     async def _watch_for_stuck_call(self) -> None:
-        started_at = self._transactor.call_started_at
-        if started_at is not None and time.monotonic() - started_at > STUCK_CALL_S:
+        if self._stuck_calls.count_seconds(self._transactor.call_started_at) > STUCK_CALL_S:
             await self.fail(
                 InfrastructureError(f"a librdkafka call has not returned for {STUCK_CALL_S:g} s; restart the worker")
             )

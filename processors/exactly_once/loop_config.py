@@ -150,7 +150,7 @@ def consumer_properties(config: LoopConfig, on_error: Callable[[KafkaError], Non
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": max(1, config.batch_bytes_max // 1024),
             **BOUNDED_FETCH,
-            "enable.partition.eof": config.horizon_clock is not None,
+            "enable.partition.eof": True,
             "error_cb": on_error,
             **({"statistics.interval.ms": 1_000, "stats_cb": config.on_statistics} if config.on_statistics else {}),
             **config.client_properties,

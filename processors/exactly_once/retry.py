@@ -24,7 +24,7 @@ CALL_TIMEOUT_S = 1.0  # how long a call may block before the loop checks whether
 RETRY_PAUSE_S = 0.05
 QUERY_PAUSE_S = 0.1
 WARN_AFTER_S = 30.0  # how long to wait before logging what is being waited for
-STUCK_CALL_S = 60.0  # a call that takes longer stops the process
+STUCK_CALL_S = 60.0  # a call that takes longer, while the process is running, stops it
 CLOSE_TIMEOUT_S = 10.0  # how long closing the clients may take
 
 T = TypeVar("T")

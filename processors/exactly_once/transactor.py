@@ -64,6 +64,7 @@ from processors.exactly_once.input_logs import InputLogs, LogChangedError
 from processors.exactly_once.kafka_errors import ErrorReporter, is_fatal, is_outside_log
 from processors.exactly_once.loop_config import LoopConfig
 from processors.exactly_once.pending_commit import ignore_outcome
+from processors.exactly_once.reached_ends import ReachedEnds
 from processors.exactly_once.read_horizon import AdminEndsQuery, ReadHorizon
 from processors.exactly_once.recovery import Recovery
 from processors.exactly_once.retry import CallWatch, RetryPolicy
@@ -103,14 +104,15 @@ class Transactor:
         self.horizon = (
             None if config.horizon_clock is None else ReadHorizon(partial(AdminEndsQuery, admin), config.horizon_clock)
         )
+        ends = ReachedEnds()
         self._assignment = Assignment(
-            self._input_logs, self._state_store, self._await_pending_commit, self._committed, self.horizon
+            self._input_logs, self._state_store, self._await_pending_commit, self._committed, ends, self.horizon
         )
         self._clients = ClientPair(
             config, admin, self._reporter, self._retry, self._calls, self._input_logs, self._assignment
         )
         self._batches = BatchMaker(
-            self._clients, self._input_logs, self._state_store, self.horizon, clock, config.idle_batch_s
+            self._clients, self._input_logs, self._state_store, ends, self.horizon, clock, config.idle_batch_s
         )
         self._sizer = BatchSizer(config.batch_records_max, config.output_bytes_max, config.transaction_timeout_s)
         self._recovery = Recovery(

@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition
 from processors.exactly_once.assignment import Assignment
 from processors.exactly_once.committed_positions import CommittedPositions
 from processors.exactly_once.input_logs import InputLogs, LogsUnavailableError
+from processors.exactly_once.reached_ends import ReachedEnds
 from processors.exactly_once.read_horizon import ReadHorizon
 
 
@@ -30,7 +31,7 @@ class StubInputLogs:
 
 
 def prepare(logs: StubInputLogs, **numbers: list[int]) -> bool:
-    assignment = Assignment(logs, None, lambda: None, CommittedPositions())  # type: ignore[arg-type]  # it has what is used
+    assignment = Assignment(logs, None, lambda: None, CommittedPositions(), ReachedEnds())  # type: ignore[arg-type]  # it has what is used
     return assignment.prepare_partitions([TopicPartition(topic, each) for topic in numbers for each in numbers[topic]])
 
 
@@ -63,7 +64,9 @@ def test_an_assignment_and_a_revocation_end_what_is_known_of_the_reading() -> No
     forgotten: list[str] = []
     horizon = cast("ReadHorizon", SimpleNamespace(forget=lambda: forgotten.append("")))
     logs = cast("InputLogs", StubInputLogs())
-    assignment = Assignment(logs, None, lambda: forgotten.append("settled"), CommittedPositions(), horizon)
+    assignment = Assignment(
+        logs, None, lambda: forgotten.append("settled"), CommittedPositions(), ReachedEnds(), horizon
+    )
     assert assignment.prepare_partitions([TopicPartition("in", 0), TopicPartition("also", 0)])
     assert forgotten == [""]
     assignment.give_up_partitions({0})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import KafkaError, Message
@@ -15,8 +14,8 @@ from tests.processors.exactly_once.loop_fixtures import OFFLINE_CONFIG
 PATIENCE_S = 150.0
 
 
-def make_message(size: int = 1, error: KafkaError | None = None) -> Mock:
-    return Mock(**{"error.return_value": error, "__len__": lambda _: size})
+def make_message(error: KafkaError | None = None, offset: int = 0) -> Message:
+    return Message(topic="in", partition=0, offset=offset, value=b"v", error=error)
 
 
 @pytest.mark.parametrize("assigned", [False, True])
@@ -26,7 +25,7 @@ def test_records_read_before_a_revocation_are_dropped(assigned: bool, monkeypatc
     rebalancing = StubRebalancing()
     batch_consumer = open_batch_consumer(OFFLINE_CONFIG, rebalancing)
 
-    def revoke() -> list[Mock]:
+    def revoke() -> list[Message]:
         batch_consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
         batch_consumer._assigned_during_consume = assigned
         return [make_message()]
@@ -42,9 +41,9 @@ def test_a_fatal_error_that_comes_with_a_revocation_is_kept(monkeypatch: pytest.
     consumer = ScriptedConsumer()
     monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
     batch_consumer = open_batch_consumer(OFFLINE_CONFIG)
-    fatal = make_message(error=KafkaError(KafkaError._FATAL))
+    fatal = make_message(KafkaError(KafkaError._FATAL))
 
-    def reject() -> list[Mock]:
+    def reject() -> list[Message]:
         batch_consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
         return [make_message(), fatal]
 
@@ -57,21 +56,19 @@ def test_a_fatal_error_that_comes_with_a_revocation_is_kept(monkeypatch: pytest.
 def test_ends_that_were_reached_before_a_revocation_count_no_more(
     assigned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def make_end(offset: int) -> Mock:
-        error = Mock(code=Mock(return_value=KafkaError._PARTITION_EOF))
-        return Mock(**{"error.return_value": error, "topic.return_value": "in", "partition.return_value": 0,
-                       "offset.return_value": offset, "__len__": lambda _: 10})  # fmt: skip
+    def make_end(offset: int) -> Message:
+        return make_message(KafkaError(KafkaError._PARTITION_EOF), offset)
 
     consumer = ScriptedConsumer()
     monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
-    batch_consumer = open_batch_consumer(replace(OFFLINE_CONFIG, horizon_clock=lambda: 0))
+    batch_consumer = open_batch_consumer(OFFLINE_CONFIG)
     consumer.results = [[make_end(7)], [make_end(9)]]
     assert batch_consumer.fill_batch(0)
     assert batch_consumer.fetched.take() == ([], []), "the report of an end is no record"
     assert batch_consumer.fetched.take_ends() == {("in", 0): 9}
     assert batch_consumer.fetched.take_ends() == {}
 
-    def revoke() -> list[Mock]:
+    def revoke() -> list[Message]:
         batch_consumer._on_revoke(None, [])  # type: ignore[arg-type]  # the arguments are not used
         return [make_end(3)] * assigned
 
