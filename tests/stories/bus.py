@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from processors.exactly_once.batch import OutputRecord
@@ -96,6 +97,10 @@ class Reader:
     topics: tuple[str, ...]
     choose: Callable[[list[Place]], Place] = lambda places: places[0]
     _offsets: dict[Place, int] = field(default_factory=dict)
+
+    def read_batch(self, size: int) -> list[StampedMessage]:
+        """Return the next records, at most so many."""
+        return list(islice(iter(self.read_next, None), size))
 
     def read_next(self) -> StampedMessage | None:
         """Return the next record; None if all is read."""

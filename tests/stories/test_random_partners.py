@@ -81,8 +81,10 @@ class Course:
             chance.choice(copies) if output.topic.startswith("exchange.") or output.topic.endswith("rulings") else 1
         )
         self.world.choose = chance.choice
+        sizes = self.draw(st.sampled_from([(1,), (1, 2, 3), (2, 5, 20)]))
         for state in self.world.states.values():
             state.reader.choose = chance.choice
+            state.choose_size = lambda: chance.choice(sizes)
 
     def draw(self, strategy: st.SearchStrategy[Any]) -> Any:
         return self.data.draw(strategy)

@@ -116,7 +116,7 @@ def test_an_agency_is_told_of_a_repetition_that_is_decided_before_an_amendment()
     item = publish(world, "DE", personal_data=True, subject_class="OTHER", live_case_harm=None)
     world["NL"].open(OpeningKind.CORRECTION, item, facts=(RuledFact(name="assertion", values=("ASSESSMENT",)),))
     while not list(world.bus.select(AMENDMENTS.topic("NL"))):
-        assert world["NL"].take_one()
+        assert world["NL"].take_batch()
     publish(world, "DE")
     assert list_having(world, item) == {"DE"}
     (history,) = world["NL"].read_outcomes().values()

@@ -1,16 +1,17 @@
 """The worker of a State in the test's process: the gate with the shipped law, and the loop of the conversation.
 
-Everything between States is sealed and signed with real keys. Every record is a batch of its own, so that it is known
-what has caused what.
+Everything between States is sealed and signed with real keys. Every record is a batch of its own unless `choose_size`
+says otherwise, so that it is known what has caused what.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from processors.agents.conversation_agent import put_first
 from processors.agents.gate_agent import decide_batch
 from processors.agents.law_source import LawSource
 from processors.conversation.batch_driver import BatchDriver
@@ -101,6 +102,7 @@ class StateWorker:
         self.ahead_ms = 0
         self.is_running = True
         self.is_conversing = True
+        self.choose_size: Callable[[], int] = lambda: 1  # how many records the next batch has at most
         self.inbox: dict[tuple[str, bytes], StampedMessage] = {}
         self.results: list[DriverResult] = []
         self.wanted: Mapping[int, int] = {}
@@ -179,51 +181,53 @@ class StateWorker:
 
     # ---- its worker -----------------------------------------------------------------------------------------
 
-    def take_one(self) -> bool:
-        """Let the gate, or else the conversation, process one record. Return whether there was one."""
+    def take_batch(self) -> bool:
+        """Let the gate, or else the conversation, process one batch. Return whether there was a record."""
         if not self.is_running:
             return False
-        record = self._gate_reader.read_next()
-        if record is not None:
-            self._decide(record)
+        size = self.choose_size()
+        if records := self._gate_reader.read_batch(size):
+            self._decide(records)
             return True
-        record = self.reader.read_next() if self.is_conversing else None
-        if record is not None:
-            self._converse(record)
-        return record is not None
+        records = self.reader.read_batch(size) if self.is_conversing else []
+        if records:
+            self._converse(records, size)
+        return bool(records)
 
     def pass_time(self) -> None:
         """Let the conversation do what is due."""
         if self.is_running and self.is_conversing:
-            self._converse(None)
+            self._converse([])
 
-    def _decide(self, record: StampedMessage) -> None:
+    def _decide(self, records: list[StampedMessage]) -> None:
         view = Overlay(self._gate_stores)
-        batch = Batch([record], self.now, {}, store_view=view)
+        batch = Batch(records, self.now, {}, store_view=view)
         outputs = decide_batch(
             self._gate, batch, self.directory, BatchResult(), self._gate_sealing, None, self._amendments,
             self._outcomes,
         )  # fmt: skip
-        self._commit(list(outputs), view, self._gate_stores, record)
+        self._commit(list(outputs), view, self._gate_stores, records[0] if len(records) == 1 else None)
 
-    def _converse(self, record: StampedMessage | None) -> None:
+    def _converse(self, records: list[StampedMessage], size: int = 1) -> None:
         now, view = self.now, Overlay(self._stores)
-        records = [] if record is None else [record]
-        # What is due acts in a batch of its own, so that what a record has caused is told from it.
-        has_read_all = record is None and not self.reader.list_unread()
-        read_until = dict.fromkeys(PARTITIONS, self.horizon) if has_read_all else {}
-        batch = Batch(records, now, {}, store_view=view, read_until=read_until)
+        # What is due acts in a batch of its own where batches have one record, so that what that has caused is told
+        # from it.
+        is_due = not self.reader.list_unread() and (size > 1 or not records)
+        read_until = dict.fromkeys(PARTITIONS, self.horizon) if is_due else {}
+        batch = put_first(Batch(records, now, {}, store_view=view, read_until=read_until), URGENT.topic(self.code))
         sealing = self._sealing.begin_batch(batch, self.directory)
         law = self._law.get_law_in_force(sealing.directory, now)
         rulings = accept_unsealed(self.code)
-        work = BatchWork(self._inbox_keys, law, self.find_officer, sealing, self._drafts.open_arrived(records), rulings)
+        work = BatchWork(
+            self._inbox_keys, law, self.find_officer, sealing, self._drafts.open_arrived(batch.messages), rulings
+        )
         result = DriverResult()
         outputs = list(self._driver.process_batch(batch, work, result))
-        self._commit(outputs, view, self._stores, record)
+        self._commit(outputs, view, self._stores, records[0] if len(records) == 1 and not is_due else None)
         result.settle(True)
         self.results.append(result)
-        if record is not None and not self.reader.list_unread():
-            self._converse(None)
+        if not is_due and not self.reader.list_unread():
+            self._converse([])
 
     def _commit(
         self, outputs: list[OutputRecord], view: Overlay, stores: Mapping[int, MemoryStore],

@@ -56,12 +56,12 @@ class World:
         raise AssertionError("the States go back and forth without an end")
 
     def _step(self) -> bool:
-        """Let one State process one record."""
+        """Let one State process one batch."""
         left = list(self.states.values())
         while left:
             state = self.choose(left)
             left.remove(state)
-            if state.take_one():
+            if state.take_batch():
                 self.invariants.check_step()
                 return True
         return False
