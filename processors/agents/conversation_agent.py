@@ -115,7 +115,7 @@ class ConversationAgent:
         self._clock = clock
         self._check_clock = check_clock
         self._endpoints = endpoints
-        self.waits_for: str | None = "the directory was not read yet"
+        self.waits_for: str | None = "the directory has not been read yet"
 
     async def process_batches(self, batches: AsyncIterable[Batch]) -> None:
         """Process and commit each batch. An exception stops the process, and none of its batch is committed."""
@@ -173,7 +173,7 @@ class ConversationAgent:
             keys = await asyncio.to_thread(self._read_keys, batch, directory)
         except SharingError as error:
             if self.waits_for != str(error):
-                log.warning("the inbox waits: %s", error)
+                log.warning("the inbox is waiting: %s", error)
             self.waits_for = str(error)
             return None
         if self.waits_for is not None:
@@ -212,4 +212,4 @@ def put_first(batch: Batch, topic: str) -> Batch:
 
 def _find_nobody(officer_id: str, at_ms: int) -> None:
     """Refuse to name an officer: the register was not read for this batch."""
-    raise LookupError(f"the register was not read, so officer {officer_id} is not known at {at_ms}")
+    raise LookupError(f"the register has not been read, so officer {officer_id} is not known at {at_ms}")

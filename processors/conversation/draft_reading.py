@@ -78,7 +78,7 @@ def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
     expected = (record["id"], record["version"], record["action"], source["officer"], state)
     if stated != expected or tail.amendment < 0:
         raise DecodeError(
-            "the draft says something else than the item in it, or is another State's; find out who wrote it",
+            "the draft does not match the item in it, or belongs to another State; find out who wrote it",
             cause="INCONSISTENT",
         )
     return ReadDraft(

@@ -79,7 +79,9 @@ def read_message(
         return _read_reply(_make_reply(fields), state, at_ms, now_ms)
     if pack_uuid(fields["item_id"]) is None or fields["version"] < 1 or fields["amendment"] < 0:
         raise RefusalError(
-            "MALFORMED", f"{message.from_state}: the message names no item or revision of this bus; it must be repaired"
+            "MALFORMED",
+            f"{message.from_state}: the message does not name an item or revision of this bus; that State's worker "
+            "must be fixed",
         )
     event = _read_offer(message, fields) if message.kind is MessageKind.OFFER else _read_notice(message, fields)
     return ReadMessage(fields["item_id"], message.from_state, event, message.root)
@@ -122,8 +124,8 @@ def _make_reply(fields: Mapping[str, Any]) -> ReplyMessage:
 def _refuse_time(from_state: str) -> RefusalError:
     return RefusalError(
         "IMPLAUSIBLE_TIME",
-        f"{from_state}: the broker's time of the reply is not plausible, so it is not taken as given in time; set the "
-        "clocks of the brokers and of this worker",
+        f"{from_state}: the broker's timestamp of the reply is not plausible, so the reply does not count as in time; "
+        "correct the clocks of the brokers and of this worker",
     )
 
 

@@ -29,7 +29,7 @@ def read_broker_time(record: ConsumedRecord, *, trusts_writers: bool = False) ->
     if kind != LOG_APPEND_TIME and not (trusts_writers and kind == CREATE_TIME):
         raise RefusalError(
             "NO_BROKER_TIME",
-            "the record has no time of the broker; set message.timestamp.type of its topic to LogAppendTime",
+            "the record has no broker timestamp; set message.timestamp.type of its topic to LogAppendTime",
         )
     return at_ms
 

@@ -28,7 +28,8 @@ def open_kept_item(law: KeptLaw | None) -> tuple[ReadDraft, ItemLaw]:
     opened = None if law is None else law.open_item()
     if opened is None:
         raise RefusalError(
-            "NO_DRAFT", "no draft of the item is kept, so nothing of it can leave; its agency can publish a new version"
+            "NO_DRAFT",
+            "no draft of the item is stored, so nothing of it can be sent; its agency can publish a new version",
         )
     return opened
 
@@ -47,7 +48,7 @@ def decide_again(law: KeptLaw | None, delivery: Delivery) -> tuple[ReadDraft, Re
     """
     draft, item_law = open_kept_item(law)
     if (draft.record["version"], draft.amendment) != delivery.revision:
-        raise RefusalError("NO_DRAFT", "the draft that is kept is one of another revision; find out who wrote it")
+        raise RefusalError("NO_DRAFT", "the stored draft is of another revision; find out who wrote it")
     current = item_law(delivery.state)
     is_unapproved = current.outcome is Outcome.HOLD and current.approver not in delivery.approved
     if current.outcome is Outcome.WITHHOLD or is_unapproved or not is_no_less_open(current, delivery.terms):
@@ -84,7 +85,7 @@ def restrict_recipient(
     if not terms.conditions <= known.keys():
         raise RefusalError(
             "NO_CONDITION_TEXT",
-            f"{recipient.state}: the text of a condition is not known any more; its agency can publish a new version",
+            f"{recipient.state}: the text of a condition is no longer known; its agency can publish a new version",
         )
     further = sorted(terms.redacted.difference(recipient.redacted))
     changed = replace(

@@ -73,8 +73,8 @@ def _require_item_room(kept: ReceivedItem, *, is_copy: bool) -> None:
     if count_waiting_offers(kept) >= WAITING_MAX:
         raise RefusalError(
             "TOO_MANY_OPEN",
-            f"{kept.from_state}: {WAITING_MAX} offers of one item wait; its next ones are refused until people have "
-            "answered some, or they have expired",
+            f"{kept.from_state}: {WAITING_MAX} offers of one item are waiting; that State's further offers are "
+            "refused until people have answered some or they have expired",
         )
     if is_copy:
         _require_copies_room(kept)
@@ -84,8 +84,8 @@ def _require_copies_room(kept: ReceivedItem) -> None:
     if len(kept.inbox) >= COPIES_MAX:
         raise RefusalError(
             "TOO_MANY_OPEN",
-            f"{kept.from_state}: {COPIES_MAX:,} messages about one item are in the inbox; its next ones are refused "
-            "until that State has recalled it and an officer has acknowledged that",
+            f"{kept.from_state}: {COPIES_MAX:,} messages about one item are in the inbox; further ones are refused "
+            "until that State has recalled the item and an officer has acknowledged the recall",
         )
 
 
@@ -93,6 +93,6 @@ def _require_partition_room(waiting: int, from_state: str, limit: int) -> None:
     if waiting >= limit:
         raise RefusalError(
             "TOO_MANY_OPEN",
-            f"{from_state}: {limit:,} Asks or replies of that State wait in this partition; its next ones are "
-            "refused until people have answered some, or they have expired",
+            f"{from_state}: {limit:,} Asks or replies of that State are waiting in this partition; further ones are "
+            "refused until people have answered some or they have expired",
         )

@@ -144,7 +144,7 @@ class MessageWriter:
     def _write_notice(self, effect: Send, context: SendingContext) -> OutputRecord:
         delivery = _get_conversation(context).deliveries.get((effect.state, effect.revision))
         if delivery is None or delivery.status is not DeliveryStatus.SENT or delivery.guards:
-            raise ValueError("an item is sent that something stands in the way of")
+            raise ValueError("an item would be sent although something blocks it")
         draft, recipient = decide_again(context.law, delivery)
         return self._builder.build_notice(
             context.place, draft.record, recipient, effect.revision, effect.kind, context.pack
@@ -262,7 +262,7 @@ def _find_urgency(effect: Effect | ReceivedEffect, after: Conversation | Receive
             known = after.asks.get(ask_id)
             return Urgency.ORDINARY if known is None else known.urgency
         case _:
-            raise ValueError("no reply is sent because of this effect")
+            raise ValueError("this effect does not send a reply")
 
 
 def _check_size(record: OutputRecord, limits: OutputLimits) -> None:

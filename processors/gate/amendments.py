@@ -61,9 +61,7 @@ def check_amendment(amended: AmendedItem, record: dict[str, Any], key: bytes | N
         or amended.revision.amendment < 1
         or (amended.kind is AmendmentKind.WITHDRAWAL) is not is_withdrawal
     ):
-        raise AmendmentError(
-            "MISMATCH", "the amendment says something else than the item in it; find out what wrote it"
-        )
+        raise AmendmentError("MISMATCH", "the amendment does not match the item in it; find out what wrote it")
 
 
 def find_indicator_id(key: bytes | None) -> str | None:

@@ -187,4 +187,4 @@ def _pack_ids(rows: _Rows) -> Sequence[bytes]:
         packed = unhexlify(b"".join(cast("list[bytes]", keys)).translate(None, b"-"))
         return struct.unpack(f"{ID_BYTES}s" * len(keys), packed)
     except (TypeError, ValueError, struct.error):
-        raise ConservationError("a batch is not conserved: the key of a decided record is no id") from None
+        raise ConservationError("a batch is not conserved: the key of a decided record is not an id") from None

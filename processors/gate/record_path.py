@@ -233,7 +233,7 @@ class RecordPath:
         if standing is Standing.CONFLICTING:
             name = f"version {version}" if amended is None else f"amendment {amendment} of version {version}"
             raise ContentConflictError(
-                f"{name} of this item was processed before with other content; publish the change as a new version"
+                f"{name} of this item was processed before with different content; publish the change as a new version"
             )
         return last.rule if standing is Standing.OUTDATED and last is not None else None
 

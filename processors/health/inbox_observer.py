@@ -68,7 +68,7 @@ class InboxObserver:
         for state in sorted(overdue ^ self._overdue):
             inbox_metrics.INBOX_COUNTS_OVERDUE.labels(state).set(state in overdue)
             if state in overdue:
-                log.warning("the hourly count statement of %s has not arrived: something keeps it back", state)
+                log.warning("the hourly count statement of %s has not arrived: something is holding it back", state)
         self._overdue = overdue
 
 

@@ -173,8 +173,8 @@ class InboxProcessor:
         if not state.has_room(identify_stream(envelope)):
             raise RefusalError(
                 "BAD_NAME",
-                f"{envelope.from_state}: the message is of a loop beyond the {STREAMS_MAX} streams that are remembered "
-                "of a State; its worker names a new one again and again, and must be repaired",
+                f"{envelope.from_state}: the message belongs to a loop beyond the {STREAMS_MAX} streams that are "
+                "remembered for a State; its worker keeps naming new loops and must be fixed",
             )
         known = state.find_message(partition, envelope.id)
         self._note_number(verified, result, state, is_known=known is not None)
@@ -249,7 +249,7 @@ def _check_place(verified: VerifiedMessage, record: ConsumedRecord, now_ms: int)
         raise RefusalError(
             "WRONG_PARTITION",
             f"{envelope.from_state}: the message was written for another partition; somebody copied it, or that State "
-            "has another number of partitions",
+            "has a different number of partitions",
         )
     if now_ms - verified.signed_at > MESSAGE_AGE_MS_MAX:
         raise RefusalError(

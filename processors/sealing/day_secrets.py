@@ -70,7 +70,7 @@ class DaySecrets:
             if found is None:
                 raise DecodeError(
                     f"the secret of {day} in the state store of {origin} was altered; restore the topic of the state "
-                    "store, or delete this entry: what was decided on that day can then not be shown any more",
+                    "store, or delete this entry: what was decided on that day can then no longer be shown",
                     cause="MALFORMED",
                 )
             secret = found

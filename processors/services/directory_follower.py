@@ -87,11 +87,11 @@ class DirectoryFollower(Service):
         """Return the latest snapshot. Waits until it is confirmed: at the start, and after a silence.
 
         Raises:
-            InfrastructureError: The directory is not read any more.
+            InfrastructureError: The directory is no longer being read.
         """
         while self._snapshot is None or self.age_s > SNAPSHOT_AGE_SECONDS_MAX:
             if not self._is_following:
-                raise InfrastructureError("the directory is not read any more")
+                raise InfrastructureError("the directory is no longer being read")
             await self._polled.wait()
         return self._snapshot
 

@@ -151,8 +151,8 @@ class EscalationService(Service):
             if attempt.attempt_number == 1:
                 conversation_metrics.ESCALATIONS_FAILING_SINCE.labels(channel.name).set(time.time())
                 log.error(
-                    "escalation messages by %s cannot be sent (%s); they are tried again: check its settings, and that "
-                    "the server answers",
+                    "escalation messages by %s cannot be sent (%s); they will be tried again: check its settings, "
+                    "and that the server answers",
                     channel.name,
                     channel.describe(error),
                 )

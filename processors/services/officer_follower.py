@@ -42,7 +42,7 @@ class OfficerFollower(Service):
     logger = logging.getLogger("mode.officers")
 
     def __init__(self, reader: OfficerReader, **options: Any) -> None:
-        self.problem: str | None = "the register of officers was not read yet"
+        self.problem: str | None = "the register of officers has not been read yet"
         self._reader = reader
         self._thread = WorkerThread("officers")
         self._lock = asyncio.Lock()
@@ -54,7 +54,7 @@ class OfficerFollower(Service):
         async with self._lock:
             while (register := await self._try_to_read()) is None:
                 if self.should_stop:
-                    raise InfrastructureError("the worker stops, and the register of officers was not read")
+                    raise InfrastructureError("the worker is stopping, and the register of officers has not been read")
                 await asyncio.sleep(RETRY_SECONDS)
             yield register
 
@@ -78,7 +78,7 @@ class OfficerFollower(Service):
             register = await self._thread.run(self._reader.read)
         except SharingError as error:
             if self.problem != str(error):
-                log.warning("rulings wait: %s", error)
+                log.warning("rulings are waiting: %s", error)
             self.problem = str(error)
             return None
         if self.problem is not None:

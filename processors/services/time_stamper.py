@@ -148,7 +148,7 @@ class TimeStamper(Service):
         audit_metrics.AUDIT_TIME_STAMPS.labels("INVALID" if is_invalid else "UNREACHABLE").inc()
         if is_first:
             log.error(
-                "checkpoints are not time-stamped (%s); it is tried again: check SHARING_TIME_STAMP_URL and "
+                "checkpoints are not time-stamped (%s); they will be tried again: check SHARING_TIME_STAMP_URL and "
                 "SHARING_TIME_STAMP_ROOTS, and that the service answers",
                 error,
             )
@@ -182,7 +182,7 @@ class TimeStamper(Service):
             session.post(self._url, data=query, headers=headers, allow_redirects=False) as answer,
         ):
             if answer.status != _HTTP_OK or answer.content_type != RESPONSE_TYPE:
-                raise ServiceError(f"the service answers with status {answer.status}, and not with a time stamp")
+                raise ServiceError(f"the service answers with status {answer.status}, not with a time stamp")
             data = b""
             async for chunk in answer.content.iter_chunked(8_192):
                 data += chunk

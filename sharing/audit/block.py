@@ -155,7 +155,7 @@ def read_block(value: bytes | None) -> AuditBlock:
     if len(entries) != fields["count"] or not entries:
         raise DecodeError("a block of the audit log does not have as many entries as its head says", cause="MALFORMED")
     if any(len(each) != HASH_BYTES for each in (fields["previous"], fields["root"], *fields["message_roots"])):
-        raise DecodeError("a block of the audit log names a hash that is none", cause="MALFORMED")
+        raise DecodeError("a block of the audit log has a hash of the wrong length", cause="MALFORMED")
     nonce, commitments = fields["salt_nonce"], fields["commitments"]
     expected = (NONCE_BYTES, COMMITMENT_BYTES * len(entries)) if nonce or commitments else (0, 0)
     if (len(nonce), len(commitments)) != expected:
@@ -213,7 +213,7 @@ def _read_id(entry: bytes, strings_before: int) -> str:
             position = read_string(entry, position)[1]
         return read_string(entry, position)[0]
     except (IndexError, ValueError):
-        raise DecodeError("an entry of the audit log has no id of an item", cause="MALFORMED") from None
+        raise DecodeError("an entry of the audit log has no item id", cause="MALFORMED") from None
 
 
 def _encode_head(

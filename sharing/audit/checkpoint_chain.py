@@ -45,7 +45,7 @@ class CheckpointChain:
             self._report(AuditFault.CHECKPOINT_MALFORMED, offset, None, str(error))
             return
         if record.checkpoint.place != self._place:
-            sentence = f"a checkpoint of {record.checkpoint.origin} stands among those of another log"
+            sentence = f"a checkpoint of {record.checkpoint.origin} is among those of another log"
             self._report(AuditFault.CHECKPOINT_MALFORMED, offset, None, sentence)
             return
         text = record.checkpoint.note.text
@@ -108,7 +108,7 @@ class CheckpointChain:
         checkpoint = record.checkpoint
         if not self._records:
             if record.previous_size:
-                sentence = f"checkpoints of less than {record.previous_size} blocks are missing"
+                sentence = f"checkpoints of fewer than {record.previous_size} blocks are missing"
                 self._report(AuditFault.CHECKPOINT_GAP, offset, 0, sentence)
             return
         last = self._records[-1][1].checkpoint
@@ -117,7 +117,7 @@ class CheckpointChain:
             self._report(AuditFault.CHECKPOINT_ROLLED_BACK, offset, checkpoint.size, sentence)
         elif record.previous_size != last.size:
             sentence = (
-                f"a checkpoint continues one of {record.previous_size} blocks, but before it is one of {last.size}"
+                f"a checkpoint continues one of {record.previous_size} blocks, but the one before it has {last.size}"
             )
             self._report(AuditFault.CHECKPOINT_GAP, offset, last.size, sentence)
         elif not record.follows(last.size, last.root):

@@ -160,7 +160,7 @@ class CheckpointVerifier:
         known = {format_witness(state) for state in self._policy.witnesses} | {each.checkpoint.origin}
         for signature in each.checkpoint.note.signatures:
             if signature.name not in known:
-                sentence = f"{_to_name(signature.name)} has signed a checkpoint, and no root of such a State is pinned"
+                sentence = f"{_to_name(signature.name)} has signed a checkpoint, but no root of such a State is pinned"
                 self._report(AuditFault.COSIGNATURE_INVALID, each.offset, each.checkpoint.size, sentence)
 
 

@@ -56,7 +56,7 @@ class CompactRange:
             ValueError: These are not the hashes of such a range.
         """
         if len(data) % HASH_BYTES:
-            raise ValueError(f"{len(data)} bytes are not a number of hashes")
+            raise ValueError(f"{len(data)} bytes are not a whole number of hashes")
         starts = range(0, len(data), HASH_BYTES)
         return cls(begin, end, tuple(data[start : start + HASH_BYTES] for start in starts))
 
@@ -104,7 +104,7 @@ class CompactRange:
             ValueError: The range does not begin at leaf 0.
         """
         if self.begin:
-            raise ValueError("only a range from leaf 0 on has a root")
+            raise ValueError("only a range that begins at leaf 0 has a root")
         return self.compute_subtree_root(0, self.end) if self.end else EMPTY_ROOT
 
     def compute_subtree_root(self, begin: int, end: int) -> bytes:

@@ -69,9 +69,9 @@ def cosign_checkpoint(checkpoint: Checkpoint, state: str, key: SigningKey, now: 
         ValueError: It is its own log, or the time is not of the years 2000 to 2099.
     """
     if state == checkpoint.place.state:
-        raise ValueError("no State cosigns its own log")
+        raise ValueError("a State cannot cosign its own log")
     if not INSTANT_MIN <= now <= INSTANT_MAX:
-        raise ValueError("a checkpoint is cosigned in the years 2000 to 2099")
+        raise ValueError("the time of a cosignature must be in the years 2000 to 2099")
     seconds, name, text = now // _SECOND_MS, format_witness(state), checkpoint.note.text
     value = seconds.to_bytes(_TIME_BYTES, "big") + key.sign(build_cosigned_message(text, seconds))
     signature = NoteSignature(name, compute_key_id(name, TIMESTAMPED_COSIGNATURE, key.public_key), value)
@@ -114,7 +114,7 @@ def verify_cosignature(text: bytes, signature: NoteSignature, keys: TrustedKeys,
         None,
     )
     if key is None:
-        raise TrustError(TrustFault.UNKNOWN_KEY, f"{state}: a cosignature is by a key that it does not name")
+        raise TrustError(TrustFault.UNKNOWN_KEY, f"{state}: a cosignature is by a key that this State does not list")
     found = find_online_key(keys, KeyRole.GATE, key.key_id, signed_at=cosigned_at, now=now)
     message = build_cosigned_message(text, cosigned_at // _SECOND_MS)
     if not is_signature_by(found, signature.value[_TIME_BYTES:], message):

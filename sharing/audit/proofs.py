@@ -47,7 +47,7 @@ def prove_consistency(leaves: Sequence[bytes], size: int) -> bytes:
         ValueError: There are not as many leaves.
     """
     if not 0 <= size <= len(leaves):
-        raise ValueError("a tree has no larger tree at its beginning")
+        raise ValueError("a tree cannot begin with a larger tree")
     left, right = CompactRange().extend(leaves[:size]), CompactRange(size, size).extend(leaves[size:])
     return compute_consistency_proof(left, right)
 

@@ -133,7 +133,7 @@ class LogVerifier:
             return
         is_whole = self._check_content(offset, block, value or b"")
         if time is not None and time < block.written_at - TIME_TOLERANCE_MS:
-            sentence = f"block {block.number} has an earlier time on the broker than in itself"
+            sentence = f"block {block.number} has a broker timestamp earlier than the block's own time"
             self._report(AuditFault.TIME_DIFFERS, offset, block.number, sentence)
         self._add(block, is_whole=is_whole)
         self._compare(offset, block.number + 1)
@@ -181,7 +181,7 @@ class LogVerifier:
         """Compare numbers and hash with the block before; return whether the block comes next or later."""
         number = block.number
         if self._next_number is not None and number < self._next_number:
-            sentence = f"block {number} comes again, or too late: {self._next_number} was to come"
+            sentence = f"block {number} is repeated or out of order: block {self._next_number} was expected"
             self._report(AuditFault.REPEATED, offset, number, sentence)
             return False
         if self._next_number is not None and number > self._next_number:
@@ -205,7 +205,7 @@ class LogVerifier:
             self._report(AuditFault.CHANGED, offset, block.number, sentence)
             return False
         if value[HEADER_LENGTH:] != block.encode_unframed():
-            sentence = f"block {block.number} is not in its one byte form"
+            sentence = f"block {block.number} is not in canonical form"
             self._report(AuditFault.MALFORMED, offset, block.number, sentence)
             return False
         return True
@@ -235,14 +235,16 @@ class LogVerifier:
             return
         root = self._tree.compute_root()
         if any(not each.is_trusted and each.checkpoint.root != root for each in known):
-            sentence = f"a checkpoint of {size} blocks under a key that does not count any more states another history"
+            sentence = (
+                f"a checkpoint of {size} blocks, signed by a key that no longer counts, states a different history"
+            )
             self._report(AuditFault.CHECKPOINT_UNTRUSTED, offset, size - 1, sentence)
         known = [each for each in known if each.is_trusted]
         agreed = [each for each in known if each.checkpoint.root == root]
         if not known:
             return
         if len(agreed) < len(known) and not self._is_forked:
-            sentence = f"a checkpoint of {size} blocks states another history than the blocks that are there"
+            sentence = f"a checkpoint of {size} blocks states a different history from the blocks that are there"
             self._report(AuditFault.FORK, offset, size - 1, sentence)
             self._is_forked = not agreed
         if not agreed:

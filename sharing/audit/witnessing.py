@@ -134,7 +134,7 @@ def observe_checkpoint(
     """
     checkpoint = record.checkpoint
     if log is not None and log.last.place != checkpoint.place:
-        raise ValueError(f"{log.last.origin} is another log than {checkpoint.origin}")
+        raise ValueError(f"{log.last.origin} is a different log from {checkpoint.origin}")
     try:
         verify_checkpoint(checkpoint, keys, now=now)
     except TrustError as error:

@@ -36,7 +36,7 @@ def read_id(value: bytes | str) -> str:
         return value
     if len(value) != UUID_BYTES:
         raise DecodeError(
-            "an entry of the conversations has an id that is no UUID; restore the topic from a backup",
+            "an entry of the conversations has an id that is not a UUID; restore the topic from a backup",
             cause="MALFORMED",
         )
     return unpack_uuid(value)

@@ -143,7 +143,7 @@ def decode_conversation(key: bytes, entry: bytes) -> KeptConversation:
     """
     kept = decode_entry(key, entry)
     if isinstance(kept, ReceivedItem):
-        raise DecodeError("the entry is that of an item of another State; ask for it as such", cause="UNKNOWN_KIND")
+        raise DecodeError("the entry belongs to an item of another State; read it as one", cause="UNKNOWN_KIND")
     return kept
 
 
@@ -155,7 +155,7 @@ def decode_received(key: bytes, entry: bytes) -> ReceivedItem:
     """
     kept = decode_entry(key, entry)
     if isinstance(kept, KeptConversation):
-        raise DecodeError("the entry is that of an item of the State's own; ask for it as such", cause="UNKNOWN_KIND")
+        raise DecodeError("the entry belongs to one of the State's own items; read it as one", cause="UNKNOWN_KIND")
     return kept
 
 

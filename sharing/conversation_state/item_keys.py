@@ -98,5 +98,5 @@ def read_item_key(key: bytes) -> ItemKey:
 def _pack_item(item: str) -> bytes:
     packed = pack_uuid(item)
     if packed is None:
-        raise InputError("the id of an item is not a UUID in lower case; refuse what names it", field="item")
+        raise InputError("the item id is not a UUID in lower case; refuse the record that has it", field="item")
     return packed

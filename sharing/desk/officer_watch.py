@@ -74,7 +74,7 @@ class OfficerWatch:
         self._contact = BrokerContact(broker, "officers", read_clock)
         self._on_revoked = on_revoked
         self._known = _Known(0, {}, {})
-        self._problem: str | None = "the register of officers was not read yet"
+        self._problem: str | None = "the register of officers has not been read yet"
         self._ended = threading.Event()
         self._read_once = threading.Event()
         self._thread = threading.Thread(target=self._run, name="desk-officers", daemon=True)

@@ -117,9 +117,9 @@ class StateChain:
         part: _Part = "root" if key.startswith(ROOT_KEY) else "keys" if key == KEYS_KEY else "statement"
         try:
             if part == "statement" and key != self.state:
-                raise TrustError(TrustFault.MALFORMED, "has a key that no record of this topic has")
+                raise TrustError(TrustFault.MALFORMED, "has a key that records of this topic cannot have")
             if not value:
-                raise TrustError(TrustFault.UNSIGNED, "is empty, and nobody has signed that; what is signed stays")
+                raise TrustError(TrustFault.UNSIGNED, "is empty and unsigned; what was signed stays in force")
             self._take(part, key, value, now)
         except TrustError as error:
             self._faults[part] = error

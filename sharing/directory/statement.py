@@ -157,7 +157,7 @@ def decode_statement(value: bytes) -> DirectoryStatement:
     if len(value) > STATEMENT_BYTES_MAX:
         raise TrustError(TrustFault.MALFORMED, f"has {len(value)} bytes; the limit is {STATEMENT_BYTES_MAX}")
     if value.startswith(get_codec(ENTRY_SCHEMA).header):
-        raise TrustError(TrustFault.UNSIGNED, "is an entry that nobody has signed")
+        raise TrustError(TrustFault.UNSIGNED, "is an unsigned entry")
     try:
         record = get_codec(SCHEMA).decode(value)
         content = get_codec(CONTENT_SCHEMA).decode(record["payload"])
@@ -165,7 +165,7 @@ def decode_statement(value: bytes) -> DirectoryStatement:
         raise TrustError(TrustFault.MALFORMED, f"is not a directory statement: {error}") from None
     times = {name: to_milliseconds(content[name]) for name in ("issued_at", "expires_at")}
     if not all(1 <= content[name] <= NUMBER_MAX for name in ("announcement", "sequence", "key_statement")):
-        raise TrustError(TrustFault.MALFORMED, "has a number that no directory statement can have")
+        raise TrustError(TrustFault.MALFORMED, "has a number that a directory statement cannot have")
     return DirectoryStatement(
         StatementContent(**{**content, **times, "previous": content["previous"].hex()}),
         record["payload"],

@@ -85,5 +85,5 @@ def require_newer(
     is_next = number == (seen.announcement, seen.sequence + 1)
     if is_next and content.previous != newest.digest:
         raise TrustError(
-            TrustFault.CONFLICT, f"{statement.name} renews another statement than the one that has arrived"
+            TrustFault.CONFLICT, f"{statement.name} renews a different statement from the one that has arrived"
         )

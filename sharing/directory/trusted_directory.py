@@ -101,5 +101,6 @@ class TrustedDirectory:
 
 def _make_not_pinned(state: str) -> TrustError:
     return TrustError(
-        TrustFault.NOT_PINNED, f"no root of {state} is pinned; with the paper in hand: `sharing trust add`"
+        TrustFault.NOT_PINNED,
+        f"no root of {state} is pinned; pin it with `sharing trust add`, comparing its fingerprint with the paper",
     )

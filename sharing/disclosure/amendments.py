@@ -139,7 +139,7 @@ def _state_facts(record: WireRecord, amendment: Amendment, allowed: frozenset[st
     if not amendment.facts:
         raise InputError("the amendment states no fact; name at least one", field="facts")
     if amendment.reason is not None:
-        raise InputError("reason: only a withdrawal has one", field="reason")
+        raise InputError("reason: only a withdrawal has a reason", field="reason")
     amended = dict(record)
     stated: set[str] = set()
     for fact in amendment.facts:

@@ -60,7 +60,7 @@ class LawInForce:
             ValueError: It is outside.
         """
         if not self.context.covers(now_ms):
-            raise ValueError("the time is outside of the day of the decision context; open another one")
+            raise ValueError("the time is outside the day of the decision context; open another one")
 
     def make_terms(
         self, record: WireRecord, recipients: Collection[RecipientDecision], now_ms: int

@@ -44,7 +44,7 @@ def make_draft(kind: FollowUpKind, notice: Notice, context: FollowUpContext) -> 
         )
     if kind not in list_fitting(notice):
         raise InputError(
-            f"notice {notice.id} is about no account, card or payment, so no stop-payment sheet is drafted from it"
+            f"notice {notice.id} is not about an account, card or payment, so no stop-payment sheet is drafted from it"
         )
     match kind:
         case FollowUpKind.PRESERVATION:

@@ -26,7 +26,7 @@ WARN_DAYS: Final = 14
 URGENT_DAYS: Final = 3
 REFERENCE_MAX: Final = 100
 
-IS_OVER: Final = "the date is over; name the day until which the other State keeps the data"
+IS_OVER: Final = "the date has passed; name the day until which the other State keeps the data"
 TOO_FAR: Final = "the date is more than a year ahead; name the day that the other State has confirmed"
 NOT_LATER: Final = "the new date must be later than the one before"
 IS_CLOSED: Final = "somebody has closed this preservation; draft a new request if the data are still needed"
@@ -108,7 +108,7 @@ class Preservation(StrictModel):
         if self.expires_at <= self.requested_at:
             raise ValueError("expires_at: must be after it was asked for")
         if (self.closed_at is None) != (self.closed_because is None):
-            raise ValueError("closed_because: a preservation that is closed has a reason, and no other has one")
+            raise ValueError("closed_because: a closed preservation has a reason, and only a closed one")
         return self
 
     def judge(self, now: int) -> ExpiryLevel:

@@ -183,7 +183,8 @@ def _prove_keys(proof: EntryProof, pins: Mapping[str, Pin], state: str, used_at:
         raise TrustError(TrustFault.VERSION_MISSING, f"the file has no key statement of {state}")
     if pin is None:
         raise TrustError(
-            TrustFault.NOT_PINNED, f"no root of {state} is pinned; with the paper in hand: `sharing trust add`"
+            TrustFault.NOT_PINNED,
+            f"no root of {state} is pinned; pin it with `sharing trust add`, comparing its fingerprint with the paper",
         )
     as_of = max(known.statement.issued_at, used_at)
     return known.verify(pin, as_of), as_of

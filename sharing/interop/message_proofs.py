@@ -207,6 +207,7 @@ def _find_pin(pins: Mapping[str, Pin], state: str) -> Pin:
     if pin is None:
         raise TrustError(
             TrustFault.NOT_PINNED,
-            f"no root of {show_state(state)} is pinned; with the paper in hand: `sharing trust add`",
+            f"no root of {show_state(state)} is pinned; pin it with `sharing trust add`, comparing its fingerprint "
+            "with the paper",
         )
     return pin

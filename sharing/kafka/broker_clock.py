@@ -83,7 +83,7 @@ def read_broker_clock(
                 f"{CLOCK.topic()} keeps the writer's time; set its message.timestamp.type to LogAppendTime"
             )
         if stamp_ms < _NO_CLOCK_MS:
-            raise ClockTopicError("the broker has no clock, as the embedded one")
+            raise ClockTopicError("the broker has no clock, like the embedded one")
         # Stamps are truncated to whole milliseconds, which adds up to 0.001 s to the error.
         midpoint = (sent_at + confirmed_at) / 2
         readings.append(ClockReading(midpoint - stamp_ms / 1000, (confirmed_at - sent_at) / 2 + 0.001))

@@ -265,5 +265,5 @@ def _uphold(statement: DirectoryStatement, read_register: Callable[[], Register]
     find_officer = (lambda *_: None) if read_register is None else read_register().find_officer
     upheld, refusals = drop_refused(entry, find_officer, now)
     for refusal in refusals:
-        log.warning("%s: it is not stated any more: %s", entry.state, refusal)
+        log.warning("%s: it is no longer stated: %s", entry.state, refusal)
     return encode_entry(upheld) if refusals else statement.content.entry

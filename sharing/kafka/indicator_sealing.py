@@ -74,7 +74,7 @@ class IndicatorSealing:
         if state not in pins:
             raise InputError(
                 f"the root of {state} is not pinned, so nothing can be sealed to its gate: pin it with `sharing trust "
-                f"add`, the paper in hand; {_OWN_CLUSTER}"
+                f"add`, comparing its fingerprint with the paper; {_OWN_CLUSTER}"
             )
         self._state = state
         self._sealer = IndicatorSealer(state, secrets.token_bytes, framing=framing)
@@ -109,7 +109,7 @@ class IndicatorSealing:
         """
         if os.getpid() != self._process:
             # A copy of the counter would use a nonce twice.
-            raise InfrastructureError("this publisher was made by another process; make one in each process")
+            raise InfrastructureError("this publisher was created by another process; create one in each process")
         now = read_uptime()
         if now - self._polled_at >= CHECK_SECONDS:
             self._follow_directory(now)

@@ -222,7 +222,8 @@ class UseLog:
         try:
             producer.produce(self._topic, value, context.reader.encode(), on_delivery=self._confirm)
         except (KafkaException, BufferError) as error:
-            reason = describe_kafka_error(error) if isinstance(error, KafkaException) else "too much waits already"
+            is_kafka = isinstance(error, KafkaException)
+            reason = describe_kafka_error(error) if is_kafka else "too many records are waiting already"
             raise self._refuse(reason) from None
 
     def _confirm(self, error: KafkaError | None, _: Message) -> None:

@@ -174,7 +174,8 @@ class KeyAccess:
             if self.passphrase is None:
                 beside = "" if self.token is None else ", in addition to the token"
                 raise InputError(
-                    f"{path} is under a passphrase: set SHARING_KEY_PASSPHRASE_FILE, or give --passphrase-file{beside}"
+                    f"{path} is encrypted with a passphrase: set SHARING_KEY_PASSPHRASE_FILE, or give "
+                    f"--passphrase-file{beside}"
                 )
             return read_private_key(path, self.passphrase)
         if self.token is None:

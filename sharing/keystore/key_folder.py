@@ -190,7 +190,7 @@ class KeyFolder:
         path = self.locate_private_key(role, key_id)
         key = access.read_key(path)
         if (key.key_id, key.header.role) != (key_id, role):
-            raise InputError(f"{path} is another key than its name says")
+            raise InputError(f"{path} is not the key that its name says")
         return key
 
     def list_wrapping_keys(self, state: str) -> list[WrappingKeyName]:

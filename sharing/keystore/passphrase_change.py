@@ -65,7 +65,9 @@ def change_passphrase(folder: KeyFolder, before: SecretStr, after: SecretStr) ->
         make_private_folder(staging)
         changed = [path for path in paths if _write_again(path, staging / path.name, before, after)]
         if not changed:
-            raise InputError(f"no private key in {folder.private} is under a passphrase: a token protects them")
+            raise InputError(
+                f"no private key in {folder.private} is encrypted with a passphrase: a token protects them"
+            )
         if _list_keys(folder) != paths:
             raise InputError(f"{folder.private} was changed at the same time; run this again")
         exchange_folders(staging, folder.private)

@@ -142,7 +142,7 @@ def require_seed(header: KeyHeader, seed: SecretBytes, what: str) -> PrivateKey:
             belongs = derive_public_key(header.key.algorithm, seed) == header.key
         if belongs:
             return PrivateKey(header, seed)
-    raise InputError(f"{what}: the private key does not belong to the public key in the file")
+    raise InputError(f"{what}: the private key does not match the public key in the file")
 
 
 def _derive_key_id(seed: SecretBytes) -> str:

@@ -59,7 +59,7 @@ class KeyFile(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.parameters is None) == (self.token is None):
-            raise ValueError("a private key is under a passphrase, or kept by a token")
+            raise ValueError("a private key is either encrypted with a passphrase or kept by a token")
         if self.encrypted is None and self.token is None:
             raise ValueError("there is no private key in it")
         return self

@@ -48,7 +48,7 @@ def parse_token_address(text: str) -> TokenAddress:
     for part in filter(None, (*path.split(";"), *query.split("&"))):
         name, _, value = part.partition("=")
         if name == "pin-value":
-            raise SettingsError("a PIN does not stand in the address of a token, which others can read: use pin-source")
+            raise SettingsError("do not put the PIN into the address of a token, which others can read: use pin-source")
         if name in parts or name not in _KNOWN or not value:
             raise SettingsError(f"{name!r} is not expected in the address of a token; use {_EXAMPLE}")
         parts[name] = unquote(value)

@@ -48,7 +48,7 @@ def decode_record(value: bytes | None) -> OfficerRecord:
         TrustError: It is a tombstone, too large, or no record of an officer.
     """
     if not value:
-        raise TrustError(TrustFault.UNSIGNED, "is empty, and nobody has signed that; what is signed stays")
+        raise TrustError(TrustFault.UNSIGNED, "is empty and unsigned; what was signed stays in force")
     if len(value) > RECORD_BYTES_MAX:
         raise TrustError(TrustFault.MALFORMED, f"has {len(value):,} bytes; the limit is {RECORD_BYTES_MAX:,}")
     try:

@@ -146,7 +146,7 @@ def decode_envelope(value: bytes, start: int) -> tuple[Envelope, int]:
         and INSTANT_MIN <= envelope.began_at <= INSTANT_MAX
         and INSTANT_MIN <= envelope.epoch <= INSTANT_MAX
     ):
-        raise SealError(SealFault.MALFORMED, "has a number or a time in its envelope that cannot be")
+        raise SealError(SealFault.MALFORMED, "has an impossible number or time in its envelope")
     return envelope, stream.tell()
 
 

@@ -90,7 +90,7 @@ class MemoryOpeningKey:
             ValueError: The algorithm does not open, or the seed has the wrong length.
         """
         if algorithm not in SUITE_OF_ALGORITHM:
-            raise ValueError(f"a key of {algorithm} does not open")
+            raise ValueError(f"a key of {algorithm} cannot open messages")
         self._public_key = derive_public_key(algorithm, seed)
         self._suite = _HPKE[SUITE_OF_ALGORITHM[algorithm]]
         data = seed.get_secret_value()

@@ -104,7 +104,8 @@ class InboxOpener:
         if record.envelope.to_state != self._state:
             raise SealError(
                 SealFault.WRONG_RECIPIENT,
-                f"the item is of the inbox of {show_state(record.envelope.to_state)}, not of {self._state}",
+                f"the item belongs to the inbox of {show_state(record.envelope.to_state)}, not to that of "
+                f"{self._state}",
             )
         if record.envelope.suite != CONTENT_SUITE:
             raise SealError(SealFault.UNKNOWN_SUITE, "the suite of the item is not known; update this program")
@@ -172,7 +173,7 @@ class InboxOpener:
 
 def _verify_slot(slot: ReaderSlot, keys: TrustedKeys, now: int, arrived_at: int | None) -> None:
     if not INSTANT_MIN <= slot.epoch <= INSTANT_MAX:
-        raise SealError(SealFault.MALFORMED, "the item names an epoch that cannot be")
+        raise SealError(SealFault.MALFORMED, "the item names an impossible epoch")
     signature = ObjectSignature(slot.algorithm, slot.signer, slot.signature)
     try:
         statement = slot.encode_statement()

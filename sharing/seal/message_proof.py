@@ -81,8 +81,10 @@ def compute_batch_statement(value: bytes) -> tuple[bytes, BatchPart]:
         recipient = hash_recipient(own_root, record.leaf_count, part.blind)
         root = compute_batch_root(recipient, part.recipient_index, part.recipient_count, part.path)
     if root is None:
-        raise SealError(SealFault.BAD_SIGNATURE, "the inclusion path of the message leads to no root; it was altered")
+        raise SealError(
+            SealFault.BAD_SIGNATURE, "the inclusion path of the message does not lead to a root; it was altered"
+        )
     try:
         return encode_batch_statement(root, part.signed_at), part
     except ValueError:
-        raise SealError(SealFault.MALFORMED, "the message names a time at which nothing is signed") from None
+        raise SealError(SealFault.MALFORMED, "the message's signing time is not in the years 2000 to 2099") from None

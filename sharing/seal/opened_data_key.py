@@ -99,9 +99,7 @@ class OpenedDataKey:
                 ) from None
             end = padded.rfind(_MARK)  # several times as fast as removing zeros one by one
             if end < shorter or not _ZEROS.startswith(padded[end + 1 :]):
-                raise SealError(
-                    SealFault.BAD_PADDING, "the indicator is not padded as it must be; update its publisher"
-                )
+                raise SealError(SealFault.BAD_PADDING, "the indicator is not padded correctly; update its publisher")
             opened.append(padded[:end])
 
     def __repr__(self) -> str:

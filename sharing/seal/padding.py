@@ -67,5 +67,5 @@ def remove_padding(padded: bytes) -> bytes:
     marked = padded.rstrip(b"\x00")
     content = marked[:-1]
     if marked[-1:] != _MARK or len(content) > CONTENT_BYTES_MAX or find_length_class(len(content)) != len(padded):
-        raise SealError(SealFault.BAD_PADDING, "the content is not padded as it must be; its sender is at fault")
+        raise SealError(SealFault.BAD_PADDING, "the content is not padded correctly; its sender is at fault")
     return content

@@ -212,7 +212,7 @@ def _decode(value: bytes, state: str) -> Mapping[str, Any]:
 def _decrypt(fields: Mapping[str, Any], key: bytes) -> bytes:
     padded = decrypt(key, fields["ciphertext"], _encode_head(fields)) if len(key) == KEY_BYTES else None
     if padded is None:
-        raise SealError(SealFault.NOT_OPENED, "the ruling does not open; it was altered, or its key is another")
+        raise SealError(SealFault.NOT_OPENED, "the ruling does not open; it was altered, or its key is wrong")
     return remove_padding(padded)
 
 

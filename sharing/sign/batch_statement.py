@@ -21,7 +21,7 @@ def encode_batch_statement(root: bytes, signed_at: int) -> bytes:
         ValueError: The time is not in the years 2000 to 2099.
     """
     if not INSTANT_MIN <= signed_at <= INSTANT_MAX:
-        raise ValueError("a batch is signed in the years 2000 to 2099")
+        raise ValueError("the signing time of a batch must be in the years 2000 to 2099")
     return encode_canonical({"root": root.hex(), "signed_at": format_time(signed_at)})
 
 

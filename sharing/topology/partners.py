@@ -186,7 +186,7 @@ def parse_partners(text: str, source: str) -> Partners:
             raise document.error("is not one of the agencies of this State", ("states", state, "desk_agency"))
         unknown = sorted(set(partner.witnesses or ()) - partners.states.keys())
         if unknown or state in (partner.witnesses or ()):
-            raise document.error("a witness is another State of this file", ("states", state, "witnesses"))
+            raise document.error("a witness must be another State in this file", ("states", state, "witnesses"))
     return partners
 
 

@@ -49,7 +49,7 @@ def decode_canonical(data: bytes, *, bytes_max: int = DOCUMENT_BYTES_MAX) -> Any
         value = json.loads(data.decode("utf-8"))
         canonical = encode_canonical(value)
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise TrustError(TrustFault.MALFORMED, "is not JSON of the form that is signed") from None
+        raise TrustError(TrustFault.MALFORMED, "is not JSON in the form that is signed") from None
     if canonical != data:
         raise TrustError(
             TrustFault.MALFORMED, "is JSON, but not in canonical form: it was altered after signing; get the original"
@@ -59,7 +59,7 @@ def decode_canonical(data: bytes, *, bytes_max: int = DOCUMENT_BYTES_MAX) -> Any
 
 def _check_value(value: Any, depth: int) -> None:
     if depth > _DEPTH_MAX:
-        raise ValueError("nests too deep")
+        raise ValueError("is nested too deeply")
     match value:
         case None | bool() | str():
             return

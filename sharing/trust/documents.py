@@ -180,7 +180,7 @@ def read_document(data: bytes, kind: ObjectKind, model: type[Content]) -> tuple[
     except ValidationError as error:
         raise _make_error(error, model) from None
     if encode_canonical(content.model_dump(mode="json")) != payload:
-        raise TrustError(TrustFault.MALFORMED, "has a value that is not written in its one canonical form")
+        raise TrustError(TrustFault.MALFORMED, "has a value that is not in canonical form")
     if len({item.key for item in envelope.signatures}) < len(envelope.signatures):
         raise TrustError(TrustFault.MALFORMED, "has two signatures by the same key")
     return SignedDocument(kind, payload, envelope.signatures), content
@@ -224,7 +224,7 @@ def sign_document(kind: ObjectKind, state: str, content: StrictModel, signers: I
     for signer in signers:
         document = add_signature(document, state, signer)
     if len(payload) > bytes_max or len(document.to_bytes()) > bytes_max:
-        raise InputError(f"the {kind} of {state} would be longer than {bytes_max:,} bytes; let it name fewer keys")
+        raise InputError(f"the {kind} of {state} would be longer than {bytes_max:,} bytes; name fewer keys")
     return document
 
 

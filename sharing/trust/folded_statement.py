@@ -136,7 +136,7 @@ def accept_partial_statement(root: TrustedRoot, partial: PartialStatement, *, no
             expires_at=partial.expires_at, keys=partial.shown, revocations=partial.revocations,
         )  # fmt: skip
     except ValidationError:
-        raise TrustError(TrustFault.MALFORMED, f"{name} says what no key statement can say") from None
+        raise TrustError(TrustFault.MALFORMED, f"{name} has contents that a key statement cannot have") from None
     keys = TrustedKeys(statement, compute_digest(ObjectKind.KEYS, state, folded), root)
     check_validity(keys, name)
     require_current_statement(keys, now)

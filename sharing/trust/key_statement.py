@@ -202,7 +202,9 @@ def check_validity(keys: TrustedKeys, name: str) -> None:
         if key.valid_until - key.valid_from > (longest if is_new else _ONLINE_DAYS_LIMIT * DAY_MS):
             raise TrustError(TrustFault.VALID_TOO_LONG, f"{name}: the {key.role} key is valid for longer than allowed")
         if key.valid_from > latest:
-            raise TrustError(TrustFault.NOT_YET_VALID, f"{name}: the {key.role} key begins too far in the future")
+            raise TrustError(
+                TrustFault.NOT_YET_VALID, f"{name}: the {key.role} key becomes valid too far in the future"
+            )
         if key.key_id in root_ids:
             raise TrustError(TrustFault.WRONG_PURPOSE, f"{name}: a root key is listed as the {key.role} key")
 

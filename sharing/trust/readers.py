@@ -51,7 +51,7 @@ class Reader(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.key.algorithm is KeyAlgorithm.ED25519:
-            raise ValueError("nothing can be sealed to a key that signs")
+            raise ValueError("nothing can be sealed to a signing key")
         return self
 
 

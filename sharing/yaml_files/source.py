@@ -147,7 +147,7 @@ class _TreeBuilder:
     def _build_value(self, event: Any, path: KeyPath) -> Any:
         self.lines.setdefault(path, event.start_mark.line + 1)
         if len(path) > _MAX_DEPTH:
-            raise self._error("nests too deep", event.start_mark)  # without the path, which is just as deep
+            raise self._error("is nested too deeply", event.start_mark)  # without the path, which is just as deep
         if isinstance(event, yaml.AliasEvent):
             raise self._make_alias_error(event, path)
         if event.anchor is not None:

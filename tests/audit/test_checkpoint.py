@@ -203,7 +203,7 @@ def test_what_is_no_cosignature() -> None:
 
 
 def test_no_state_is_its_own_witness() -> None:
-    with pytest.raises(ValueError, match="no State cosigns its own log"):
+    with pytest.raises(ValueError, match="a State cannot cosign its own log"):
         cosign("CH")
     with pytest.raises(ValueError, match="2000 to 2099"):
         cosign("DE", at=5)

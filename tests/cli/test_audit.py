@@ -268,7 +268,7 @@ def test_without_the_pinned_roots_nothing_is_proved(
         write_pins(only, {state: make_pinned_root(exchange.pins[state], read_now())})
         result = call("audit", "check-proof", exchange.proof, "--trust-file", only)
         assert (result.code, result.out) == (1, "")
-        assert "is pinned; with the paper in hand" in result.error
+        assert "is pinned; pin it with `sharing trust add`" in result.error
     forged = KeyedState("CH", tmp_path / "forged")
     with pytest.raises(TrustError):
         check(exchange, exchange.data, pins={**exchange.pins, "CH": forged.pin})

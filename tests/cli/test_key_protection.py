@@ -192,7 +192,7 @@ def test_keys_in_a_token_have_no_passphrase(
     for path in (issued.keys / "private").glob("*.key"):
         if not has_token(path):
             path.unlink()
-    assert "is under a passphrase: a token protects them" in protect(issued).error
+    assert "is encrypted with a passphrase: a token protects them" in protect(issued).error
 
 
 def has_token(path: Path) -> bool:

@@ -222,7 +222,7 @@ def test_what_contradicts_itself_is_an_error() -> None:
     for change, text in (
         (repeat("asks"), "two Asks"),
         (repeat("deliveries"), "two deliveries"),
-        (lambda record: record["conversation"]["asks"][0].update(id=b"short"), "no UUID"),
+        (lambda record: record["conversation"]["asks"][0].update(id=b"short"), "not a UUID"),
         (lambda record: record["conversation"]["terms"].clear(), "without terms"),
         (lambda record: record["conversation"]["deliveries"][0].update(terms=-1), "without terms"),
     ):

@@ -152,7 +152,7 @@ FORM = ("form", ("INFORMATION",))
         (AmendmentKind.FACTS, [FORM], {"revision": Revision(3)}, "amendment: must be 1 or more"),
         (AmendmentKind.FACTS, [], {}, "states no fact"),
         (AmendmentKind.FACTS, [FORM, FORM], {}, "form: is stated twice"),
-        (AmendmentKind.FACTS, [FORM], {"reason": "r"}, "reason: only a withdrawal has one"),
+        (AmendmentKind.FACTS, [FORM], {"reason": "r"}, "reason: only a withdrawal has a reason"),
         (AmendmentKind.FACTS, [("value", ("x",))], {}, "value: is not a fact that an officer can state here"),
         (AmendmentKind.FACTS, [("fom", ("INFORMATION",))], {}, "fom: is not a fact .*form"),
         (AmendmentKind.FACTS, [("character", ())], {}, "character: is not a fact that an officer can state here"),

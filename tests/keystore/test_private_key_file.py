@@ -143,7 +143,7 @@ def test_a_key_under_the_name_of_another_is_refused(tmp_path: Path) -> None:
     first, second = (generate_key("CH", "gate", KeyAlgorithm.ED25519) for _ in range(2))
     path = folder.write_private_key(encrypt_key(first, PASSPHRASE))
     path.rename(folder.locate_private_key("gate", second.public_key.key_id))
-    with pytest.raises(InputError, match="is another key than its name says"):
+    with pytest.raises(InputError, match="is not the key that its name says"):
         folder.read_private_key("gate", second.public_key.key_id, KeyAccess(PASSPHRASE))
 
 

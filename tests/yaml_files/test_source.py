@@ -156,7 +156,7 @@ def test_a_model_error_has_the_class_of_its_document() -> None:
         ("a: \x00", 1, "is not YAML: a character that it does not allow, U+0000"),
         ("é: 1\nb: \x07", 2, "is not YAML: a character that it does not allow, U+0007"),
         ("a: '\ud800'", 0, "is not YAML"),
-        ("[" * 40 + "]" * 40, 1, "nests too deep"),
+        ("[" * 40 + "]" * 40, 1, "is nested too deeply"),
         ("[" * 100_000, 1, "nest"),
         ("{a: " * 100_000, 1, "nest"),
         ("- " * 100_000, 1, "nest"),

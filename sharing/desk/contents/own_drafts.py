@@ -170,7 +170,7 @@ class DraftSource:
         expected = record["id"], record["version"], record["action"], source["officer"], state
         item = make_item_id(state, source["agency"], record["id"])
         if stated != expected or key != make_draft_key(item, fields["version"], fields["amendment"]):
-            raise DecodeError("the draft says something else than the item in it, or its key", cause="INCONSISTENT")
+            raise DecodeError("the draft does not match the item in it, or its key", cause="INCONSISTENT")
         revision = Revision(fields["version"], fields["amendment"])
         return OpenedDraft(item, revision, Publisher(source["agency"], source["officer"]), record)
 

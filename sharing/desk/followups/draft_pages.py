@@ -56,7 +56,7 @@ class DraftPages:
         if choice.kind not in list_fitting(notice):
             form.refuse(
                 "kind",
-                _("The item is about no account, card or payment, so no stop-payment sheet is drafted from it."),
+                _("The item is not about an account, card or payment, so no stop-payment sheet is drafted from it."),
             )
             return self._show_choice(request, form, 400)
         document = self._drafts.make(officer, notice, choice.kind, choice.addressee, choice.extends)

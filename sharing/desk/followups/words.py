@@ -10,7 +10,7 @@ from sharing.followups.document import FollowUpKind, Severity
 from sharing.followups.expiry import CloseReason
 
 SENTENCES: Final = (
-    mark_message("the date is over; name the day until which the other State keeps the data"),
+    mark_message("the date has passed; name the day until which the other State keeps the data"),
     mark_message("the date is more than a year ahead; name the day that the other State has confirmed"),
     mark_message("the new date must be later than the one before"),
     mark_message("somebody has closed this preservation; draft a new request if the data are still needed"),

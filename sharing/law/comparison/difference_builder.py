@@ -51,7 +51,9 @@ class DifferenceBuilder:
         ]
         decisions = [one.decision for one in decided]
         if not confirm(decisions[laws[0]], decisions[laws[1]]):
-            raise RuntimeError(f"the search found a difference ({kind} {detail}) that the engine does not: {item}")
+            raise RuntimeError(
+                f"the search found a difference ({kind} {detail}) that the engine does not confirm: {item}"
+            )
         was, is_ = decisions
         return Difference(
             kind=kind,

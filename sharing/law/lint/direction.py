@@ -103,7 +103,7 @@ def _find_inverted_tests(analysis: PackAnalysis, locator: RuleLocator, number: i
                 test.fact in SAFEGUARDS and required == "YES" and rule.effect is Effect.DENY and risk_answer == "NO"
             ):
                 kind = "a risk" if test.fact in RISKS else "a safeguard"
-                sentence = f"{effect} only if {test.fact} is {required}, and that is {kind}: is a `not` lost?"
+                sentence = f"{effect} only if {test.fact} is {required}, and that is {kind}: is a `not` missing?"
                 within = (*path, test.fact)
                 yield locator.make_finding(
                     LintSeverity.WARNING, LintCode.INVERTED_TEST, (number, rule.id), sentence, within=within

@@ -91,7 +91,7 @@ def _contradicts_itself(core: list[FactTest | AnyOf]) -> bool:
 
 def _describe_part(part: FactTest | AnyOf) -> str:
     if isinstance(part, FactTest) and part.negated and part.operand == FACTS[part.fact].values:
-        return f"{part.fact} is none of its values"
+        return f"{part.fact} has none of its values"
     return str(part)
 
 

@@ -81,7 +81,7 @@ def _find_fault_of_succession(rule: Rule, others: Sequence[Rule]) -> str:
     try:
         day_before = rule.valid.start - dt.timedelta(days=1)
     except OverflowError:
-        return "no day is before the first day of this rule"
+        return "there is no day before the first day of this rule"
     if any(other.valid.end == day_before for other in replaced):
         return ""
     ends = ", ".join(sorted(str(other.valid.end or "never") for other in replaced))

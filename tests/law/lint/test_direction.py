@@ -49,7 +49,7 @@ def test_a_prohibition_that_requires_the_absence_of_a_harm_is_a_warning(
 def test_the_finding_names_the_test_and_its_line() -> None:
     findings, text = lint(PERMIT, rule("ch.deny", "DENY", {RISK: False, "form": "EVIDENCE"}))
     (finding,) = findings
-    assert finding.sentence == f"the prohibition applies only if {RISK} is NO, and that is a risk: is a `not` lost?"
+    assert finding.sentence == f"the prohibition applies only if {RISK} is NO, and that is a risk: is a `not` missing?"
     assert RISK in text.splitlines()[finding.line - 1]
 
 

@@ -99,4 +99,4 @@ def test_a_rule_that_excludes_every_value_matters_only_when_the_fact_is_unknown(
     finding = lint_single(
         LintCode.ONLY_UNDECIDED, PERMIT, rule("ch.deny", "DENY", {"assertion": {"not": ["FACT", "ASSESSMENT"]}})
     )
-    assert "no combination of facts meets these requirements: assertion is none of its values" in finding.sentence
+    assert "no combination of facts meets these requirements: assertion has none of its values" in finding.sentence

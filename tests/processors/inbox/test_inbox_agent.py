@@ -267,7 +267,7 @@ def test_a_worker_is_not_ready_while_the_register_of_officers_cannot_be_read() -
         return [*seen, endpoints._check_inbox()]
 
     first, ready, waiting, broken = asyncio.run(check())
-    assert first == (False, "waits: the directory was not read yet")
+    assert first == (False, "waits: the directory has not been read yet")
     assert ready.healthy
     assert waiting == (False, "waits: the topic of officers does not exist")
     assert broken == (False, "waits: a batch is not conserved")

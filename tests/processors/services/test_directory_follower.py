@@ -271,7 +271,7 @@ def test_without_a_snapshot_there_is_an_error() -> None:
         waiting = asyncio.create_task(follower.get_snapshot())
         await follower.start()
         await follower.stop()
-        with pytest.raises(InfrastructureError, match="the directory is not read any more"):
+        with pytest.raises(InfrastructureError, match="the directory is no longer being read"):
             await asyncio.wait_for(waiting, TIMEOUT_S)
 
     asyncio.run(run())

@@ -96,7 +96,7 @@ def test_who_needs_the_register_waits_until_it_can_be_read(
     follower = make_follower(failure, failure, register, register)
 
     async def use() -> None:
-        assert follower.problem == "the register of officers was not read yet"
+        assert follower.problem == "the register of officers has not been read yet"
         async with follower.use_register() as used:
             assert used is register
             assert follower.problem is None
