@@ -15,22 +15,22 @@ from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import Urgency
 
 CLAIM_MS: Final = 30 * 60_000
-"""How long a claim lasts. It tells others that somebody deals with an Ask, and bars nobody."""
+"""How long a claim lasts. It tells others that somebody is dealing with an Ask, and blocks nobody."""
 
 GRACE_MS: Final = 60_000
-"""How long after the expiry the broker's time of a reply may be: for the time that a record takes to the broker."""
+"""How long after the expiry the broker may timestamp a reply: a record takes some time to reach the broker."""
 
 NONCE_DIGITS: Final = 32
 """Length of an Ask's nonce, in hexadecimal digits."""
 
 
 REMEMBERED_MS: Final = 60 * DAY_MS
-"""How long an ended Ask is remembered: the topics between States keep nothing that long that may still answer it."""
+"""How long an ended Ask is remembered: the topics between States do not keep a possible answer for that long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """A person who answers, as the register of officers knows him or her.
+    """A person who answers, as recorded in the register of officers.
 
     Attributes:
         id: Opaque id.
@@ -45,7 +45,7 @@ class Officer:
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Who published an item: may not answer alone where four eyes are needed.
+    """Who published an item. Where four eyes are needed, the publisher may not answer alone.
 
     Attributes:
         agency: The agency.
@@ -75,7 +75,7 @@ class Ask:
         kind: Its row in the table of kinds.
         state: The State whose people are asked.
         role: The role that may answer, by the name of the law pack; None for any officer of that State who may answer.
-        revision: Which state of the item it is about.
+        revision: The state of the item that it is about.
         recipients: The receiving States whose deliveries it guards.
         publisher: Who published the item.
         urgency: The item's urgency.
@@ -86,10 +86,10 @@ class Ask:
         round: 1 for the first time that this is asked, and so on.
         status: Its status.
         given: The valid answers so far.
-        escalated: How many escalations have been made. Of one that is answered, one more than there are, once people
-            were notified that the State that asked has not said what became of the answer.
+        escalated: How many escalations have been made. For an answered Ask, one more than exist, once people were
+            notified that the asking State has not reported what became of the answer.
         authority: Kind of the authority of `state` that is asked; None for its contact point.
-        claimed_by: Id of the officer who has said last that he or she deals with it.
+        claimed_by: Id of the officer who last claimed it.
         claimed_until: When that claim expires, in UTC milliseconds.
     """
 
@@ -115,7 +115,7 @@ class Ask:
 
     @property
     def row(self) -> KindRow:
-        """What holds for all Asks of its kind."""
+        """What applies to all Asks of its kind."""
         return KINDS[self.kind]
 
     @property
@@ -125,9 +125,9 @@ class Ask:
 
     @property
     def nonce(self) -> str:
-        """What an answer must name in addition to the id: another one each time that the same is asked again.
+        """What an answer must contain in addition to the id: it differs each time the same question is asked again.
 
-        So what an officer signed about one round is not taken for the next. It is not secret: it can be computed.
+        So what an officer signed for one round does not count for the next. It is not secret: it can be computed.
         """
         text = f"sharing/ask-nonce/v1/{self.id}/{self.round}/{self.opened_at}"
         return hashlib.sha256(text.encode()).hexdigest()[:NONCE_DIGITS]
@@ -138,7 +138,7 @@ class Ask:
         return self.expires_at + GRACE_MS
 
     def is_forgettable(self, now: int) -> bool:
-        """Return whether nothing that refers to it can arrive any more, at a time in UTC milliseconds."""
+        """Return whether, at a time in UTC milliseconds, nothing that refers to it can arrive any longer."""
         return not self.is_open and self.closes_at + REMEMBERED_MS <= now
 
     def find_due(self) -> int | None:
@@ -157,7 +157,7 @@ class Ask:
         return self.opened_at + int((self.expires_at - self.opened_at) * self.row.escalations[step])
 
     def find_claimant(self, now: int) -> str | None:
-        """Return the id of the officer who has claimed it; None if nobody has, or the claim has expired."""
+        """Return the id of the officer who has claimed it; None if nobody has or the claim has expired."""
         return self.claimed_by if now < self.claimed_until else None
 
     def find_bar(self, officer: Officer, at: int, nonce: str) -> Refusal | None:
@@ -208,7 +208,7 @@ class Ask:
     def take_answer(self, given: GivenAnswer) -> tuple[Ask, Consequence | None]:
         """Return the Ask with an answer that counts, and what it does; None if further officers must release.
 
-        A refusal takes effect at once, however many must release.
+        A refusal takes effect at once, no matter how many officers must release.
         """
         consequence = self.row.answers[given.answer]
         answered = replace(self, given=(*self.given, given))
@@ -235,13 +235,13 @@ def find_next_due(asks: Iterable[Ask]) -> int | None:
 
 
 def name_ask(item: str, kind: AskKind, revision: Revision, recipients: Iterable[str], number: int = 1) -> str:
-    """Return the id of an Ask about a revision of an item; of an offer of the gate, with number 1, that is its id.
+    """Return the id of an Ask about a revision of an item. For an offer of the gate, the id with number 1 is its id.
 
     Args:
         item: Id of the item.
         kind: The kind of Ask.
         revision: The revision.
         recipients: The receiving States whose deliveries it guards.
-        number: The number among the Asks that are alike in all of this.
+        number: The number among the Asks that agree in all of the above.
     """
     return make_ask_id(item, kind, f"{revision.version}.{revision.amendment}/{','.join(sorted(recipients))}", number)

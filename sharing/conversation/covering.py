@@ -1,8 +1,8 @@
-"""An answer that covers later Asks: what it must not answer, whatever the officer has signed.
+"""An answer that covers later Asks: what it must not answer, no matter what the officer has signed.
 
-Who asks for `Covered` has found that the officer's signature and entry in the register are valid now, and that the Ask
-is like those that the officer has answered. If anything is against it, nothing happens: the Ask is open, and
-people answer it.
+The caller that creates `Covered` has verified that the officer's signature and entry in the register are valid now, and
+that the Ask is like those that the officer has answered. If there is any objection, nothing happens: the Ask stays
+open, and people answer it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def is_covered(ask: Ask | None, event: Covered, now: int, *, state: str) -> bool
         ask: The Ask; None if there is none.
         event: The answer.
         now: The time, in UTC milliseconds.
-        state: One's own State: nobody answers for another one's people.
+        state: This State: nobody answers for the people of another State.
     """
     return (
         ask is not None
         and ask.state == state
         and ask.row.can_be_covered
-        and ask.urgency is not Urgency.EMERGENCY  # a person looks at it
+        and ask.urgency is not Urgency.EMERGENCY  # a person must look at it
         and event.since <= ask.opened_at <= now < event.until <= event.since + COVER_DAYS_MAX * DAY_MS
         and ask.find_refusal(event.officer, event.answer, now, event.nonce) is None
     )

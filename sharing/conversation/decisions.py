@@ -36,7 +36,7 @@ def _follow_revision(turn: Turn, event: Decided) -> None:
     decided = {terms.state: terms for terms in event.terms or ()}
     for sent in turn.list_sent():
         if event.terms is not None and sent.state not in decided:
-            decided[sent.state] = turn.law(sent.state)  # no State to consider any more, but it has the item
+            decided[sent.state] = turn.law(sent.state)  # no longer a State to consider, but it has the item
     asked: list[Delivery] = []
     for terms in decided.values():
         delivery = Delivery(terms.state, event.revision, terms, DeliveryStatus.WAITING)
@@ -48,10 +48,10 @@ def _follow_revision(turn: Turn, event: Decided) -> None:
 
 
 def _follow_repetition(turn: Turn, event: Decided) -> None:
-    """Begin the deliveries of the newest revision to States that no earlier decision on it has let it reach.
+    """Begin the deliveries of the newest revision to the States that no earlier decision on it allowed.
 
-    The gate remembers no first version: if its agency publishes one again, or it is read again, the gate decides by the
-    law and the directory of that time. What a State has, was refused, or was recalled from it, stays as it is.
+    The gate does not remember first versions: if its agency publishes one again, or it is read again, the gate decides
+    by the law and the directory of that time. What a State has, was refused, or was recalled from it, stays as it is.
     """
     is_same_publisher = event.publisher == turn.conversation.publisher
     asked: list[Delivery] = []
@@ -70,10 +70,10 @@ def _follow_repetition(turn: Turn, event: Decided) -> None:
 
 
 def _was_withheld(turn: Turn, known: Delivery, terms: Terms) -> bool:
-    """Return whether the law alone has kept a revision from a State, and does so no longer.
+    """Return whether only the law has kept a revision from a State, and no longer does.
 
-    If the law was stricter when something was to leave, people have decided again; and a recall has cancelled what
-    people were asked for.
+    If the law was stricter when something was about to be sent, people have decided again; and a recall has cancelled
+    what people were asked.
     """
     is_closed = known.status is DeliveryStatus.CLOSED and known.terms.outcome is Outcome.WITHHOLD
     return (

@@ -18,20 +18,20 @@ DeliveryKey = tuple[str, Revision]
 """The receiving State, and the state of the item."""
 
 EARLY_MS: Final = DAY_MS
-"""How long a reply waits for its Ask: the gate has opened the Ask, and its draft was not read yet."""
+"""How long a reply waits for its Ask: the gate has opened the Ask, but its draft has not been read yet."""
 
 SENT_MS: Final = 365 * DAY_MS
-"""How long a State has what was sent to it without a time until which it may be kept: an inbox keeps it no longer."""
+"""How long a State has what was sent to it without a retention limit: an inbox does not keep it for longer."""
 
 FORGOTTEN_MS: Final = REMEMBERED_MS
-"""How long after its last change an item is forgotten of which no State has anything and nothing is asked.
+"""How long after its last change an item is forgotten if no State has any of it and no Ask is open.
 
-Until then, whatever refers to it may arrive; it is twice the age at which messages of other States are refused. An item
-that a State has is not forgotten: it can be recalled.
+Until then, messages that refer to it may arrive; this is twice the age at which messages of other States are refused.
+An item that a State has is not forgotten: it can be recalled.
 """
 
 PENDING_MS: Final = DAY_MS
-"""How long the gate may take to decide on an amendment. It says nothing here of what it has refused."""
+"""How long the gate may take to decide on an amendment. It does not report here what it has refused."""
 
 _NOBODY: Final = Publisher("", None)
 
@@ -43,13 +43,14 @@ class Delivery:
     Attributes:
         state: The receiving State.
         revision: The revision.
-        terms: The terms under which the Asks are opened, or under which it was sent.
+        terms: The terms under which the Asks were opened or it was sent.
         status: Its status.
         guards: Ids of the Asks that have no releasing answer yet. Never empty while it waits.
         approved: The roles that have approved it.
         is_offered: Whether the receiving State was asked to accept its conditions.
         is_settled: Whether its conditions are accepted, or an officer has decided to provide it without acceptance.
-        ends_at: Of what was sent, when the receiving State has deleted it by itself, in UTC milliseconds; None before.
+        ends_at: For a delivery that was sent: when the receiving State will have deleted it on its own, in UTC
+            milliseconds; None until then.
     """
 
     state: str
@@ -85,7 +86,7 @@ class Conversation:
             not decided on it in time.
         early: Replies whose Ask is not known yet, in the order in which they came.
         rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
-        changed_at: When it has changed last, in UTC milliseconds.
+        changed_at: When it last changed, in UTC milliseconds.
         indicator: Id of the indicator: the key of what is sent about the item.
         retain_until: Until when the newest revision may be kept, in UTC milliseconds; None without a limit.
     """
@@ -124,13 +125,13 @@ def find_pending_end(conversation: Conversation) -> int | None:
 
 
 def is_forgettable(conversation: Conversation, now: int) -> bool:
-    """Return whether nothing about an item needs to be known any more, at a time in UTC milliseconds."""
+    """Return whether, at a time in UTC milliseconds, nothing about an item needs to be known any longer."""
     end = _find_end(conversation)
     return end is not None and end <= now
 
 
 def _find_end(conversation: Conversation) -> int | None:
-    """Return when the item can be forgotten, in UTC milliseconds; None as long as something is open or with a State."""
+    """Return when the item can be forgotten, in UTC milliseconds; None while anything is open or a State has it."""
     if conversation.early or any(ask.is_open for ask in conversation.asks.values()):
         return None
     if any(conversation.list_deliveries(DeliveryStatus.WAITING)):

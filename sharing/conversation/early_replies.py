@@ -1,7 +1,7 @@
-"""Replies of other States that have arrived before the Asks that they answer are known.
+"""Replies of other States that arrived before the Asks that they answer are known here.
 
-The gate offers an item, and the conversation learns of that from another topic. So an answer to the offer may be read
-first. It waits for its Ask, for a bounded time.
+The gate offers an item, and the conversation learns of the offer from a different topic. So an answer to the offer may
+be read before the offer. It then waits for its Ask, for a bounded time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sharing.conversation.deliveries import EARLY_MS
 from sharing.conversation.events import Replied
 
 EARLY_MAX: Final = 4
-"""How many replies of one State wait for their Asks, for one item. The gate asks a State one question at a time."""
+"""How many replies of one State may wait for their Asks, for one item. The gate asks a State one question at a time."""
 
 
 @final
@@ -32,7 +32,7 @@ class EarlyReplies:
         return tuple(self._replies)
 
     def keep(self, reply: Replied) -> bool:
-        """Let a reply wait. Return False if too many of its State wait."""
+        """Let a reply wait. Return False if too many replies of its State are waiting."""
         if self._is_repeated(reply):
             return True
         if sum(early.state == reply.state for early in self._replies) >= EARLY_MAX:
@@ -57,6 +57,6 @@ class EarlyReplies:
         return taken
 
     def _is_repeated(self, reply: Replied) -> bool:
-        """Return whether the same reply waits already, although it may have come at another time."""
+        """Return whether the same reply is already waiting, even if it arrived at a different time."""
         answered = (reply.ask, reply.state, reply.answer)
         return any((early.ask, early.state, early.answer) == answered for early in self._replies)

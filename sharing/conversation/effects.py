@@ -1,4 +1,4 @@
-"""What must be done because of an event on the providing State's side. Some of it the receiving side has, too.
+"""What must be done because of an event on the providing State's side. Some effects also occur on the receiving side.
 
 An effect is a value: the worker writes, sends and records it, all of it or nothing.
 """
@@ -29,7 +29,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An open Ask has been claimed, passed on, or answered by one of several; or a claim was given up.
+    """An open Ask has been claimed, passed on, or answered by one of several officers; or a claim was given up.
 
     Attributes:
         ask: The Ask as it is now.
@@ -49,10 +49,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class SentAgain:
-    """Send an open question to another State again; or, of one that has ended, its withdrawal.
+    """Send an open question to another State again; or, if it has ended, its withdrawal.
 
     Attributes:
-        ask: The question as it is, which this does not change.
+        ask: The question, which this does not change.
     """
 
     ask: Ask
@@ -78,7 +78,7 @@ class Amend:
     """Hand what an officer has supplied, corrected or withdrawn to the gate, as a further amendment.
 
     Attributes:
-        revision: The amendment: its number was assigned to nothing else.
+        revision: The amendment: its number is not assigned to anything else.
         ask: Id of the Ask that was answered; "" if the officer was not asked.
         facts: Names of the facts; none for a withdrawal.
     """
@@ -90,7 +90,7 @@ class Amend:
 
 @dataclass(frozen=True, slots=True)
 class Escalate:
-    """Tell the next contact point that an Ask waits. The last step is its superior."""
+    """Tell the next contact point that an Ask is waiting. The last step is its superior."""
 
     ask: str
     step: int
@@ -98,10 +98,10 @@ class Escalate:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """Raise an alert: an Ask that must be answered has expired, and is asked again.
+    """Raise an alert: an Ask that must be answered has expired and is asked again.
 
     Or the gate has not decided on an amendment in time: then the facts are asked for again; "" if nobody was asked.
-    Or another State has not said what became of the answer to it.
+    Or another State has not reported what became of the answer to its Ask.
     """
 
     ask: str
@@ -109,7 +109,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """Record that a question which must be answered is no longer asked, because the State that is asked has left.
+    """Record that a question that must be answered is no longer asked, because the State that is asked has left.
 
     Attributes:
         ask: The question, as it has expired.

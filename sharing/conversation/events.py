@@ -19,10 +19,10 @@ class Decided:
         revision: The revision.
         publisher: Who published the item.
         urgency: Its urgency.
-        terms: For each considered State, what the law says. None is a withdrawal.
-        is_sent: Whether the gate has sent what is disclosed: for a first version it has.
+        terms: For each considered State, what the law says. None means a withdrawal.
+        is_sent: Whether the gate has already sent what is disclosed, as it does for a first version.
         is_corrected: Whether an amendment changes what States have received.
-        indicator: Id of the indicator, which a recall names; the item's id is made of it.
+        indicator: Id of the indicator, which a recall names; the item's id is derived from it.
         retain_until: Until when the item may be kept, in UTC milliseconds; None without a limit.
     """
 
@@ -63,13 +63,13 @@ class Ruled:
 class Covered:
     """An officer of this State has answered this beforehand, by a ruling that covers later Asks.
 
-    Signature, register and alikeness are checked at the instant of the event.
+    The signature, the register and the similarity are checked at the instant of the event.
 
     Attributes:
         ask: Id of the Ask that was opened.
         officer: Who has ruled.
         answer: The answer.
-        since: From when on the ruling covers, in UTC milliseconds: Asks that are older are not covered.
+        since: From when the ruling applies, in UTC milliseconds: older Asks are not covered.
         until: Until when, in UTC milliseconds.
         nonce: The nonce of the Ask: the event is about this round of it.
     """
@@ -88,7 +88,7 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An officer of this State says that he or she deals with an Ask, or no longer does.
+    """An officer of this State claims an Ask, or gives up the claim.
 
     Attributes:
         ask: Id of the Ask.
@@ -135,7 +135,7 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReceived:
-    """Another State says that an Ask has arrived, and its people were asked. It is only recorded.
+    """Another State reports that an Ask has arrived and its people were asked. This is only recorded.
 
     Attributes:
         ask: Id of the Ask.
@@ -180,7 +180,7 @@ class AmendmentOrdered:
 
 @dataclass(frozen=True, slots=True)
 class ResendOrdered:
-    """An officer of this State has what was sent sent again: States refused it, because a key was revoked.
+    """An officer of this State orders that what was sent is sent again: States refused it because a key was revoked.
 
     Attributes:
         officer: Who.
@@ -195,16 +195,17 @@ class ResendOrdered:
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """Nothing has happened but time. Everything written up to now has been read.
+    """Only time has passed. Everything written up to now has been read.
 
     Attributes:
-        pinned: The States whose roots this State has pinned: any other has left. None if none is pinned: nobody has.
+        pinned: The States whose roots this State has pinned: any other State has left. None if no root is pinned: no
+            State has left.
     """
 
     pinned: frozenset[str] | None = None
 
     def has_left(self, state: str) -> bool:
-        """Return whether a State has left: this State trusts no root of it any more."""
+        """Return whether a State has left: this State no longer trusts a root of it."""
         return self.pinned is not None and state not in self.pinned
 
 
@@ -212,7 +213,7 @@ PeopleEvent = Ruled | Claimed | PassedOn
 """What an officer of this State does about an Ask."""
 
 OrderEvent = RecallOrdered | AmendmentOrdered | ResendOrdered
-"""What an officer of this State begins without having been asked."""
+"""What an officer of this State starts without having been asked."""
 
 Event = Decided | PeopleEvent | Covered | Replied | ReceiptReceived | OrderEvent | TimePassed
 """What happens to the providing State's side."""

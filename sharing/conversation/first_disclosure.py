@@ -1,7 +1,7 @@
-"""The commonest event by far: the first decision on an item that the gate has disclosed, and sent, to all its States.
+"""The most common event by far: the first decision on an item that the gate has disclosed and sent to all its States.
 
-It opens no Ask and has no effect: all that is to be known afterwards is which State has the item. What a `Turn` would
-come to, step by step, is therefore built at once. A test compares the two for every decision of this kind.
+It opens no Ask and has no effect: all that must be known afterwards is which States have the item. So the result that a
+`Turn` would reach step by step is built at once. A test compares the two for every decision of this kind.
 """
 
 from __future__ import annotations

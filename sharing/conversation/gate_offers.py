@@ -1,7 +1,7 @@
-"""What the gate has offered itself: the offers of a first version, also when its agency publishes that again.
+"""What the gate itself has offered: the offers of a first version, even if its agency publishes that again.
 
-The id of such an offer follows from item, version and State. So one that the gate has made before asks nobody anything
-new, and the other State drops it; it is as open here as it was.
+The id of such an offer follows from item, version and State. So an offer that the gate has made before asks nobody
+anything new, and the other State drops it; here it stays as open as it was.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def is_new_offer(turn: Turn, event: Decided, delivery: Delivery) -> bool:
 
 
 def follow_gate_offer(turn: Turn, event: Decided, delivery: Delivery, *, counts: bool) -> None:
-    """Wait for the acceptance of what the gate has offered, and for nothing else; or withdraw it.
+    """Wait only for the acceptance of what the gate has offered; or withdraw it.
 
     An offer does not count if the State has the item, was refused it or had it recalled: its people would be asked
-    about something of which nothing is known here.
+    about something that is not known here.
 
     Args:
         turn: The turn.

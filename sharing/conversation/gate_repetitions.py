@@ -1,9 +1,9 @@
-"""What follows where the gate has sent a first version again, because its agency has published that again.
+"""What follows when the gate has sent a first version again because its agency has published it again.
 
-The gate remembers no first version. What it sends again has the id that it had, and another State drops it as a
-repetition; but not if that State has refused or forgotten what came first. An agency that changes the urgency makes the
-gate write to another topic, and the other State may read the later one first. So what was sent once is followed by what
-makes both sides agree, whichever of the two messages counts there.
+The gate does not remember first versions. What it sends again has the same id, and another State drops it as a
+repetition, unless that State has refused or forgotten what came first. An agency that changes the urgency makes the
+gate write to another topic, and the other State may read the later one first. So what was sent once is followed by
+messages that make both sides agree, no matter which of the two messages counts there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sharing.conversation.turn import Turn
 
 _UNDERSTOOD_MS = REMEMBERED_MS - DAY_MS
-"""For how long another State surely knows that it has acknowledged a recall, in milliseconds."""
+"""How long another State certainly remembers that it has acknowledged a recall, in milliseconds."""
 
 
 def follow_repeated_notice(turn: Turn, event: Decided, delivery: Delivery, known: Delivery | None) -> None:
@@ -46,16 +46,16 @@ def follow_repeated_notice(turn: Turn, event: Decided, delivery: Delivery, known
 
 
 def follow_repeated_offer(turn: Turn, event: Decided, delivery: Delivery, *, counts: bool) -> None:
-    """Wait for the acceptance of what the gate has offered, perhaps again; one that has ended is withdrawn.
+    """Wait for the acceptance of what the gate has offered, perhaps again; an offer that has ended is withdrawn.
 
-    An open offer with another urgency is withdrawn and replaced by one with another id: which of the two deadlines the
-    other State goes by is not known here.
+    An open offer with a different urgency is withdrawn and replaced by one with a different id: it is not known here
+    which of the two deadlines the other State applies.
 
     Args:
         turn: The turn.
         event: The decision.
         delivery: The delivery that was offered.
-        counts: As in `follow_gate_offer`, of an offer that the gate has not made before.
+        counts: As in `follow_gate_offer`, for an offer that the gate has not made before.
     """
     if is_new_offer(turn, event, delivery):
         follow_gate_offer(turn, event, delivery, counts=counts)
@@ -73,7 +73,7 @@ def follow_repeated_offer(turn: Turn, event: Decided, delivery: Delivery, *, cou
 
 
 def _is_recall_known(turn: Turn, delivery: Delivery) -> bool:
-    """Return whether a State knows that a revision was recalled from it, so that it keeps that out of its inbox."""
+    """Return whether a State knows that a revision was recalled from it, and so keeps it out of its inbox."""
     place = frozenset({delivery.state}), delivery.revision
     recalls = [ask for ask in turn.asks if ask.kind is AskKind.ACK_RECALL and (ask.recipients, ask.revision) == place]
     return any(ask.is_open or _find_acknowledged(ask) + _UNDERSTOOD_MS > turn.now for ask in recalls)

@@ -1,4 +1,4 @@
-"""Claiming an Ask, giving up the claim, and passing it on: the same on both sides of a conversation."""
+"""Claiming an Ask, giving up the claim, and passing the Ask on: the same on both sides of a conversation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def find_handling_refusal(ask: Ask, event: Claimed | PassedOn) -> Refusal | None
 
 
 def handle_ask(ask: Ask, event: Claimed | PassedOn) -> Changed:
-    """Return the Ask as claimed or passed on, or as it is once a claim was given up."""
+    """Return the Ask as claimed or passed on, or as it is once a claim has been given up."""
     if isinstance(event, PassedOn):
         return Changed(ask.pass_on(event.authority))
     if event.is_ended:

@@ -13,17 +13,17 @@ from sharing.model.vocabulary import Urgency
 
 @dataclass(frozen=True, slots=True)
 class KindRow:
-    """What holds for all Asks of a kind. Times are in milliseconds.
+    """What applies to all Asks of a kind. Times are in milliseconds.
 
     Attributes:
         asks_recipient: Whether people of the receiving State are asked; otherwise those of the providing State.
-        answers: The answers that it takes, and what each does.
+        answers: The answers that it accepts, and what each does.
         silence: What happens when nobody has answered by the expiry. Never a release.
         lasts: Until when an answer counts, by urgency.
-        escalations: At which shares of that time the Ask goes to the next contact point.
+        escalations: At which fractions of that time the Ask goes to the next contact point.
         four_eyes: Whether the person who published the item, or the agency if no person did, may not answer alone.
-        can_be_covered: Whether one answer may also be given to similar later Asks: what is answered
-            is the same for every item.
+        can_be_covered: Whether one answer may also be given to similar later Asks: the question is the same for every
+            item.
     """
 
     asks_recipient: bool

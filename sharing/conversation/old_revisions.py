@@ -14,7 +14,7 @@ from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import DeliveryStatus
 
 KEPT_REVISIONS: Final = 8
-"""Of how many revisions of an item the ended deliveries are kept."""
+"""For how many revisions of an item the ended deliveries are kept."""
 
 _ENDED: Final = frozenset({DeliveryStatus.REPLACED, DeliveryStatus.RECALLED, DeliveryStatus.CLOSED})
 
@@ -31,7 +31,7 @@ def list_forgotten_asks(asks: Collection[Ask], newest: Revision, now: int) -> li
 
 
 def list_forgotten_deliveries(deliveries: Mapping[DeliveryKey, Delivery], asks: Collection[Ask]) -> list[DeliveryKey]:
-    """Return the ended deliveries of old revisions about which nothing is asked.
+    """Return the ended deliveries of old revisions that no Ask is about.
 
     Args:
         deliveries: All deliveries of the item.

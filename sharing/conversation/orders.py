@@ -1,4 +1,4 @@
-"""What an officer begins without having been asked: a recall, a correction, a withdrawal, sending again."""
+"""What an officer starts without having been asked: a recall, a correction, a withdrawal, sending again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Amendments on which the gate does not decide: people are notified, and asked again.
+"""Amendments that the gate does not decide on: people are notified and asked again.
 
-What an officer has supplied or corrected goes to the gate, which may refuse it: it is quarantined there, and nothing
+What an officer has supplied or corrected goes to the gate, which may refuse it: it is quarantined there, and no answer
 comes back. Without a deadline of its own, the item would wait forever, and nobody would know.
 """
 
@@ -28,4 +28,4 @@ def follow_pending(turn: Turn) -> None:
             turn.effects.append(Overdue(again.id))
             is_asked = True
     if not is_asked:
-        turn.effects.append(Overdue(""))  # a correction or withdrawal that nobody had asked for
+        turn.effects.append(Overdue(""))  # a correction or withdrawal that nobody asked for

@@ -1,7 +1,7 @@
 """The providing State's side: what each event changes, and what must be done then.
 
 A delivery leaves WAITING only when every Ask that guards it has a releasing answer, and the law in force, asked again
-then, is no less open than the terms under which the Asks were opened; otherwise an officer decides again.
+then, is at least as open as the terms under which the Asks were opened; otherwise an officer decides again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from sharing.conversation.vocabulary import (
 from sharing.model.vocabulary import Outcome
 
 _OPENED_BY_GATE: Final = frozenset(KINDS[AskKind.ACCEPT].answers)
-"""The answers to an Ask that the gate has opened itself: only they can come before the Ask is known."""
+"""The answers to an Ask that the gate itself has opened: only these can arrive before the Ask is known."""
 
 
 def advance(
@@ -54,14 +54,14 @@ def advance(
 ) -> tuple[Conversation, tuple[Effect, ...]]:
     """Return the state after an event, and what must be done, in order.
 
-    An event that came before changes nothing. A further decision on the same revision is another event.
+    An event that was already processed changes nothing. A further decision on the same revision is a new event.
 
     Args:
         conversation: The state before.
         event: What has happened.
         now: The time, in UTC milliseconds.
         law: The law in force, for the newest revision of the item. After `Decided`, for that one.
-        can_send: Whether what another State's answer releases can be written. If not, the answer counts, and an officer
+        can_send: Whether what another State's answer releases can be written. If not, the answer counts, but an officer
             of this State decides again.
     """
     begun = begin_disclosed(conversation, event, now) if isinstance(event, Decided) else None
@@ -188,7 +188,7 @@ def _follow_time(turn: Turn, event: TimePassed) -> None:
             expired = replace(ask, status=AskStatus.EXPIRED)
             turn.change_ask(expired)
             if ask.row.silence is Consequence.REPEAT and ask.row.asks_recipient and event.has_left(ask.state):
-                turn.effects.append(GivenUp(expired))  # nobody there can be asked, or answer, ever again
+                turn.effects.append(GivenUp(expired))  # nobody there can be asked or answer any more
             else:
                 _follow_consequence(turn, expired, ask.row.silence)
             continue

@@ -1,7 +1,7 @@
-"""How much is remembered about one item of another State, whatever that State sends about it, and however often.
+"""How much is remembered about one item of another State, no matter what that State sends about it, or how often.
 
 The entry of an item is decoded and written whenever something about it arrives. Without bounds, one State could make
-an entry so large that nothing about the item could be kept any more, not even that its recall was acknowledged.
+an entry so large that nothing more could be stored about the item, not even that its recall was acknowledged.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ if TYPE_CHECKING:
     from sharing.conversation.revision import Revision
 
 ENDED_MAX: Final = 64
-"""How many Asks about one item are remembered after they have ended: those that came last."""
+"""How many Asks about one item are remembered after they have ended: the most recent ones."""
 
 OPEN_RECALLS_MAX: Final = 16
-"""How many recalls of one item wait to be acknowledged: a further one takes the place of the first.
+"""How many recalls of one item may wait to be acknowledged: a further one replaces the first.
 
-Nothing is lost by that: what is recalled stays so, and the other State puts again what nobody has acknowledged.
+Nothing is lost: what is recalled stays recalled, and the other State asks again if nobody has acknowledged it.
 """
 
 WAITING_MAX: Final = 64
-"""How many offers of one item wait, with the withdrawals that came before their offers. A gate puts one at a time."""
+"""How many offers of one item may wait, including withdrawals that came before their offers. A gate makes one offer at
+a time."""
 
 COPIES_MAX: Final = 2_000
 """How many messages about one item may be in the inbox: five revisions a day, for the year that it keeps them.
 
-They are deleted one by one when the item is recalled, so none of them may be forgotten before.
+They are deleted one by one when the item is recalled, so none of them may be forgotten earlier.
 """
 
 
 def forget_ended(received: ReceivedItem, now: int) -> ReceivedItem:
-    """Return the item without Asks that ended long ago, nor more of the others than are remembered.
+    """Return the item without Asks that ended long ago, and without more of the others than are remembered.
 
     Args:
         received: The item.
@@ -59,8 +60,8 @@ def forget_ended(received: ReceivedItem, now: int) -> ReceivedItem:
 def list_ended_by_recall(received: ReceivedItem, revision: Revision) -> list[Ask]:
     """Return the open Asks that a recall of a revision ends: the offers up to it, and its own Ask.
 
-    The other State puts the same recall again under another id, and waits for nothing under the first. If too many
-    recalls of other revisions wait, the first of them ends, too.
+    The other State repeats the same recall under a different id, and no longer waits for an answer under the first. If
+    too many recalls of other revisions are waiting, the first of them ends too.
     """
     waiting = [ask for ask in received.asks.values() if ask.is_open]
     ended = [ask for ask in waiting if ask.kind is AskKind.ACCEPT and ask.revision <= revision]
@@ -71,6 +72,6 @@ def list_ended_by_recall(received: ReceivedItem, revision: Revision) -> list[Ask
 
 
 def count_waiting_offers(received: ReceivedItem) -> int:
-    """Return how many offers of the item wait for an answer, or have been withdrawn before they came."""
+    """Return how many offers of the item are waiting for an answer, or were withdrawn before they came."""
     open_offers = sum(ask.is_open and ask.kind is AskKind.ACCEPT for ask in received.asks.values())
     return open_offers + received.count_early()

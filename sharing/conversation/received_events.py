@@ -19,7 +19,7 @@ class InboxCopy:
         message: Its id: the key of its record.
         revision: The state of the item that it is about.
         is_urgent: Whether it is in the inbox of urgent messages.
-        is_recall: Whether it is a recall: it stays, because it says what must not be used.
+        is_recall: Whether it is a recall: a recall stays, because it says what must not be used.
     """
 
     message: str
@@ -105,14 +105,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class PutInInbox:
-    """Make a revision readable: it replaces what the inbox has of the item."""
+    """Make a revision readable: it replaces what is in the inbox for the item."""
 
     revision: Revision
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Keep a revision out of the inbox: it is recalled, a newer one is there, or it may be kept no longer."""
+    """Keep a revision out of the inbox: it is recalled, a newer one is there, or its retention has ended."""
 
     revision: Revision
 

@@ -18,15 +18,15 @@ class ReceivedItem:
         item: Id of the item.
         from_state: The providing State.
         state: The receiving State, which is this State.
-        revision: The newest that was put into the inbox.
-        recalled: The last one that is recalled. Nothing up to it is readable or becomes so.
+        revision: The newest revision that was put into the inbox.
+        recalled: The last revision that is recalled. Nothing up to it is readable or will become readable.
         asks: The Asks to this State's people, by the id that the other State gave them.
         results: What became of the replies, by Ask.
         conditions: Hashes of the conditions that were offered, by Ask.
         inbox: The messages about it that are in the inbox.
         retain_until: Until when the newest revision may be kept, in UTC milliseconds; None without a limit.
         rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
-        changed_at: When it has changed last, in UTC milliseconds.
+        changed_at: When it last changed, in UTC milliseconds.
     """
 
     item: str

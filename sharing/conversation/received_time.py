@@ -1,4 +1,4 @@
-"""What time alone does on the receiving State's side."""
+"""What the passing of time does on the receiving State's side."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from sharing.conversation.received_item import ReceivedItem
 
 UNHEARD_MS: Final = EARLY_MS + GRACE_MS
-"""How long after an answer the other State says at the latest what became of it."""
+"""How long after an answer the other State must have reported what became of it."""
 
 
 def find_unheard_end(received: ReceivedItem) -> int | None:
-    """Return when people are notified that another State has not said what became of an answer, in UTC milliseconds."""
+    """Return when people are notified that another State has not reported an answer's result, in UTC milliseconds."""
     unheard = (ask for ask in received.asks.values() if _is_unheard(received, ask))
     return min((ask.given[-1].at + UNHEARD_MS for ask in unheard), default=None)
 
@@ -62,7 +62,7 @@ def _follow_open(ask: Ask, now: int) -> tuple[Ask, list[ReceivedEffect]]:
 
 
 def _is_unheard(received: ReceivedItem, ask: Ask) -> bool:
-    """Return whether nobody has said what became of an answer, and people were not notified of that yet."""
+    """Return whether the result of an answer is unknown, and people have not been notified of that yet."""
     is_answered = ask.status is AskStatus.ANSWERED and bool(ask.given)
     return is_answered and ask.id not in received.results and ask.escalated <= _count_steps(ask)
 

@@ -39,13 +39,14 @@ from sharing.model.times import DAY_MS
 from sharing.model.vocabulary import NoticeKind, Urgency
 
 OFFER_LASTS_MAX: Final = 90 * DAY_MS
-"""How long an offer stays open at most, in milliseconds, whatever the other State says: nothing is open forever."""
+"""How long an offer stays open at most, in milliseconds, no matter what the other State says: nothing is open
+forever."""
 
 COPIES_MS: Final = 365 * DAY_MS
-"""How long after its last change an item is forgotten that is in the inbox: the inbox keeps no copy for longer."""
+"""How long after its last change an item in the inbox is forgotten: the inbox keeps no copy for longer."""
 
 FORGOTTEN_MS: Final = REMEMBERED_MS
-"""How long after its last change any other item is forgotten: until then, an old message of it may arrive."""
+"""How long after its last change any other item is forgotten: until then, an old message about it may arrive."""
 
 
 Received = tuple[ReceivedItem, tuple[ReceivedEffect, ...]]
@@ -54,7 +55,7 @@ Received = tuple[ReceivedItem, tuple[ReceivedEffect, ...]]
 def advance_received(received: ReceivedItem, event: ReceivedEvent, now: int) -> Received:
     """Return the state after an event, and what must be done, in order.
 
-    An event that came before changes nothing.
+    An event that was already processed changes nothing.
 
     Args:
         received: The state before.
@@ -96,7 +97,7 @@ def due_received(received: ReceivedItem) -> int | None:
 
 
 def is_received_forgettable(received: ReceivedItem, now: int) -> bool:
-    """Return whether nothing about an item needs to be known any more, at a time in UTC milliseconds."""
+    """Return whether, at a time in UTC milliseconds, nothing about an item needs to be known any longer."""
     end = _find_end(received)
     return end is not None and end <= now
 
@@ -125,7 +126,7 @@ def _follow_offer(received: ReceivedItem, event: OfferReceived, now: int) -> Rec
     known = received.asks.get(event.ask)
     if known is not None and known.revision != NO_REVISION:
         return received, ()
-    if known is not None:  # its withdrawal has overtaken it, and waits for it no longer
+    if known is not None:  # its withdrawal has overtaken it, and no longer waits for it
         return _put_ask(received, replace(known, revision=event.revision)), (Blocked(event.revision),)
     if event.revision <= received.recalled:
         return received, (Blocked(event.revision),)
@@ -140,7 +141,7 @@ def _follow_offer(received: ReceivedItem, event: OfferReceived, now: int) -> Rec
 
 def _follow_withdrawal(received: ReceivedItem, event: OfferWithdrawn, now: int) -> Received:
     ask = received.asks.get(event.ask)
-    if ask is None:  # it has overtaken its offer, about which nobody is asked when it comes
+    if ask is None:  # it has overtaken its offer; nobody is asked about that when it arrives
         ask = _make_ask(received, event.ask, AskKind.ACCEPT, NO_REVISION, Urgency.ORDINARY, now)
         return _put_ask(received, replace(ask, status=AskStatus.CANCELLED)), ()
     if not ask.is_open:
@@ -157,7 +158,7 @@ def _follow_notice(received: ReceivedItem, event: NoticeReceived, now: int) -> R
         return received, (() if is_repeated else (Blocked(event.revision),))
     changed = replace(received, revision=event.revision, retain_until=event.retain_until)
     if event.retain_until is not None and event.retain_until <= now:
-        return changed, (Blocked(event.revision),)  # what the inbox has of the item may be kept no longer either
+        return changed, (Blocked(event.revision),)  # what the inbox has of the item may no longer be kept either
     return put_copy(changed, event.message, event.revision, event.urgency), (PutInInbox(event.revision),)
 
 

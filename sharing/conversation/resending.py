@@ -1,7 +1,7 @@
 """What was sent is sent again, because other States refused it: the key that had signed it was revoked at once.
 
 Nothing changes. Each message has the id that it had, so it counts once. Content leaves only if the law, asked again, is
-no less open than when it was sent; what a later revision has replaced is not sent again.
+at least as open as when it was sent; what a later revision has replaced is not sent again.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _is_named(state: str, states: frozenset[str] | None) -> bool:
 
 
 def _is_newest(turn: Turn, delivery: Delivery) -> bool:
-    """Return whether nothing later is delivered to the State, or waits. An amendment may change nothing for it."""
+    """Return whether nothing later was delivered to the State or waits. An amendment may change nothing for it."""
     return not any(
         each.state == delivery.state and each.revision > delivery.revision
         for each in turn.conversation.deliveries.values()
@@ -68,7 +68,7 @@ def _is_newest(turn: Turn, delivery: Delivery) -> bool:
 
 
 def _is_permitted(turn: Turn, delivery: Delivery) -> bool:
-    """Return whether the law in force is no less open than the terms under which something was sent."""
+    """Return whether the law in force is at least as open as the terms under which something was sent."""
     current = turn.law(delivery.state)
     is_unapproved = current.outcome is Outcome.HOLD and current.approver not in delivery.approved
     return current.outcome is not Outcome.WITHHOLD and not is_unapproved and is_no_less_open(current, delivery.terms)

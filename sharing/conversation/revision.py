@@ -1,4 +1,4 @@
-"""Which state of an item: the agency's version, and the amendment of it by an officer's answer or order."""
+"""Which state of an item: the agency's version, and its amendment by an officer's answer or order."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ class Revision(NamedTuple):
 
 
 NO_REVISION: Final = Revision(0)
-"""Before the first."""
+"""The revision before the first."""

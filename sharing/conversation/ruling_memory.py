@@ -1,6 +1,7 @@
 """The rulings that have changed an item and may be copied until they expire: a copy must not count again.
 
-An answer needs no memory: the Ask has ended, or has that officer's answer. A claim, passing on and an opening do.
+An answer needs no memory: the Ask has ended, or has that officer's answer. A claim, passing an Ask on, and an opening
+do.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 RULINGS_MAX: Final = 64
-"""How many rulings of one item are remembered. They last a day at most: people do not make more."""
+"""How many rulings of one item are remembered. They last a day at most, and people do not make more in that time."""
 
 
 def remember_ruling(known: Mapping[str, int], digest: str, expires_at: int, at: int) -> dict[str, int]:
@@ -22,7 +23,7 @@ def remember_ruling(known: Mapping[str, int], digest: str, expires_at: int, at: 
         digest: Digest of the ruling.
         expires_at: When it expires, by the broker's clock, in UTC milliseconds.
         at: The broker's time of the ruling, in UTC milliseconds. No later record of the partition has an earlier time,
-            so what has expired by then cannot come again.
+            so a ruling that has expired by then cannot come again.
     """
     valid = {each: until for each, until in known.items() if until > at} | {digest: expires_at}
     newest = sorted(valid.items(), key=lambda ruling: ruling[1], reverse=True)[:RULINGS_MAX]

@@ -1,4 +1,4 @@
-"""On which terms the law lets a State have an item, reduced to what the conversation compares."""
+"""The terms on which the law lets a State have an item, reduced to what the conversation compares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Self
 from sharing.model.vocabulary import Outcome
 
 TEXT_HASH_BYTES: Final = 16
-"""How much of the SHA-256 of a condition's code and text is kept."""
+"""How many bytes of the SHA-256 of a condition's code and text are stored."""
 
 _OPENNESS: Final = {outcome: rank for rank, outcome in enumerate(reversed(Outcome))}
 
@@ -22,7 +22,7 @@ class Terms:
         state: The receiving State.
         outcome: The outcome.
         conditions: Codes of the conditions that bind the receiving State.
-        optional: Those of them that the law does not require, so that an officer may do without them.
+        optional: Those of them that the law does not require, so that an officer may waive them.
         accept_first: Whether the receiving State must accept them before it gets content.
         redacted: Names of the fields that are left out.
         approver: The role that must approve where the outcome is HOLD.
@@ -58,7 +58,7 @@ class Terms:
         )
 
     def list_texts(self, codes: frozenset[str]) -> frozenset[tuple[str, str]]:
-        """Return code and hash of each of these conditions of which the text is known."""
+        """Return code and hash of each of these conditions whose text is known."""
         return frozenset((code, text) for code, text in self.texts if code in codes)
 
 
@@ -71,8 +71,9 @@ def hash_condition(code: str, text: str) -> str:
 def is_no_less_open(current: Terms, granted: Terms) -> bool:
     """Return whether the law is at least as open as when a delivery was prepared.
 
-    Less open is: a stricter outcome, a further required condition, another text of a required condition, acceptance
-    before content where there was none, a further redacted field, another or a further approver.
+    Less open means: a stricter outcome, an additional required condition, a different text of a required condition,
+    acceptance before content where none was needed, an additional redacted field, or a different or additional
+    approver.
 
     Args:
         current: The law in force now.

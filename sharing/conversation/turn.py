@@ -1,4 +1,4 @@
-"""The steps that make up one change on the providing State's side.
+"""The steps of one change on the providing State's side.
 
 A `Turn` is a draft of the next state. It is made for one event, and collects the effects.
 """
@@ -32,7 +32,7 @@ Law = Callable[[str], Terms]
 """What the law in force now says about the newest revision, for a State."""
 
 GUARDING: Final = frozenset({AskKind.APPROVE, AskKind.ACCEPT, AskKind.REDECIDE, AskKind.SUPPLY_FACT})
-"""The kinds of Asks on which deliveries wait."""
+"""The kinds of Asks that deliveries wait for."""
 
 
 @final
@@ -105,10 +105,10 @@ class Turn:
 
     @property
     def is_amended_now(self) -> bool:
-        """Whether the gate has not decided yet on an amendment that was handed to it within the last day.
+        """Whether the gate has not yet decided on an amendment that was handed to it within the last day.
 
-        A further one would be applied to the revision before, and undo it. A withdrawal may come at any time. What the
-        gate has not decided within a day it has refused: it says nothing of that here.
+        A further one would be applied to the previous revision and undo it. A withdrawal may come at any time. An
+        amendment that the gate has not decided within a day was refused: the gate does not report that here.
         """
         base = self._conversation
         return base.handed_out > base.revision.amendment and self.now < base.handed_out_at + PENDING_MS
@@ -129,11 +129,11 @@ class Turn:
         return Revision(version, number)
 
     def keep_early(self, reply: Replied) -> bool:
-        """Let a reply wait for an Ask that is not known yet. Return False if too many of that State wait."""
+        """Let a reply wait for an Ask that is not known yet. Return False if too many of that State are waiting."""
         return self._early.keep(reply)
 
     def take_early(self) -> list[Replied]:
-        """Remove the replies whose Asks are known by now, and return them."""
+        """Remove the replies whose Asks are now known, and return them."""
         return self._early.take_known(self._asks)
 
     def end_early(self) -> None:
@@ -160,7 +160,7 @@ class Turn:
     ) -> Ask:  # fmt: skip
         """Open an Ask about the newest revision, or another one, and return it.
 
-        The gate has sent it as an offer if `offered` is the urgency of which the gate has read.
+        The gate has sent it as an offer if `offered` is given: the urgency that the gate has read.
         """
         base, row = self._conversation, KINDS[kind]
         urgency = base.urgency if offered is None else offered
@@ -178,7 +178,7 @@ class Turn:
         return ask
 
     def guard(self, delivery: Delivery, ask: Ask) -> None:
-        """Let a delivery wait for an Ask."""
+        """Make a delivery wait for an Ask."""
         waiting = replace(delivery, status=DeliveryStatus.WAITING, guards=frozenset({ask.id}))
         self._deliveries[delivery.key] = waiting
 
@@ -205,7 +205,7 @@ class Turn:
         """Send what no Ask guards, after asking the law again; otherwise open the next Ask."""
         current = self.law(delivery.state)
         if current.outcome is Outcome.WITHHOLD or not is_no_less_open(current, delivery.terms):
-            # What was approved or accepted, was so under other terms.
+            # The approval or acceptance was given under different terms.
             stricter = replace(delivery, terms=current, approved=frozenset(), is_offered=False, is_settled=False)
             self.ask_again(stricter)
         elif current.outcome is Outcome.HOLD and current.approver not in delivery.approved:
@@ -240,7 +240,7 @@ class Turn:
         self.effects.append(Send(delivery.state, delivery.revision, kind, delivery.terms))
 
     def mark_sent(self, delivery: Delivery, said: Decided | None = None) -> None:
-        """Note that a revision is with a State. In an emergency, ask for written confirmation.
+        """Note that a State has a revision. In an emergency, ask for written confirmation.
 
         Args:
             delivery: The delivery.
@@ -256,10 +256,10 @@ class Turn:
             self.open_ask(AskKind.CONFIRM_IN_WRITING, frozenset({delivery.state}), revision=delivery.revision)
 
     def extend_sent(self, delivery: Delivery, retain_until: int | None) -> None:
-        """Note that the gate has sent again what a State has: which of the two it keeps is not known here.
+        """Note that the gate has sent again what a State has: it is not known here which of the two it keeps.
 
         It drops the later one as a repetition, unless it has refused or forgotten the first, or reads the later one
-        first. What it may have can be recalled, so the later of the two ends counts.
+        first. Anything it may have can be recalled, so the later of the two retention limits counts.
         """
         ends_at = max(delivery.ends_at or 0, self._find_end(retain_until))
         self._deliveries[delivery.key] = replace(delivery, ends_at=ends_at)
@@ -268,7 +268,7 @@ class Turn:
         return self.now + SENT_MS if retain_until is None else retain_until
 
     def close(self, delivery: Delivery) -> None:
-        """End a delivery that was not sent. An earlier one that the State has is recalled: it is not to be used."""
+        """End a delivery that was not sent. An earlier one that the State has is recalled: it must not be used."""
         self._deliveries[delivery.key] = replace(delivery, status=DeliveryStatus.CLOSED, guards=frozenset())
         earlier = self.find_sent(delivery.state)
         if earlier is not None:

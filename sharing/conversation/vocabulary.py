@@ -26,7 +26,7 @@ class AskKind(StrEnum):
 
 
 class Answer(StrEnum):
-    """What a person answers. The table of kinds says which answers an Ask takes."""
+    """What a person answers. The table of kinds says which answers an Ask accepts."""
 
     APPROVED = "APPROVED"
     REFUSED = "REFUSED"
@@ -46,7 +46,7 @@ class Consequence(StrEnum):
     """What an answer, or silence, does to the deliveries that an Ask guards.
 
     Attributes:
-        RELEASE: This Ask no longer stands in their way.
+        RELEASE: This Ask no longer blocks them.
         CLOSE: They end without disclosure.
         REDECIDE: The providing State decides again.
         OFFER_AGAIN: They are offered under other conditions.
@@ -80,7 +80,7 @@ class DeliveryStatus(StrEnum):
         WAITING: Guarded by Asks.
         SENT: With the receiving State.
         REPLACED: Corrected by a later version that was sent.
-        RECALLED: To be used no longer.
+        RECALLED: Must no longer be used.
         CLOSED: Ended without having been sent.
     """
 
@@ -98,7 +98,7 @@ class ReplyResult(StrEnum):
         TAKEN: It counts; so does the same reply when it comes again.
         LATE: It came after the expiry.
         WITHDRAWN: What it answers had been withdrawn.
-        UNKNOWN: It answers nothing that this State was asked.
+        UNKNOWN: It does not answer any question that this State asked.
     """
 
     TAKEN = "TAKEN"

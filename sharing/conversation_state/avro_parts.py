@@ -31,12 +31,12 @@ NOTHING: Final = b"\x00"
 
 
 def write_array(elements: Sequence[bytes]) -> bytes:
-    """Return an array of elements that are encoded already."""
+    """Return an array of elements that are already encoded."""
     return b"".join((encode_long(len(elements)), *elements, NOTHING)) if elements else NOTHING
 
 
 def write_texts(texts: Iterable[str]) -> bytes:
-    """Return an array of texts, in the order of the alphabet: those of a set have no order of their own."""
+    """Return an array of texts in alphabetical order: a set has no order of its own."""
     return write_array([encode_string(text) for text in sorted(texts)])
 
 

@@ -24,7 +24,7 @@ class _Indexed(NamedTuple):
     """What the index has of an entry.
 
     Attributes:
-        due_at: The instant at which it has the entry; `NEVER` if it does not.
+        due_at: The instant under which it has the entry; `NEVER` if it has none.
         waiting: How many open Asks and early replies it has counted, by State.
     """
 
@@ -102,7 +102,7 @@ class BatchEntries:
             self.keep_conversation(partition, kept)
 
     def keep_entry(self, item: DueItem, entry: bytes) -> None:
-        """Keep what is known about an item, encoded already."""
+        """Store what is known about an item, already encoded."""
         self._put(item, entry)
 
     def find_covers(self, partition: int) -> Covers:

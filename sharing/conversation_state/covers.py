@@ -1,9 +1,9 @@
 """The answers that cover later Asks, as the state store keeps them: one entry in each partition.
 
 What is kept is the record that the officer has signed, sealed as it was in the topic of rulings, and its key under the
-State's wrapping key. Nothing in it is trusted because it is kept: each reader that lets it answer an Ask opens and
-verifies it again. Beside it are the terms that lists show, which have codes and ids only. The number of them is
-bounded, and so is the time for which each covers.
+State's wrapping key. It is not trusted merely because it is stored: each reader that lets it answer an Ask opens and
+verifies it again. The terms that lists show are stored with it; they contain only codes and ids. The number of covers
+is bounded, and so is the time for which each applies.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from sharing.serialization.codec import get_codec
 SCHEMA: Final = "covers"
 
 COVERS_MAX: Final = 64
-"""How many answers may cover later Asks at a time. What cannot be said by so many is a rule of the State's law."""
+"""How many answers may cover later Asks at a time. If more are needed, a rule of the State's law should say it."""
 
 COVERS_BYTES_MAX: Final = 500_000
-"""How large the rulings of one entry may be together: half of what an entry may have."""
+"""How large the rulings of one entry may be in total: half of the limit for an entry."""
 
 ENDED_MAX: Final = 1_000
 """How many ended ones are remembered."""
 
 ENDED_MS: Final = DAY_MS
-"""How long it is remembered that a cover has ended: a copy of its ruling may be written for a day at most."""
+"""How long an ended cover is remembered: a copy of its ruling can be written for at most a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class CoverTerms:
     Attributes:
         officer: Id of the officer who has signed it.
         provider: The State that provides the items.
-        item: Id of the first item that it has answered about.
+        item: Id of the first item that it answered a question about.
         kind: The kind of the Asks that it covers.
         recipients: The receiving States of these Asks, in alphabetical order.
         rule: Id of the rule that asks; None where no rule does.
         conditions_hash: Hash of the conditions that the officer has read; None if there are none.
         answer: The answer.
-        grounds: Of a refusal, its grounds, as codes.
+        grounds: For a refusal, its grounds, as codes.
     """
 
     officer: str
@@ -105,21 +105,21 @@ class Covers:
         return next((cover for cover in self.covers if cover.digest == digest), None)
 
     def drop_old(self, now: int) -> Covers:
-        """Return those that still cover something at a time in UTC milliseconds, and what must be remembered."""
+        """Return the covers that still apply at a time in UTC milliseconds, and what must be remembered."""
         covers = tuple(cover for cover in self.covers if cover.until > now)
         return Covers(covers, {digest: until for digest, until in self.ended.items() if until > now})
 
     def add(self, cover: Cover) -> Covers:
-        """Return them with a further one. A copy of one that is kept or has ended changes nothing."""
+        """Return the covers with an additional one. A copy of one that is stored or has ended changes nothing."""
         if self.find(cover.digest) is not None or cover.digest in self.ended:
             return self
         return replace(self, covers=(*self.covers, cover))
 
     def end(self, digest: str, at: int) -> Covers:
-        """Return them without one, which no copy of its ruling begins again.
+        """Return the covers without one. A copy of its ruling does not start it again.
 
         Args:
-            digest: What identifies its ruling. It may come later than its end, if somebody has held it back.
+            digest: What identifies its ruling. The ruling may arrive after its end, if somebody has held it back.
             at: When it was ended, in UTC milliseconds.
         """
         covers = tuple(cover for cover in self.covers if cover.digest != digest)

@@ -1,11 +1,11 @@
 """Which items have something due: found without reading all entries each time.
 
 For each partition, the index has a heap of the instants and keys of the entries in which time alone will change
-something. It follows each change. What it has about an entry that has changed since is not searched for, but recognised
-when its turn comes: the entry itself says when it is due.
+something. It follows each change. Outdated elements are not searched for, but recognised when their turn comes: the
+entry itself says when it is due.
 
-Where the state store keeps the entries in memory, the heap is built from all of them when a partition is taken. Where
-there is too much in it that is outdated, it is built again, so its length is bounded by the number of entries.
+Where the state store keeps the entries in memory, the heap is built from all of them when a partition is taken. If too
+many of its elements are outdated, it is built again, so its length is bounded by the number of entries.
 
 Where the state store keeps them on disk, it keeps their order with them (`due_order`), and the heap has a *window* of
 it: the elements up to a horizon, which are read when their turn comes, and all that has changed since. What is read was
@@ -37,13 +37,13 @@ STALE_SHARE_MAX: Final = 0.5
 """How many outdated elements a heap may have, as a share of the others."""
 
 STALE_MIN: Final = 10_000
-"""So many may be outdated in any case: building a small heap again is not worth it."""
+"""This many may be outdated in any case: rebuilding a small heap is not worth it."""
 
 WINDOW: Final = 10_000
 """How many elements of an order that is kept on disk are read at once."""
 
 NOTED_MAX: Final = 100_000
-"""How many changes a window takes up before it is read again."""
+"""How many changes a window holds before it is read again."""
 
 _ORDER: Final = DueOrder()
 
@@ -71,7 +71,7 @@ class StateView(Protocol):
         """The partitions that are assigned."""
 
     def identify_copy(self, partition: int) -> object:
-        """Return an object that is another one after the copy of the partition was closed and opened again."""
+        """Return an object that is replaced by another when the copy of the partition is closed and opened again."""
 
     def get_order(self, partition: int) -> KeptOrder | None:
         """Return the order that is kept with the copy of the partition; None if none is."""
@@ -111,10 +111,10 @@ class _Heap:
     Attributes:
         copy: The copy of the partition that it was built from.
         elements: A heap of instants, each followed by a key.
-        live: Of how many entries something will be due.
+        live: For how many entries something will be due.
         waiting: How many open Asks and early replies of each State there are.
         order: The order that is kept on disk; None if all elements are here.
-        horizon: The last element that was read of it; None if all were.
+        horizon: The last element that was read of it; None if all were read.
     """
 
     copy: object
@@ -131,7 +131,7 @@ class _Heap:
         return len(self.elements) - self.live > max(STALE_MIN, STALE_SHARE_MAX * self.live)
 
     def fill(self) -> None:
-        """Read on, until the first element is here."""
+        """Read on until the first element is available."""
         while self.order is not None and self.horizon is not None:
             if self.elements and self.elements[0] <= self.horizon:
                 return
@@ -163,13 +163,13 @@ class DueIndex:
         for partition in view.partitions:
             copy, heap = view.identify_copy(partition), self._heaps.get(partition)
             if heap is None or heap.copy is not copy or (heap.order is None and heap.is_bloated):
-                self._heaps.pop(partition, None)  # its memory is free for the new one
+                self._heaps.pop(partition, None)  # free its memory for the new one
                 self._heaps[partition] = _build_heap(view, partition, copy)
             elif heap.is_bloated:
                 _read_window_again(heap, view.get_pending(partition))
 
     def count_items(self) -> int:
-        """Return of how many items something will be due: those with an open Ask, and what may be kept for a time."""
+        """Return for how many items something will be due: those with an open Ask, and those with a retention limit."""
         return sum(heap.live for heap in self._heaps.values())
 
     def count_waiting(self, partition: int, state: str) -> int:
@@ -178,7 +178,7 @@ class DueIndex:
         return 0 if heap is None else heap.waiting[state]
 
     def find_next_due(self) -> int | None:
-        """Return when to look again, in UTC milliseconds: no item is due earlier. None if none will be."""
+        """Return when to look again, in UTC milliseconds: no item is due earlier. None if no item will be due."""
         first = min((heap.elements[0] for heap in self._heaps.values() if heap.elements), default=None)
         return None if first is None else int.from_bytes(first[:INSTANT_BYTES], "big")
 
@@ -193,7 +193,7 @@ class DueIndex:
     def pop_due(
         self, now_ms: int, limit: int, until: Mapping[int, int] | None = None
     ) -> Iterator[tuple[DueItem, bytes]]:
-        """Yield what has come up to an instant, the earliest first, and remove it; some of it may be outdated.
+        """Yield the elements up to an instant, the earliest first, and remove them; some may be outdated.
 
         Args:
             now_ms: The instant in UTC milliseconds.
@@ -230,7 +230,7 @@ class DueIndex:
         self._heaps[partition].live -= 1
 
     def note_change(self, item: DueItem, before: bytes, after: bytes) -> None:
-        """Note that an entry is due at another instant.
+        """Note that an entry is now due at a different instant.
 
         Args:
             item: The entry.
@@ -247,7 +247,7 @@ class DueIndex:
             heap.live += 1
 
     def note_waiting(self, partition: int, before: Mapping[str, int], after: Mapping[str, int]) -> None:
-        """Note that another number of open Asks and early replies is in an entry.
+        """Note that the number of open Asks and early replies in an entry has changed.
 
         Args:
             partition: The partition of the entry.
@@ -278,7 +278,7 @@ def _build_heap(view: StateView, partition: int, copy: object) -> _Heap:
 
 
 def _read_window_again(heap: _Heap, pending: Mapping[bytes, bytes | None]) -> None:
-    """Forget what has changed since a window was read: the order has it, but for what is still being committed."""
+    """Forget what has changed since a window was read: the order has it, except what is still being committed."""
     derived = [
         _ORDER.derive(key, value) for key, value in pending.items() if value is not None and _ORDER.concerns(key)
     ]

@@ -44,7 +44,7 @@ class DueOrder:
     name: str = "due/1"
 
     def concerns(self, key: bytes) -> bool:
-        """Return whether an entry is that of an item."""
+        """Return whether an entry belongs to an item."""
         return key.startswith(ITEM_PREFIXES)
 
     def derive(self, key: bytes, value: bytes) -> DueEntry:

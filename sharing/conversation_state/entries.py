@@ -48,9 +48,9 @@ from sharing.serialization.avro_primitives import encode_bytes, encode_long, enc
 from sharing.serialization.codec import get_codec
 
 RESERVED_BYTES: Final = 100_000
-"""How much of an entry what arrives may not fill: so what time alone causes can always be kept.
+"""How much of an entry arriving messages may not fill, so that changes caused by time alone can always be stored.
 
-Twice as much is left free by decisions of the gate, so that an officer can still recall or withdraw the item.
+Decisions of the gate leave twice as much free, so that an officer can still recall or withdraw the item.
 """
 
 
@@ -60,8 +60,8 @@ class KeptConversation:
 
     Attributes:
         conversation: The conversation.
-        drafts: By revision, what must be sent later: the sealed draft. Of revisions of which a delivery waits, and of
-            the newest as long as a State has the item.
+        drafts: By revision, the sealed draft, which must be sent later. For revisions with a waiting delivery, and for
+            the newest one as long as a State has the item.
     """
 
     conversation: Conversation
@@ -69,7 +69,7 @@ class KeptConversation:
 
 
 def encode_conversation(kept: KeptConversation) -> bytes:
-    """Return the entry of an item of the State's own. Drafts that nothing needs any more are dropped.
+    """Return the entry of an item of the State's own. Drafts that are no longer needed are dropped.
 
     Raises:
         InputError: The entry would be too large to be read again.
@@ -139,7 +139,7 @@ def decode_conversation(key: bytes, entry: bytes) -> KeptConversation:
     """Return what is kept about an item of the State's own.
 
     Raises:
-        DecodeError: As `decode_entry`, or the item is another State's.
+        DecodeError: As `decode_entry`, or the item belongs to another State.
     """
     kept = decode_entry(key, entry)
     if isinstance(kept, ReceivedItem):
@@ -160,10 +160,10 @@ def decode_received(key: bytes, entry: bytes) -> ReceivedItem:
 
 
 def list_waiting(key: bytes, entry: bytes) -> Mapping[str, int]:
-    """Return how much of other States waits in an entry, by State, almost always of one or none.
+    """Return how much of other States is waiting in an entry, by State; almost always of one State or none.
 
-    Of an item of the State's own, replies whose Asks are not known; of one of another State, open Asks, and withdrawals
-    whose offers are not known.
+    For one of the State's own items: replies whose Asks are not known. For an item of another State: open Asks, and
+    withdrawals whose offers are not known.
 
     Raises:
         DecodeError: As `decode_entry`.
@@ -182,7 +182,7 @@ def require_entry_size(entry: bytes, reserved: int = 0) -> bytes:
 
     Args:
         entry: The entry.
-        reserved: How much of what an entry may have stays free, in bytes.
+        reserved: How many bytes of the limit for an entry stay free.
 
     Raises:
         InputError: It is too large.

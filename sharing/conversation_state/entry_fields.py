@@ -1,4 +1,4 @@
-"""An entry of the conversations as its stored fields, before anything is made of them."""
+"""The stored fields of an entry of the conversations, before they are converted to anything else."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The beginning of an entry of the state store: what is read of it without decoding the rest.
 
-It has the instant at which time alone changes something next, the number of open Asks, and that of what came too early.
+It has the next instant at which time alone changes something, the number of open Asks, and the number of early replies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sharing.serialization.codec import HEADER_LENGTH, SINGLE_OBJECT_MARKER, get
 
 INSTANT_BYTES: Final = 8
 NEVER: Final = bytes(INSTANT_BYTES)
-"""In the place of the instant at which time alone changes something, where it never does."""
+"""Used instead of the instant at which time alone changes something, if it never does."""
 
 INSTANT_END: Final = HEADER_LENGTH + INSTANT_BYTES
 """Where the instant ends in an entry. It begins after the header."""
@@ -24,10 +24,10 @@ OPEN_END: Final = INSTANT_END + COUNT_BYTES
 """Where the number of open Asks ends in an entry. It begins after the instant."""
 
 COUNTS_END: Final = OPEN_END + COUNT_BYTES
-"""Where the number of early replies ends in an entry. It begins after that of the open Asks."""
+"""Where the number of early replies ends in an entry. It begins after the number of open Asks."""
 
 NONE_WAITING: Final = bytes(2 * COUNT_BYTES)
-"""In the place of both numbers, where nothing waits."""
+"""Used instead of both numbers if nothing is waiting."""
 
 _DUE_MAX: Final = 2 ** (8 * INSTANT_BYTES) - 1
 _COUNT_MAX: Final = 2 ** (8 * COUNT_BYTES) - 1
@@ -43,7 +43,7 @@ def read_due(entry: bytes) -> bytes:
     """Return when something is due, as the eight bytes in the entry, without decoding the rest: ordered like instants.
 
     Raises:
-        DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
+        DecodeError: It is not an entry of a conversation, or has a schema that this release does not know.
     """
     codec = get_codec(SCHEMA)
     if len(entry) < COUNTS_END or entry[:HEADER_LENGTH] not in list_headers():
@@ -56,7 +56,7 @@ def count_open_asks(entry: bytes) -> int:
     """Return how many Asks of an entry are open, without decoding the rest.
 
     Raises:
-        DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
+        DecodeError: It is not an entry of a conversation, or has a schema that this release does not know.
     """
     read_due(entry)
     return int.from_bytes(entry[INSTANT_END:OPEN_END], "big")
@@ -66,14 +66,14 @@ def count_early(entry: bytes) -> int:
     """Return how many early replies an entry has, or withdrawals that came before their offers, without decoding it.
 
     Raises:
-        DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
+        DecodeError: It is not an entry of a conversation, or has a schema that this release does not know.
     """
     read_due(entry)
     return int.from_bytes(entry[OPEN_END:COUNTS_END], "big")
 
 
 def encode_instant(instant: int | None) -> bytes:
-    """Return an instant in UTC milliseconds as eight bytes; None is never. What is before 1970 is due in any case."""
+    """Return an instant in UTC milliseconds as eight bytes; None means never. Anything before 1970 is due."""
     return NEVER if instant is None else min(max(instant, 1), _DUE_MAX).to_bytes(INSTANT_BYTES, "big")
 
 

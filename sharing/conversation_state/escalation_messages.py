@@ -1,4 +1,4 @@
-"""Escalation messages: that a question waits, and for how long. They say nothing about the item that it is about.
+"""Escalation messages: that a question is waiting, and for how long. They say nothing about its item.
 
 A message travels over systems that are not trusted with content: mail servers, telephones, chat services. So it has the
 id of the Ask, its kind, the State, the urgency, the time left and a link, and nothing else: no value, no category, no
@@ -20,7 +20,8 @@ LISTED_MAX: Final = 50
 """How many questions a document lists; the others are counted. Those with the least time left come first."""
 
 ALIKE_LINES_MAX: Final = 3
-"""How many alike questions its text names; the others of them are counted. Of what it says, they differ in nothing."""
+"""How many similar questions its text names; the others are counted. They do not differ in anything that the text
+says."""
 
 _ID_DIGITS: Final = 32
 _URGENCIES: Final = (Urgency.UNKNOWN, Urgency.ORDINARY, Urgency.URGENT, Urgency.EMERGENCY)
@@ -52,7 +53,7 @@ class EscalationMessage:
 def make_message(
     escalations: Sequence[Escalation], now_ms: int, link: str | None = None, unlisted: int = 0
 ) -> EscalationMessage:  # fmt: skip
-    """Return the message about some questions: a digest, if they are several.
+    """Return the message about some questions: a digest if there are several.
 
     Args:
         escalations: At least one.
@@ -92,7 +93,7 @@ def format_time_left(expires_at: int, now_ms: int) -> str:
 
 
 def _list_lines(ordered: Sequence[Escalation], now_ms: int, link: str | None) -> list[str]:
-    """Return the lines of a text: each kind of question at the place of its most pressing one."""
+    """Return the lines of a text: each kind of question in the position of its most urgent one."""
     groups: dict[tuple[str, str], list[Escalation]] = {}
     for each in ordered:
         groups.setdefault(_name_kind(each), []).append(each)
@@ -105,7 +106,7 @@ def _list_lines(ordered: Sequence[Escalation], now_ms: int, link: str | None) ->
 
 
 def _name_kind(escalation: Escalation) -> tuple[str, str]:
-    """Return what is asked how urgently, and why people are notified."""
+    """Return what is asked, how urgently, and why people are notified."""
     asked = "" if escalation.is_own else "another State is asked, "
     return f"{escalation.urgency} {escalation.kind}", f"{asked}{_CAUSE_TEXTS[escalation.mark.cause]}"
 

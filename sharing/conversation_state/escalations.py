@@ -1,7 +1,8 @@
-"""What people must be notified of by a message, and the entries of the state store about messages not sent yet.
+"""What people must be notified of by message, and the state store's entries about messages that have not been sent yet.
 
 An escalation is about one open Ask. Its entry is written with the batch that causes it, and removed once the message
-was sent. So it is sent at least once, whatever stops in between, and what the message says is read from the Ask itself.
+was sent. So it is sent at least once, no matter what stops in between, and what the message says is read from the Ask
+itself.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class EscalationCause(StrEnum):
 
     Attributes:
         OPENED: An urgent question was opened.
-        UNANSWERED: It waits, and a share of its time is over.
+        UNANSWERED: It is waiting, and a fraction of its time has passed.
         OVERDUE: It must be answered, was not, and was asked again.
     """
 
@@ -82,8 +83,8 @@ class Escalation:
         key: Which Ask.
         mark: Why.
         kind: What is asked.
-        state: The State whose people are notified: one's own.
-        is_own: Whether its people are asked; otherwise those of another State, which is not named.
+        state: The State whose people are notified: this State.
+        is_own: Whether its own people are asked; otherwise those of another State, which is not named.
         urgency: The item's urgency.
         expires_at: Until when an answer counts, in UTC milliseconds.
         is_last_step: Whether the superior is notified: the last escalation has come, or the Ask is overdue.
@@ -100,7 +101,7 @@ class Escalation:
 
     @property
     def shown_id(self) -> str | None:
-        """The Ask's id; None if it is no UUID: another State has chosen the text, and it could say anything."""
+        """The Ask's id; None if it is not a UUID: another State has chosen the text, and it could say anything."""
         return self.key.ask if pack_uuid(self.key.ask) is not None else None
 
 
@@ -132,7 +133,7 @@ def read_escalation_mark(value: bytes) -> EscalationMark:
 
 
 def find_escalation(key: EscalationKey, mark: EscalationMark, item_entry: bytes | None) -> Escalation | None:
-    """Return what people must be notified of; None if the Ask is not open any more.
+    """Return what people must be notified of; None if the Ask is no longer open.
 
     Args:
         key: Which Ask.

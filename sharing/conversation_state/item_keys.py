@@ -1,4 +1,4 @@
-"""The keys of the entries: direction, for items of other States the providing State, and the item's id."""
+"""The keys of the entries: the direction, the providing State (for items of other States), and the item's id."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ OUT_PREFIX: Final = b"out/"
 IN_PREFIX: Final = b"in/"
 ITEM_PREFIXES: Final = (OUT_PREFIX, IN_PREFIX)
 LOG_PREFIX: Final = b"log/"
-"""Of the entries that the loop itself keeps in the same store: how far each input partition was processed."""
+"""Prefix of the entries that the loop itself keeps in the same store: how far each input partition was processed."""
 
 ESCALATION_PREFIX: Final = b"told/"
-"""Of the entries of what people must still be notified of by an escalation message: `escalations.py`."""
+"""Prefix of the entries of what people must still be notified of by an escalation message: `escalations.py`."""
 
 COVERS_PREFIX: Final = b"covers/"
-"""Of the entry, one in each partition, of the answers that cover later Asks: `covers.py`."""
+"""Key prefix of the entry of the answers that cover later Asks, one in each partition: `covers.py`."""
 
 LOOP_PREFIXES: Final = (LOG_PREFIX, ESCALATION_PREFIX, COVERS_PREFIX, b"id/", b"stream/", b"sent/", b"audit/")
 LOOP_KEYS: Final = frozenset({b"sent", b"counted"})
-"""Of all entries that are none of a conversation. `id/` and `stream/`: which messages have arrived; `sent` and
-`counted`: the numbers of the sent ones."""
+"""Keys and prefixes of all entries that do not belong to a conversation. `id/` and `stream/`: which messages have
+arrived; `sent` and `counted`: the numbers of the sent messages."""
 
 UUID_BYTES: Final = 16
 _UUID: Final = re.compile(UUID_PATTERN)
@@ -35,7 +35,7 @@ class ItemKey(NamedTuple):
 
     Attributes:
         item: Id of the item.
-        from_state: The providing State of an item that was received; None of the State's own items.
+        from_state: The providing State of an item that was received; None for the State's own items.
     """
 
     item: str
@@ -73,7 +73,7 @@ def make_received_key(from_state: str, item: str) -> bytes:
 
 
 def is_log_key(key: bytes) -> bool:
-    """Return whether an entry is none of a conversation: the loop keeps it for itself."""
+    """Return whether an entry does not belong to a conversation: the loop keeps it for itself."""
     return key.startswith(LOOP_PREFIXES) or key in LOOP_KEYS
 
 

@@ -25,16 +25,16 @@ class OpenAsk:
         id: Its id.
         kind: What is asked.
         items: Ids of the items that it is about.
-        from_state: The State that asks: the providing one.
+        from_state: The State that asks, which is the providing State.
         to_state: The State whose people are asked.
         role: The role that may answer; None for any officer of that State who may answer.
         authority: Kind of the authority that is asked; None for the contact point.
         recipients: The receiving States whose deliveries it is about.
         opened_at: When it was opened, in UTC milliseconds.
         deadline: Until when an answer counts, in UTC milliseconds.
-        answers: The answers that it takes.
+        answers: The answers that it accepts.
         silence: What happens when nobody answers.
-        claimed_by: Id of the officer who deals with it; None if nobody does, or the claim has expired.
+        claimed_by: Id of the officer who is dealing with it; None if nobody is or the claim has expired.
         urgency: The item's urgency.
     """
 
@@ -54,7 +54,7 @@ class OpenAsk:
     urgency: Urgency
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON, with instants in RFC 3339 form. What no entry contains is not in it: dossier and law."""
+        """Return it as JSON, with instants in RFC 3339 form. It has no dossier and no law: no entry does."""
         return {
             "id": self.id,
             "kind": self.kind.value,
@@ -77,7 +77,7 @@ def may_have_open_asks(key: bytes, entry: bytes) -> bool:
     """Return whether an entry has open Asks, without decoding it.
 
     Raises:
-        DecodeError: It is no entry of a conversation, or of a schema that this release does not know.
+        DecodeError: It is not an entry of a conversation, or has a schema that this release does not know.
     """
     return not is_log_key(key) and count_open_asks(entry) > 0
 
@@ -90,7 +90,7 @@ class ItemAsks(NamedTuple):
         provider: The State that provides the item.
         asks: The Asks.
         conditions: By the id of an Ask, what tells their conditions apart: codes and hashes of texts for an item of the
-            State's own, and the one hash for an item of another State. None are known of an Ask that is not in it.
+            State's own, and the one hash for an item of another State. None are known for an Ask that is not in it.
     """
 
     item: str
@@ -100,7 +100,7 @@ class ItemAsks(NamedTuple):
 
 
 def decode_asks(key: bytes, entry: bytes) -> ItemAsks:
-    """Return the Asks of an entry. Deliveries, drafts and rulings are not made into objects, which halves the time.
+    """Return the Asks of an entry. Deliveries, drafts and rulings are not turned into objects, which halves the time.
 
     Raises:
         DecodeError: It is malformed, or has a kind or a value that this release does not know.

@@ -1,6 +1,6 @@
 """An amended item: what the conversation gives the gate to decide on, after an officer has amended the item.
 
-It contains the whole record, as amended. The conversation keeps the revision before and applies the amendment to it
+It contains the whole record, as amended. The conversation keeps the previous revision and applies the amendment to it
 (`sharing.disclosure.amendments`); the gate keeps no content.
 """
 
@@ -54,7 +54,7 @@ class AmendedItem:
         """Return an item as amended.
 
         Args:
-            before: The record of the revision before.
+            before: The record of the previous revision.
             amendment: The amendment.
 
         Raises:

@@ -1,6 +1,6 @@
 """Amendments: what officers supply, correct or withdraw after an item was published, applied to its record.
 
-Only the agency raises the version of an item. An amendment counts on within a version, and the gate decides on the
+Only the agency raises the version of an item. Amendments are numbered within a version, and the gate decides on an
 amended record as on any other.
 """
 
@@ -26,15 +26,15 @@ CORRECTABLE: Final = frozenset(
     for name, fact in FACTS.items()
     if fact.scope is FactScope.INDICATOR and name not in _NOT_CORRECTABLE and not is_absolute(name)
 )
-"""The facts that an officer can correct: those that a record states, apart from what the item is, and from those about
+"""The facts that an officer can correct: those that a record states, except what the item is, and except facts about
 death, mistreatment, persecution and character, which only the agency states."""
 
 _FINDINGS: Final = "findings."
 _MAY_BE_NONE: Final = frozenset({"origin.state", "tlp", "pap"})
-"""Facts whose absence a record states by null."""
+"""Facts whose absence is stated by null in a record."""
 
 _NEVER_EMPTY: Final = frozenset({"offence.codes"})
-"""Sets of which a record cannot say that they are empty: an empty one is unknown."""
+"""Sets that a record cannot state to be empty: an empty set means unknown."""
 
 _WHOLE_NUMBERS: Final = frozenset({"grading.information"})
 
@@ -45,7 +45,7 @@ class StatedFact:
 
     Attributes:
         name: Its name in the vocabulary of facts.
-        values: Its value as text: one, or for a set all of its members, perhaps none.
+        values: Its value as text: one value, or all members of a set, perhaps none.
     """
 
     name: str
@@ -54,7 +54,7 @@ class StatedFact:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """One amendment, as an officer rules it and the conversation numbers it.
+    """One amendment, as an officer ruled it, with the number that the conversation assigned.
 
     Attributes:
         indicator_id: Id of the item.
@@ -64,7 +64,7 @@ class Amendment:
         officer: Id of the officer who ruled.
         ruling: Id of the ruling.
         facts: The facts; none for a withdrawal.
-        reason: Why the item is withdrawn; content, and None otherwise.
+        reason: Why the item is withdrawn (this is content); None if it is not.
     """
 
     indicator_id: str
@@ -78,10 +78,10 @@ class Amendment:
 
 
 def apply_amendment(record: WireRecord, amendment: Amendment) -> dict[str, Any]:
-    """Return the record of an item as amended. Nothing but what the amendment states is changed.
+    """Return the record of an item as amended. Only what the amendment states is changed.
 
     Args:
-        record: The record of the revision before, in the form that the Avro schema `Indicator` describes.
+        record: The record of the previous revision, in the form that the Avro schema `Indicator` describes.
         amendment: The amendment.
 
     Raises:
@@ -109,8 +109,8 @@ def apply_amendment(record: WireRecord, amendment: Amendment) -> dict[str, Any]:
 def check_amended_record(amended: WireRecord) -> None:
     """Check an amended record as the gate checks what an agency publishes.
 
-    An agency raises the version when it withdraws. An officer's withdrawal is a later revision of the same version,
-    which may be the first.
+    An agency raises the version when it withdraws an item. An officer's withdrawal is a later revision of the same
+    version, which may be the first.
 
     Raises:
         InputError: A field is not valid. The message has the field and the problem, never the value.
@@ -154,14 +154,14 @@ def _state_facts(record: WireRecord, amendment: Amendment, allowed: frozenset[st
 
 
 def _check_unknown(record: WireRecord, amendment: Amendment) -> None:
-    """Check that nothing is known so far of what is stated: what is known only a correction changes."""
+    """Check that none of the stated facts is known so far: only a correction changes a known fact."""
     for fact in amendment.facts:
         if fact.name in SUPPLIABLE and _is_known(record, fact.name):
             raise InputError(f"{fact.name}: is known already; a correction can change it", field=fact.name)
 
 
 def _check_known(amended: WireRecord, amendment: Amendment) -> None:
-    """Check that what is stated is known now: a record cannot express every value without other facts."""
+    """Check that the stated facts are known afterwards: a record cannot express every value without other facts."""
     for fact in amendment.facts:
         if not _is_known(amended, fact.name):
             message = f"{fact.name}: stays unknown with this value; state also how the item was obtained (collection)"
@@ -208,7 +208,7 @@ def _set_field(record: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _check_urgency(amended: WireRecord) -> None:
-    """Check that a stated emergency is one: without an officer and a reason it would be decided as ORDINARY."""
+    """Check that a stated emergency counts as one: without an officer and a reason it would be decided as ORDINARY."""
     if amended["urgency"] == Urgency.EMERGENCY and not is_substantiated(amended):
         raise InputError(
             "urgency: an emergency needs an officer and a reason; the agency publishes a version that has them",

@@ -1,4 +1,4 @@
-"""The gate's decision on an item, as the event with which its conversation begins or goes on."""
+"""The gate's decision on an item, as the event with which its conversation begins or continues."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_decided(
     """Return the event.
 
     Args:
-        record: The item as it was decided, amended if it is an amendment.
+        record: The item as decided; for an amendment, the amended item.
         recipients: The gate's decisions on it (`Verdict.recipients`).
         law: The law under which the gate decided: it names what is optional and what people can supply.
         decided_at: When, in UTC milliseconds.
@@ -67,17 +67,18 @@ def make_decided(
 
 
 def _find_officer(record: WireRecord) -> str | None:
-    """Return the id of the officer who has published an item; None if no officer of a register can be meant.
+    """Return the id of the officer who has published an item; None if it cannot be an officer of a register.
 
-    An agency may write any text there, perhaps a name. That must not be kept outside of what is sealed, and bars nobody
-    in the register: the item is treated as one of an automated feed, which another agency or two officers approve.
+    An agency may write any text there, perhaps a name. That must not be stored outside sealed content, and does not
+    exclude anyone in the register: the item is treated as if it came from an automated feed, which another agency or
+    two officers approve.
     """
     officer = record["source"]["officer"]
     return officer if officer is not None and re.fullmatch(ID_PATTERN, officer) else None
 
 
 def _read_urgency(record: WireRecord) -> Urgency:
-    """Return the urgency that counts. An unknown one gives no right to hurry anybody."""
+    """Return the urgency that counts. An unknown urgency does not justify hurrying anybody."""
     urgency = Urgency(get_effective_urgency(record))
     return Urgency.ORDINARY if urgency is Urgency.UNKNOWN else urgency
 
@@ -85,8 +86,8 @@ def _read_urgency(record: WireRecord) -> Urgency:
 def read_recipient(record: Mapping[str, Any]) -> RecipientDecision:
     """Return the decision for one State from the record of a decision or a draft, decoded.
 
-    A draft has neither what was undecided nor the receiving authority. Of the reasons, a decision keeps only what is no
-    content.
+    A draft has neither what was undecided nor the receiving authority. Of the reasons, a decision keeps only those that
+    are not content.
     """
     model = record["condition_model"]
     terms = RecipientTerms(

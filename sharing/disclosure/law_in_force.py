@@ -1,4 +1,4 @@
-"""The law in force, asked again about an item: before anything that waited leaves."""
+"""The law in force, evaluated again for an item before anything that waited is sent."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sharing.model.vocabulary import Outcome
 from sharing.relevance.audience import Audience
 
 CACHED_MAX: Final = 2_000
-"""Of how many tuples of decisions the terms are kept."""
+"""For how many tuples of decisions the terms are cached."""
 
 CACHED_RECIPIENTS_MAX: Final = 20_000
-"""How many recipients these may have together."""
+"""How many recipients these may have in total."""
 
 
 @final
@@ -48,7 +48,7 @@ class LawInForce:
             now_ms: The time, in UTC milliseconds.
 
         Raises:
-            ValueError: The time is outside of the context's day.
+            ValueError: The time is outside the context's day.
         """
         self.require_day(now_ms)
         return ItemLaw(self, record, now_ms)
@@ -67,8 +67,9 @@ class LawInForce:
     ) -> tuple[Terms, ...]:
         """Return the terms for each of these recipients of an item, in their order.
 
-        Where nothing is withheld, they follow from the decisions alone. So one tuple of decisions, which many drafts
-        share, is looked up by its identity; it is kept together with its terms, so that no other can have that.
+        If nothing is withheld, they follow from the decisions alone. So a tuple of decisions, which many drafts share,
+        is looked up by its identity; it is cached together with its terms, so that no other tuple can get the same
+        identity.
 
         Args:
             record: The item.
@@ -95,10 +96,10 @@ class LawInForce:
 
 @final
 class ItemLaw:
-    """What the law says about one item, at one instant: a `sharing.conversation.turn.Law`. It keeps what it has said.
+    """What the law says about one item, at one instant: a `sharing.conversation.turn.Law`. It caches its answers.
 
-    For a State that the gate considers, the terms are those of the gate's own decision at that instant. A State that
-    has the item, and that nothing points to any more, gets what the law says without a reason to consider it.
+    For a State that the gate considers, the terms are those of the gate's own decision at that instant. For a State
+    that has the item but that nothing points to any longer, they are what the law says without a reason to consider it.
     """
 
     def __init__(self, law: LawInForce, record: WireRecord, now_ms: int) -> None:

@@ -3,7 +3,7 @@
 A person is asked where some answers would let the item leave, be offered, or be held for an approver. What the law asks
 about an item decides which facts these are (`sharing.law.questions`). Nobody is asked:
 
-- where a rule that holds forbids it, no answer opens it, or an evaluation failed;
+- where a rule that applies forbids it, no answer would open it, or an evaluation failed;
 - about the facts that come from the directory, the treaty table or the pack's own assessments;
 - about death, mistreatment, persecution, or a political, military, religious or racial character
   (`sharing.law.fact_groups`): where these are open, it stays withheld;
@@ -59,7 +59,7 @@ class MissingFactsFinder:
         )
 
     def asks_about(self, record: WireRecord) -> bool:
-        """Return whether anybody may be asked about an item: its agency has not stated otherwise."""
+        """Return whether anybody may be asked about an item: its agency has not excluded that."""
         return record["source"]["agency"] not in self._agencies_not_asked
 
     def find(
@@ -97,7 +97,7 @@ class MissingFactsFinder:
         return found
 
     def _may_be_opened(self, recipient: RecipientDecision) -> bool:
-        """Return whether nothing that is known already rules out that further facts open it."""
+        """Return whether nothing that is already known rules out that further facts would open it."""
         terms, receiving = recipient.terms, self._context.directory.receiving_states
         return (
             terms.outcome is Outcome.WITHHOLD

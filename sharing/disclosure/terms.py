@@ -13,7 +13,7 @@ from sharing.model.recipient_terms import APPROVALS_MAX
 from sharing.model.vocabulary import ConditionKind, ConditionModel, Effect, Nature, Outcome
 
 _WAIVABLE_KINDS: Final = frozenset({ConditionKind.CONFIDENTIALITY, ConditionKind.ONWARD_CONSENT})
-"""Conditions in the interest of the providing State, which may therefore do without them."""
+"""Conditions in the interest of the providing State, which may therefore waive them."""
 
 _ORIGIN: Final = "origin."
 
@@ -21,11 +21,11 @@ _ORIGIN: Final = "origin."
 def list_optional_conditions(pack: Pack) -> frozenset[str]:
     """Return the codes of the conditions that the law of a State does not require.
 
-    A pack says what kind of text a rule encodes, and what kind of condition it imposes. Optional is only what a State
-    asks for by its practice (`policy`) and in its own interest: that others keep an item confidential, and do not pass
-    it on. Everything else is required: what a statute, a treaty, case law or a caution imposes; the common rules, which
-    carry out the markings of the publishing agency; and what concerns another State's information, or death,
-    mistreatment, persecution or the character of an item, whatever kind of text imposes it.
+    A pack says what kind of text a rule encodes, and what kind of condition it imposes. A condition is optional only if
+    a State asks for it by its practice (`policy`) and in its own interest: that others keep an item confidential, and
+    do not pass it on. Everything else is required: what a statute, a treaty, case law or a caution imposes; the common
+    rules, which carry out the markings of the publishing agency; and what concerns another State's information, or
+    death, mistreatment, persecution or the character of an item, no matter what kind of text imposes it.
     """
     return frozenset(rule.id for rule in pack.rules if _is_optional(rule))
 
@@ -47,10 +47,10 @@ def list_approvals(rules: Iterable[Rule]) -> dict[str, int]:
 
 
 def count_approvals(recipient: RecipientDecision, approvals: Mapping[str, int]) -> int:
-    """Return how many officers must approve what is held for a State: two where one of the rules asks for two.
+    """Return how many officers must approve what is held for a State: two if one of the rules asks for two.
 
-    Decisions and drafts name the rules that ask, and no number, so that the number is that of the law in force. Two
-    also where that law does not have a rule that asks: then another version of it has decided.
+    Decisions and drafts name the rules that ask but not the number, so the law in force determines the number. It is
+    also two if that law does not have one of these rules: then a different version of it has decided.
 
     Args:
         recipient: The decision for the State.

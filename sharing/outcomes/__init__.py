@@ -1,1 +1,1 @@
-"""What became of an agency's items, as the worker of its State tells it: blocks of outcomes, written and read. Pure."""
+"""What became of an agency's items, as its State's worker reports it: blocks of outcomes, written and read. Pure."""

@@ -62,7 +62,7 @@ def _read_told(fields: Mapping[str, Any]) -> Told:
     """Return what one outcome says.
 
     Raises:
-        ValueError: It says nothing, or several things, or has a value that this release does not know.
+        ValueError: It has no statement or several, or has a value that this release does not know.
     """
     decided, quarantined, followed = fields["decided"], fields["quarantined"], fields["followed"]
     if [decided, quarantined, followed].count(None) != 2:  # noqa: PLR2004 one of three

@@ -22,16 +22,16 @@ from sharing.serialization.codec import Codec, get_split_codecs, read_schema_tex
 SCHEMA: Final = "outcome_block"
 
 BLOCK_BYTES_MAX: Final = 400_000
-"""A block with several outcomes is not longer: larger records gain nothing and make readers wait."""
+"""The size limit of a block with several outcomes: larger records gain nothing and make readers wait."""
 
 ID_BYTES: Final = 16
 UNKNOWN_ID: Final = bytes(ID_BYTES)
-"""In the place of an id that is not known."""
+"""Used instead of an id that is not known."""
 
 _HEAD: Final[Codec] = get_split_codecs(SCHEMA, "outcomes")[0]
 _END_OF_ARRAY: Final = encode_long(0)
 _FRAME_BYTES: Final = 64
-"""More than headers, counts and ends of arrays take."""
+"""An upper bound on what headers, counts and ends of arrays take."""
 
 
 def _make_outcome_codec() -> Codec:
@@ -53,7 +53,7 @@ class RowTag:
         amendment: Number of the amendment of the version.
         outcome: The outcome, encoded.
         is_decided: Whether the gate has decided on the items.
-        id: Id of the indicator, as bytes, where the record's key is none; None otherwise.
+        id: Id of the indicator, as bytes, if the record's key is not one; None otherwise.
     """
 
     agency: str
@@ -107,7 +107,7 @@ def encode_outcome(agency: str, told: Told) -> bytes:
 
 
 def pack_id(text: str) -> bytes:
-    """Return the bytes of a UUID; `UNKNOWN_ID` if the text is none."""
+    """Return the bytes of a UUID; `UNKNOWN_ID` if the text is not a UUID."""
     try:
         packed = bytes.fromhex(text.replace("-", ""))
     except ValueError:

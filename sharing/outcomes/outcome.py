@@ -1,7 +1,7 @@
 """The outcomes that are reported to agencies: what was decided, what was quarantined, and what followed.
 
-They have ids, codes, names of facts and times only. What is reported to an agency is less than what supervisors
-read: no officer's id, nothing of another agency's items, and no reason for which a State was considered.
+They contain only ids, codes, names of facts and times. Less is reported to an agency than supervisors can read: no
+officer's id, nothing about another agency's items, and no reason why a State was considered.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Fields = Mapping[str, Any]
 
 AGENCY_BYTES: Final = 16
 UNKNOWN_AGENCY: Final = bytes(AGENCY_BYTES)
-"""In the place of the digest of an agency that is not known."""
+"""Used instead of the digest of an agency that is not known."""
 
 
 @lru_cache(maxsize=1024)
@@ -47,16 +47,16 @@ class FollowedKind(StrEnum):
     """What followed after a decision.
 
     Attributes:
-        ASKED: People were asked. They have until a given time to answer it.
+        ASKED: People were asked. They have until a given time to answer.
         OFFERED: The item was offered to a State, which must accept its conditions first.
         ANSWERED: A question was answered.
         EXPIRED: Nobody has answered a question in time.
-        CANCELLED: A question does not matter any more.
+        CANCELLED: A question no longer matters.
         SENT: The item was sent.
         CORRECTED: A correction of what a State has was sent.
         RECALLED: A State was told to use the item no longer.
         UNDELIVERED: What was to be sent was not: nothing can be sent to the State.
-        AMENDED: What an officer has stated about the item was handed to the gate, which decides again.
+        AMENDED: What an officer stated about the item was handed to the gate, which decides again.
         CLOSED: The version is withheld from a State for good.
     """
 

@@ -55,7 +55,7 @@ def _make_evidence(state: str | None, kind: str) -> tuple[NexusEvidence, ...]:
     try:
         code = normalise_country(state)
     except InputError:
-        return ()  # a code that is no State, such as EU
+        return ()  # a code that is not a State, such as EU
     return (NexusEvidence(code, kind),) if code in COUNTRIES else ()
 
 
