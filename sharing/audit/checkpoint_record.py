@@ -89,7 +89,7 @@ def read_checkpoint_record(value: bytes | None) -> CheckpointRecord:
         value: The record in single-object encoding.
 
     Raises:
-        DecodeError: It is none, or not in its one byte form, or its parts do not fit together.
+        DecodeError: It is none, or not in its canonical form, or its parts do not fit together.
     """
     fields = get_codec(SCHEMA).decode(value)
     try:

@@ -12,7 +12,7 @@ class AuditFault(StrEnum):
     """What is wrong.
 
     Attributes:
-        MALFORMED: A record of a log is not a block, or not in the one byte form of a block.
+        MALFORMED: A record of a log is not a block, or not in the canonical form of a block.
         CHANGED: The entries of a block are not those that its head names.
         WRONG_LOG: A block belongs to another State, log or partition.
         GAP: Blocks are missing between two that are there.

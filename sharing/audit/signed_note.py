@@ -97,7 +97,7 @@ def sign_text(text: bytes, name: str, key: SigningKey) -> NoteSignature:
 
 
 def read_note(data: bytes) -> SignedNote:
-    """Return a note, which is not verified. Only its one byte form is accepted.
+    """Return a note, which is not verified. Only its canonical form is accepted.
 
     Raises:
         TrustError: It is none.

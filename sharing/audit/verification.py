@@ -2,7 +2,7 @@
 
 A verifier reads the blocks of one partition once, in order, and keeps nothing of them but a compact range. It compares
 
-- each block with its head: the root over its entries, and its one byte form;
+- each block with its head: the root over its entries, and its canonical form;
 - each head with the block before: numbers, and the hash of that block's head;
 - the tree over all heads with every checkpoint that the State has signed.
 

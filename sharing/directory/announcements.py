@@ -23,7 +23,7 @@ STATEMENT_HOURS: Final = 24
 """For how long a statement is valid, unless the State decides otherwise."""
 
 NO_DIGEST: Final = "0" * 64
-"""In place of the digest of the statement before, in a State's first one."""
+"""Used instead of the digest of the previous statement in a State's first one."""
 
 
 def encode_entry(entry: DirectoryEntry) -> bytes:
@@ -62,17 +62,17 @@ def make_announcement(
 ) -> StatementContent:
     """Return the content by which a person announces an entry, or removes it.
 
-    The numbers are at least the seconds of the State's clock. So they are higher than earlier ones, also of statements
-    that are gone, or have expired and are not known any more: readers remember them.
+    The numbers are at least the seconds of the State's clock. So they are higher than earlier ones, including those of
+    statements that are gone, or have expired and are no longer known: readers remember them.
 
     Args:
         state: The State.
         entry: The encoded entry; None to remove it.
-        previous: The newest statement that is known, by a key that was not revoked.
+        previous: The newest known statement by a key that was not revoked.
         key_statement: Version of the State's newest key statement.
         hours: For how many hours it is valid.
         now: The time, in UTC milliseconds.
-        last: The highest number that the State has used, also in a statement that is not valid yet.
+        last: The highest number that the State has used, including in a statement that is not valid yet.
 
     Raises:
         InputError: It would be valid for longer than readers accept.
@@ -95,11 +95,11 @@ def make_announcement(
 def renew_announcement(
     statement: DirectoryStatement, *, entry: bytes | None, key_statement: int, now: int
 ) -> StatementContent:
-    """Return the content that says the same again, for as many hours.
+    """Return content that says the same again, for the same number of hours.
 
     Args:
         statement: The statement in force.
-        entry: Its entry, perhaps without what the State must not state any more.
+        entry: Its entry, perhaps without what the State must no longer state.
         key_statement: Version of the State's newest key statement.
         now: The time, in UTC milliseconds.
     """

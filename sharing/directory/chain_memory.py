@@ -1,8 +1,8 @@
 """What a reader remembers of a State when it stops, so that it accepts nothing older when it starts again.
 
 It is the accepted documents themselves: roots, the newest key statement, the newest directory statement of each key.
-So nobody can forge what is remembered: it is verified again from the pinned root. Deleting it makes the reader
-forget, and no more.
+So nobody can forge what is remembered: it is verified again from the pinned root. Deleting it only makes the reader
+forget.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sharing.trust.root import RootMetadata, TrustedRoot
 from sharing.trust.signatures import ObjectKind, build_message, is_signature_by
 
 STATEMENTS_MAX: Final = 8
-"""How many directory statements are remembered, each of another key: that of a revoked key does not count."""
+"""How many directory statements are remembered, each by a different key: one by a revoked key does not count."""
 
 MEMORY_BYTES_MAX: Final = 20_000_000
 _ROOTS_MAX: Final = 1000
@@ -42,7 +42,7 @@ class _Content(StrictModel):
 
 @dataclass(frozen=True, slots=True)
 class ChainMemory:
-    """What was accepted of one State. Nothing in it is verified.
+    """What was accepted from one State. Nothing in it is verified.
 
     Attributes:
         state: The State.
@@ -68,7 +68,7 @@ class ChainMemory:
         return encode_canonical(content.model_dump(mode="json"))
 
     def join(self, other: ChainMemory) -> ChainMemory:
-        """Return the newer of each part: another reader of the same State may have accepted something since.
+        """Return the newer version of each part: another reader of the same State may have accepted something since.
 
         Args:
             other: What that reader has remembered.
@@ -90,7 +90,7 @@ def parse_memory(data: bytes, state: str) -> ChainMemory:
     """Return what was remembered of a State.
 
     Raises:
-        InputError: It is not what `ChainMemory.to_bytes` has made, or of another State.
+        InputError: It was not made by `ChainMemory.to_bytes`, or belongs to another State.
     """
     try:
         decode_canonical(data, bytes_max=MEMORY_BYTES_MAX)
@@ -123,7 +123,7 @@ def verify_under_newest(roots: Sequence[TrustedRoot], keys: bytes) -> TrustedKey
 
 
 def is_signed_under(keys: TrustedKeys, statement: DirectoryStatement) -> bool:
-    """Return whether a remembered statement counts: not if its key is not listed any more, which has long ended.
+    """Return whether a remembered statement counts: not if its key ended long ago and is no longer listed.
 
     Raises:
         TrustError: The signature is not valid.

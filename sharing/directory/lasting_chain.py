@@ -1,4 +1,4 @@
-"""A chain that outlasts its reader: what it has accepted can be remembered, and taken over by the next reader."""
+"""A chain that outlives its reader: what it has accepted can be remembered and taken over by the next reader."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LastingChain(StateChain):
     def restore(self, memory: ChainMemory, now: int) -> None:
         """Take over what an earlier reader has accepted, verified again; before anything else is received.
 
-        What has expired meanwhile still counts as seen.
+        What has expired in the meantime still counts as seen.
 
         Args:
             memory: What was remembered.
@@ -59,10 +59,10 @@ class LastingChain(StateChain):
         return roots
 
     def _restore_entry(self, now: int) -> None:
-        """Put the statement into force again that was in force, if it is valid.
+        """Restore the statement that was in force, if it is valid.
 
-        Its key may have been revoked since: what was verified before that stays, as without a restart. But what is
-        dated after that is not restored.
+        Its key may have been revoked since: what was verified before the revocation stays, as it would without a
+        restart. But what is dated after it is not restored.
         """
         held = self._find_held(now)
         if held is None or self.keys is None:

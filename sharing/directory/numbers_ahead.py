@@ -1,7 +1,7 @@
 """Numbers of statements that a State has signed and whose time has not come: the clock of the signer was ahead.
 
-Each reader refuses such a statement until then. A reader that reads the topic only afterwards accepts it, and would
-refuse what was announced meanwhile with a lower number, such as a removal. So an announcement has a higher one.
+Each reader refuses such a statement until then. A reader that reads the topic only later accepts it, and would refuse
+what was announced in the meantime with a lower number, such as a removal. So an announcement gets a higher number.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What a reader has verified of one State's directory topic: roots, online keys, and the statement in force.
 
 From the pinned root a chain leads to the newest root, from there to the newest key statement, and from there to the
-directory statement. Each record is taken over when it arrives, or refused; what is refused changes nothing, so that the
+directory statement. Each record is accepted when it arrives, or refused; a refused record changes nothing, so that the
 last good statement stays in force until it expires. What was accepted is remembered for as long as the chain lives,
-also if the topic is deleted and created again: nothing older is accepted afterwards.
+even if the topic is deleted and created again: nothing older is accepted afterwards.
 
 A record may arrive before what it depends on, and the clock may be wrong for a while: of the refused records that could
 be right, a few are kept and tried again.
@@ -47,7 +47,7 @@ from sharing.trust.root import (
 from sharing.trust.signatures import ObjectKind
 
 ROOT_KEY: Final = "root."
-"""What the record keys of roots begin with: `root.1`."""
+"""The prefix of the record keys of roots, such as `root.1`."""
 
 KEYS_KEY: Final = "keys"
 """The record key of the newest key statement."""
@@ -80,7 +80,7 @@ class StateChain:
         root: The newest root; None before the pinned one has arrived.
         keys: The newest online keys, whether or not they are still valid; None if none are verified under the root.
         statement: The newest directory statement that was accepted, whether or not it is still valid.
-        revision: Counts what was accepted and is new.
+        revision: Counts what was newly accepted.
     """
 
     def __init__(self, pin: Pin) -> None:
@@ -107,7 +107,7 @@ class StateChain:
         return self._pin.state
 
     def receive(self, key: str, value: bytes | None, now: int) -> TrustError | None:
-        """Take over a record of the State's topic. Return why it is refused, or None.
+        """Accept a record of the State's topic. Return why it is refused, or None.
 
         Args:
             key: The record's key.
@@ -141,12 +141,12 @@ class StateChain:
     def find_newest(self, now: int) -> DirectoryStatement | None:
         """Return the statement with the highest number that was accepted, by a key that is not revoked; or None.
 
-        What a thief has signed is not counted: it could have the highest number that there is.
+        What a thief has signed does not count: it could have the highest possible number.
         """
         return max(self._list_seen(now), key=lambda seen: seen.content.number, default=None)
 
     def find_last_number(self, now: int) -> StatementNumber:
-        """Return the highest number that the State has used, also in a statement whose time has not come."""
+        """Return the highest number that the State has used, including in a statement whose time has not come."""
         newest = self.find_newest(now)
         return max(self._ahead.find_highest(self._keys_seen, now), newest.content.number if newest else NO_NUMBER)
 
@@ -154,7 +154,7 @@ class StateChain:
         """Return the online keys of the State, or None if none may be used now.
 
         They may be used while root, key statement and directory statement are valid. So a revocation that someone holds
-        back is found out at the latest when the directory statement expires.
+        back is discovered at the latest when the directory statement expires.
         """
         return self.keys if self._find_gap(now) is None else None
 
@@ -178,7 +178,7 @@ class StateChain:
         return "statement" in self._faults
 
     def _take(self, part: _Part, key: str, value: bytes, now: int) -> None:
-        """Take over a record, and what waited for it.
+        """Accept a record, and what waited for it.
 
         Raises:
             TrustError: It is refused.
@@ -228,7 +228,7 @@ class StateChain:
 
     def _take_statement(self, value: bytes, now: int) -> bool:
         statement = decode_statement(value)
-        if statement == self.statement:  # with its signature: the same content without a valid one is refused
+        if statement == self.statement:  # with its signature: the same content without a valid signature is refused
             return False
         gap = self._find_key_gap(now)
         if gap is not None or self.keys is None:
@@ -242,7 +242,7 @@ class StateChain:
         return True
 
     def _find_held(self, now: int) -> DirectoryStatement | None:
-        """Return the statement that was accepted last, also if its key was revoked since; None if there is none."""
+        """Return the statement that was accepted last, even if its key was revoked since; None if there is none."""
         return find_held(self.find_newest(now), self._seen.values(), self._keys_seen)
 
     def _list_seen(self, now: int) -> Iterator[DirectoryStatement]:

@@ -1,12 +1,12 @@
 """A directory statement: what a State announces about itself for some hours, with its signature.
 
-Each statement replaces the one before. A State that removes its entry says so in a statement, which stays: a record
-that merely is not there proves nothing. People announce; a program only renews what they have announced. So a statement
-has two numbers: of the announcement, and of the statement. The higher announcement counts, then the higher sequence;
-no renewal ever replaces an announcement that came meanwhile.
+Each statement replaces the previous one. A State that removes its entry says so in a statement, which stays: the mere
+absence of a record proves nothing. People announce; a program only renews what they have announced. So a statement has
+two numbers: of the announcement, and of the statement. The higher announcement counts, then the higher sequence; a
+renewal never replaces an announcement that came in the meantime.
 
 A statement names the newest key statement of its State. So nobody can hold back a revocation and still deliver the
-entry: a reader that has not got that key statement refuses the entry, too.
+entry: a reader that does not have that key statement also refuses the entry.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONTENT_SCHEMA: Final = "directory_statement_content"
 ENTRY_SCHEMA: Final = "directory_entry"
 
 ENTRY_BYTES_MAX: Final = 100_000
-"""Size limit of an encoded entry, in bytes. The topic's `max.message.bytes` admits a little more."""
+"""Size limit of an encoded entry, in bytes. The topic's `max.message.bytes` allows a little more."""
 
 STATEMENT_BYTES_MAX: Final = ENTRY_BYTES_MAX + 1_000
 """Size limit of an encoded statement, in bytes."""
@@ -53,7 +53,7 @@ class StatementNumber(NamedTuple):
 
 
 NO_NUMBER: Final = StatementNumber(0, 0)
-"""Lower than every number of a statement."""
+"""A number lower than that of any statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class StatementContent:
     Attributes:
         state: The State.
         announcement: Number of what a person has announced. A renewal keeps it.
-        sequence: Number of the statement: one more than in the statement before.
-        previous: Digest of the statement before; zeros in the first one.
+        sequence: Number of the statement: one more than in the previous statement.
+        previous: Digest of the previous statement; zeros in the first one.
         issued_at: When it was signed.
-        expires_at: From then on the State has no entry.
+        expires_at: The State has no entry from then on.
         key_statement: Version of the State's newest key statement.
         entry: The entry as a record of the schema `directory_entry` in single-object encoding; None if it is removed.
     """
@@ -88,7 +88,7 @@ class StatementContent:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryStatement:
-    """A statement as it was read or signed. Nothing in it is to be trusted before it was verified.
+    """A statement as it was read or signed. Nothing in it may be trusted before it is verified.
 
     Attributes:
         content: What it states.
@@ -107,7 +107,7 @@ class DirectoryStatement:
 
     @property
     def name(self) -> str:
-        """Return what messages call it."""
+        """Return its name for messages."""
         return f"{self.content.state}: directory statement {self.content.announcement}/{self.content.sequence}"
 
     def encode(self) -> bytes:
@@ -185,8 +185,8 @@ def verify_statement(
         arrived_at: When it arrived, in UTC milliseconds: a key that was revoked only afterwards counts. None: now.
 
     Raises:
-        TrustError: It is another State's, not signed by a usable key for the role `directory`, not valid now, valid for
-            too long, or names a key statement that has not arrived.
+        TrustError: It belongs to another State, is not signed by a usable key for the role `directory`, not valid now,
+            valid for too long, or names a key statement that has not arrived.
     """
     content = statement.content
     if content.state != keys.state:
@@ -246,7 +246,7 @@ def read_entry(statement: DirectoryStatement) -> DirectoryEntry | None:
 
 
 def limit_validity(entry: DirectoryEntry, statement: DirectoryStatement) -> DirectoryEntry:
-    """Return an entry that ends with its statement, after the clocks' tolerance, if it does not end earlier."""
+    """Return an entry that ends with its statement (plus the clock tolerance) if it does not end earlier."""
     end = from_milliseconds(statement.content.expires_at + CLOCK_TOLERANCE_MS)
     if entry.valid_until is not None and entry.valid_until <= end:
         return entry

@@ -1,7 +1,7 @@
-"""Which of two directory statements of a State came first. A reader never goes back to one that was replaced.
+"""Which of two directory statements of a State is older. A reader never goes back to one that was replaced.
 
-The number says so, except after a revocation: a thief of the key may have used up the numbers, and what the State
-announces then may have a lower one.
+The number decides, except after a revocation: a thief of the key may have used up the numbers, so what the State
+announces afterwards may have a lower one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sharing.trust.key_statement import TrustedKeys
 def is_before(statement: DirectoryStatement, other: DirectoryStatement, keys: TrustedKeys | None) -> bool:
     """Return whether a statement was made before another of the same State.
 
-    It has a lower number. If the key of the other was revoked, a thief may have used up the numbers: then it was also
-    made before that revocation, since it names no later key statement and is not dated after it.
+    It has a lower number. If the key of the other was revoked, a thief may have used up the numbers: then it must also
+    have been made before that revocation: it names no later key statement and is not dated after it.
 
     Args:
         statement: A statement.
@@ -36,7 +36,7 @@ def is_before(statement: DirectoryStatement, other: DirectoryStatement, keys: Tr
 def find_held(
     newest: DirectoryStatement | None, seen: Iterable[DirectoryStatement], keys: TrustedKeys | None
 ) -> DirectoryStatement | None:
-    """Return the statement that was accepted last, also if its key was revoked since; None if there is none.
+    """Return the statement that was accepted last, even if its key was revoked since; None if there is none.
 
     Args:
         newest: The accepted statement with the highest number of those whose keys are not revoked.
@@ -56,7 +56,7 @@ def require_newer(
     held: DirectoryStatement | None,
     keys: TrustedKeys | None,
 ) -> None:
-    """Refuse a statement that was replaced, or that is another than the one with its number.
+    """Refuse a statement that was replaced, or that differs from the accepted one with the same number.
 
     Args:
         statement: The statement, verified.

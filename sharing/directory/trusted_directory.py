@@ -1,4 +1,4 @@
-"""The directory as a reader that has pins trusts it: a chain for each State whose root is pinned, and nothing else."""
+"""The directory as trusted by a reader with pins: a chain for each State whose root is pinned, and nothing else."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TrustedDirectory:
         return self._chains.values()
 
     def receive(self, state: str, key: str, value: bytes | None, now: int) -> TrustError | None:
-        """Take over a record of a State's topic, and return why it is refused, or None.
+        """Accept a record of a State's topic. Return why it is refused, or None.
 
         Records of a State that is not pinned are not examined: `find_problems` lists the State.
 
@@ -59,7 +59,7 @@ class TrustedDirectory:
         return None if chain is None else chain.receive(key, value, now)
 
     def retry_refused(self, now: int) -> None:
-        """Try again what was refused and may be right by now."""
+        """Try again what was refused and may be valid now."""
         for chain in self._chains.values():
             chain.retry_refused(now)
 

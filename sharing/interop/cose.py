@@ -4,7 +4,7 @@ Kind of the object and State are authenticated as external data, in the form in 
 begins (`sharing.trust.signatures.build_message`). So a signature on one kind of file is never valid for another, nor
 for another State. It is never valid for an object of the bus either, because a COSE signature begins with CBOR.
 
-A reader accepts only the one byte form that `sign_file` writes.
+A reader accepts only the canonical form that `sign_file` writes.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ It is text: the index of a block in the tree of its log, the path from the block
 its cosignatures. What such a proof leaves to the application, `extra`, has the entry, its path in the block, the head
 of the block, and the documents that prove the keys of the State and of its witnesses. `entry_proofs` checks it.
 
-A reader accepts only the one byte form that `EntryProof.encode` writes, apart from the order of the signatures.
+A reader accepts only the canonical form that `EntryProof.encode` writes, apart from the order of the signatures.
 """
 
 from __future__ import annotations

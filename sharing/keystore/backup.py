@@ -108,7 +108,7 @@ def open_backup(backup: Backup, shares: Sequence[BackupShare]) -> list[PrivateKe
     """Return the private keys of a backup.
 
     Raises:
-        InputError: There are too few different shares, one is of another backup, or one is wrong.
+        InputError: There are too few different shares, one belongs to another backup, or one is wrong.
     """
     header = backup.header
     if any(share.backup != header.id for share in shares):

@@ -13,7 +13,7 @@ def open_configured_keys(settings: Settings, state: str | None = None) -> Online
 
     Args:
         settings: Settings with key folder, and passphrase or token.
-        state: The State whose keys they must be; None: any State's.
+        state: The State whose keys they must be; None: any State.
 
     Raises:
         InputError: The passphrase file, or the file with the PIN of the token, is unusable.

@@ -71,7 +71,7 @@ def make_scrypt_parameters(log_n: int | None = None) -> ScryptParameters:
 
 
 def normalise_passphrase(text: str) -> SecretStr:
-    """Return a passphrase in one form, whatever keyboard it was typed on.
+    """Return a passphrase in normalized form, no matter which keyboard it was typed on.
 
     Raises:
         InputError: It is too short to protect a key.
@@ -121,7 +121,7 @@ def encrypt(key: SecretBytes, plaintext: SecretBytes, header: bytes) -> Cipherte
 
 
 def decrypt(key: SecretBytes, encrypted: Ciphertext, header: bytes) -> SecretBytes | None:
-    """Return the secret, or None if the key is another one or something was altered."""
+    """Return the secret, or None if the key is wrong or something was altered."""
     try:
         plaintext = AESGCM(key.get_secret_value()).decrypt(
             bytes.fromhex(encrypted.nonce), bytes.fromhex(encrypted.ciphertext), header

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, also if the process is killed, and that only their owner can read."""
+"""Files that are written completely or not at all, even if the process is killed, and only their owner can read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_new_file(path: Path, data: bytes, mode: int) -> None:
 
 
 def replace_file(path: Path, data: bytes, mode: int) -> None:
-    """Write a file in place of the present one: a reader sees the old or the new one.
+    """Replace a file: a reader sees either the old or the new one.
 
     Raises:
         InfrastructureError: It cannot be written.
@@ -121,14 +121,14 @@ def list_drafts(folder: Path) -> list[Path]:
 
 @contextmanager
 def lock_folder(folder: Path, *, waits: bool = True) -> Iterator[None]:
-    """Let one process at a time change what it has read in a folder.
+    """Allow only one process at a time to change what it has read in a folder.
 
     Args:
         folder: The folder.
-        waits: Whether to wait for a process that changes it now.
+        waits: Whether to wait for a process that is changing it.
 
     Raises:
-        InputError: Another process changes it now, and this one does not wait.
+        InputError: Another process is changing it, and this one does not wait.
         InfrastructureError: The folder cannot be locked.
     """
     try:
@@ -148,7 +148,7 @@ def lock_folder(folder: Path, *, waits: bool = True) -> Iterator[None]:
 
 
 def exchange_folders(one: Path, other: Path) -> None:
-    """Let two folders change places in one step: at no time is there only one of them, or none.
+    """Swap two folders in one step: both exist at all times.
 
     Raises:
         InfrastructureError: The operating system or the file system cannot do it. Nothing was changed.

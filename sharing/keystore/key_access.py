@@ -1,8 +1,8 @@
 """What opens and makes the private keys of a folder: their passphrase, a token, or both.
 
-A token keeps signing keys and never gives them out. HPKE cannot be used inside a token, so seal keys and wrapping keys
+A token keeps signing keys and never releases them. HPKE cannot be used inside a token, so seal keys and wrapping keys
 are in files, encrypted under a key that is in the token. With a token and a passphrase, new keys go to the token, and
-those that were made before are still opened by the passphrase.
+older keys are still opened with the passphrase.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Token(Protocol):
         """Return a new Ed25519 key that never leaves the token.
 
         Args:
-            purpose: State and role. The token stores it with the key, and the key opens for nothing else.
+            purpose: State and role. The token stores it with the key, and the key can be opened only for this purpose.
 
         Raises:
-            InfrastructureError: The token does not do it.
+            InfrastructureError: The token refuses or fails.
         """
         ...
 
@@ -96,7 +96,7 @@ class TokenKey:
     """A signing key in a token.
 
     Attributes:
-        header: Whose key it is, and what for.
+        header: Whose key it is, and its purpose.
         signing_key: What signs.
     """
 
@@ -134,7 +134,7 @@ class KeyAccess:
     token: Token | None = None
 
     def make_key(self, state: str, role: str, algorithm: KeyAlgorithm) -> KeyFile:
-        """Return the file of a new key. A token has a signing key from then on, also if the file is never written.
+        """Return the file of a new key. The token keeps a new signing key even if the file is never written.
 
         Raises:
             InputError: There is neither passphrase nor token.
@@ -194,7 +194,7 @@ def require_seed_key(key: OpenKey) -> PrivateKey:
     """Return a key whose seed is known: one that is in a file.
 
     Raises:
-        InputError: A token has it, and does not give it out.
+        InputError: A token has it and does not release it.
     """
     if isinstance(key, TokenKey):
         raise InputError(f"the {key.header.role} key is in a token, and cannot be read")

@@ -49,11 +49,11 @@ class KeyFolder:
         return self.path / "private"
 
     def read_roots(self) -> list[TrustedRoot]:
-        """Return all roots, each verified against the one before, whether or not they have expired.
+        """Return all roots, each verified against the previous one, whether or not they have expired.
 
         Raises:
-            InputError: There is none; or one is missing, or has the name of another version.
-            TrustError: One was altered, or is not signed by enough keys.
+            InputError: There is none; or one is missing or has the name of another version.
+            TrustError: One was altered or is not signed by enough keys.
         """
         files = self._list_versions(_ROOT)
         if not files:
@@ -72,12 +72,13 @@ class KeyFolder:
     def read_keys(self, roots: list[TrustedRoot]) -> TrustedKeys | None:
         """Return the newest key statement, verified under the newest root; None if there is none.
 
-        A root is written after the statement that its keys have signed, too. So no statement is accepted that only the
-        keys of an earlier root have signed, whatever was interrupted: those keys may have been replaced because they
-        were stolen.
+        A root is written after the statement that its keys have also signed. So a statement that only the keys of an
+        earlier root have signed is never accepted, no matter what was interrupted: those keys may have been replaced
+        because they were stolen.
 
         Raises:
-            InputError: One is missing, or the newest has the name of another version: an older one in its place.
+            InputError: One is missing, or the newest has the name of another version: an older one was put in its
+                place.
             TrustError: It was altered, or is not signed by enough keys.
         """
         files = self._list_versions(_KEYS)
@@ -92,7 +93,7 @@ class KeyFolder:
 
         Raises:
             InputError: One is missing, or has the name of another version.
-            TrustError: One was altered, or is not signed by enough keys.
+            TrustError: One was altered or is not signed by enough keys.
         """
         by_version = {root.metadata.version: root for root in roots}
         statements = []
@@ -127,7 +128,7 @@ class KeyFolder:
         """Return the newest list of readers, verified, whether or not it has expired; None if there is none.
 
         Raises:
-            InputError: It has the name of another version: an older one in place of the newest.
+            InputError: It has the name of another version: an older one was put in place of the newest.
             TrustError: As `verify_readers`.
         """
         files = self._list_versions(_READERS)
@@ -162,7 +163,7 @@ class KeyFolder:
         return sorted((self.private).glob("*.key"))
 
     def list_exposed(self) -> list[Path]:
-        """Return those of the folders in which other users may put or replace files."""
+        """Return the folders in which other users may create or replace files."""
         return [path for path in (self.path, self.private) if path.is_dir() and is_writable_by_others(path)]
 
     def list_drafts(self) -> list[Path]:
@@ -184,7 +185,7 @@ class KeyFolder:
         """Return an online private key or a wrapping key.
 
         Raises:
-            InputError: It is not in the folder, or is another key, or the passphrase is wrong.
+            InputError: It is not in the folder, is a different key, or the passphrase is wrong.
             InfrastructureError: The token does not answer.
         """
         path = self.locate_private_key(role, key_id)
@@ -194,10 +195,10 @@ class KeyFolder:
         return key
 
     def list_wrapping_keys(self, state: str) -> list[WrappingKeyName]:
-        """Return the names of a State's wrapping keys, the newest first. Nothing proves them before their key is read.
+        """Return the names of a State's wrapping keys, the newest first. They are unverified until their key is read.
 
         Args:
-            state: The State of the folder: another State could open what its own key wraps.
+            state: The State of the folder: another State could open what that State's key wraps.
 
         Raises:
             InputError: A file is not the file of a private key, or other users may access it.

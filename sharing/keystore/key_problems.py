@@ -1,4 +1,4 @@
-"""What needs attention in a State's key folder: what makes readers refuse what it signs, what ends, what is unsafe."""
+"""What needs attention in a State's key folder: what makes readers refuse its signatures, what ends, what is unsafe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from sharing.trust.readers import LOST_SIGNER_FAULTS, require_current_readers
 from sharing.trust.root import TrustedRoot, require_current_root
 
 EARLY_DAYS_MAX = 30
-"""What ends is reported in the last fifth of its validity, and at the earliest this many days before its end."""
+"""Anything that ends is reported in the last fifth of its validity, but at the earliest this many days before its
+end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def find_key_problems(folder: KeyFolder, root: TrustedRoot, keys: TrustedKeys | 
 
 
 def is_ending(since: int, until: int, now: int) -> bool:
-    """Return whether something ends soon: a ceremony needs time, and its holders have to meet."""
+    """Return whether something ends soon: a ceremony needs time, and the key holders have to meet."""
     return 0 <= until - now < min((until - since) // 5, EARLY_DAYS_MAX * DAY_MS)
 
 
@@ -125,13 +126,13 @@ def _find_statement_problems(keys: TrustedKeys, now: int) -> Iterator[KeyProblem
 
 
 def _find_reader_problems(folder: KeyFolder, keys: TrustedKeys, now: int) -> Iterator[KeyProblem]:
-    """Yield what keeps the readers of the inbox from being used; a State need not have any."""
+    """Yield what prevents the readers of the inbox from being used; a State need not have any."""
     how = "run `sharing keys readers renew`"
     try:
         require_current_root(keys.root, now)
         require_current_statement(keys, now)
     except TrustError:
-        return  # reported already, and nothing can be verified
+        return  # already reported, and nothing can be verified
     try:
         readers = folder.read_readers(keys, now)
         if readers is None:

@@ -1,6 +1,6 @@
 """A State's own keys for a program that runs: opened once, used often, and followed through rotations.
 
-The folder is examined at each call, which costs two listings of names; only if something changed is it read again.
+The folder is checked at each call, which costs two directory listings; it is read again only if something changed.
 Opening a private key takes a third of a second, so each is opened once, when it is first needed, and dropped when it
 has ended.
 """
@@ -43,8 +43,8 @@ class OnlineKeys:
 
     All methods take `now`, the time in UTC milliseconds, and raise:
 
-    - `InputError` if the folder or a file in it is not as `sharing keys` writes it, or is another State's, other users
-      may access it, or the passphrase is wrong;
+    - `InputError` if the folder or a file in it is not as `sharing keys` writes it or belongs to another State, other
+      users may access it, or the passphrase is wrong;
     - `TrustError` if a root or the key statement does not verify, or is older than one that was read before;
     - `InfrastructureError` if the token does not answer.
     """
@@ -74,18 +74,18 @@ class OnlineKeys:
         token: Token | None = None,
         state: str | None = None,
     ) -> Self:
-        """Return the keys in a folder. Nothing is read before it is needed.
+        """Return the keys in a folder. Nothing is read until it is needed.
 
         Args:
             folder: The State's key folder.
             passphrase: The passphrase of the private keys in files.
             token: The token that keeps private keys.
-            state: The State whose keys they must be: another State's are refused. None: any State's.
+            state: The State whose keys they must be: those of another State are refused. None: any State.
         """
         return cls(KeyFolder(folder), KeyAccess(passphrase, token), state)
 
     def follow_published(self, find_published: Callable[[], TrustedKeys | None]) -> None:
-        """Sign with no key that the State has revoked in what it has published, whatever the folder says.
+        """Never sign with a key that the State has revoked in what it has published, no matter what the folder says.
 
         The folder may be an older copy, and other States refuse what a revoked key signs.
 
@@ -120,13 +120,13 @@ class OnlineKeys:
     def get_signing_key(self, role: KeyRole, now: int) -> SigningKey:
         """Return the key with which a role signs at this instant.
 
-        It is the newest key in force. During the first five minutes after this program has noticed it, the key before
-        signs, if that is still in force: so other States learn of the new key before they see its first signature. If
-        the revocation of a key is planned, another one signs from half a minute before it takes effect.
+        It is the newest key in force. During the first five minutes after this program has noticed it, the previous key
+        signs, if it is still in force: so other States learn of the new key before they see its first signature. If the
+        revocation of a key is planned, another key signs from half a minute before it takes effect.
 
         Raises:
-            InputError: The role does not sign, or has no key in force, or what the State has published revokes it; or
-                as the class says.
+            InputError: The role does not sign, it has no key in force, or what the State has published revokes the key;
+                or as the class says.
             TrustError: The root or the key statement has expired; or as the class says.
         """
         with self._lock:
@@ -143,11 +143,11 @@ class OnlineKeys:
             return self._signing[settled.key_id]
 
     def get_opening_keys(self, now: int) -> Mapping[KeyId, OpeningKey]:
-        """Return the seal keys with which something that still arrives can be opened, by their id.
+        """Return the seal keys that can open what may still arrive, by their id.
 
-        These are the keys that the statement names, without those that are revoked, and without those that ended more
-        than 30 days ago: exchange topics keep nothing longer. A private key that ended and is not in the folder is left
-        out; the one in force must be there.
+        These are the keys that the statement names, except those that are revoked or ended more than 30 days ago:
+        exchange topics keep nothing longer. A private key that ended and is not in the folder is left out; the one in
+        force must be there.
 
         Raises:
             InputError: The private key of the seal key in force is not in the folder; or as the class says.
@@ -222,7 +222,7 @@ class OnlineKeys:
         marks = self._read_marks()
         if self._keys is None or marks != self._marks:
             self._load(now)
-            self._marks = marks  # taken before: what changes meanwhile is noticed by the next call
+            self._marks = marks  # taken first: the next call notices what changes in the meantime
         assert self._keys is not None  # noqa: S101 `_load` sets it or raises
         self._drop_ended(self._keys, now)
         return self._keys
@@ -248,7 +248,7 @@ class OnlineKeys:
             )
         if self._keys is not None:
             require_permitted_change(self._keys, keys)
-        noticed_at = 0 if self._keys is None else now  # a program that starts does not know since when others know it
+        noticed_at = 0 if self._keys is None else now  # after a start, it is unknown how long others have known it
         self._noticed = {key.key_id: self._noticed.get(key.key_id, noticed_at) for key in keys.statement.keys}
         self._wrapping_names = self.folder.list_wrapping_keys(keys.state)
         self._readers = None
@@ -283,7 +283,7 @@ def _is_needed(keys: TrustedKeys, key: OnlineKey, now: int) -> bool:
 
 
 def list_opening_key_ids(folder: KeyFolder, keys: TrustedKeys, now: int) -> frozenset[KeyId]:
-    """Return the ids of the seal keys under which something can still be opened, without opening a private key.
+    """Return the ids of the seal keys that can still open something, without opening a private key.
 
     Args:
         folder: The key folder.

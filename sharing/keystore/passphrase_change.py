@@ -1,8 +1,8 @@
-"""Changes the passphrase of all private keys in a folder, or of none, whenever it is interrupted.
+"""Changes the passphrase of all private keys in a folder, or of none if it is interrupted.
 
 The files are written again, under the new passphrase, into a second folder next to `private`. When each of them has
-been read back, the two folders change places in one step, and the one with the files under the old passphrase is
-deleted. `sharing keys show` reports what a killed command has left, and the next change deletes it.
+been read back, the two folders are swapped in one step, and the one with the files under the old passphrase is deleted.
+`sharing keys show` reports what a killed command has left, and the next change deletes it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PassphraseChange:
 
     Attributes:
         changed: The files that are now under the new passphrase.
-        kept: The files whose key is in a token, or under one that is in a token: they have no passphrase.
+        kept: The files whose key is in a token or encrypted with a key in a token: they have no passphrase.
     """
 
     changed: tuple[Path, ...]
@@ -45,7 +45,7 @@ class PassphraseChange:
 
 
 def change_passphrase(folder: KeyFolder, before: SecretStr, after: SecretStr) -> PassphraseChange:
-    """Encrypt all private keys of a folder under another passphrase: all of them, or none.
+    """Encrypt the private keys of a folder with another passphrase: all of them or none.
 
     Args:
         folder: The key folder, which no other command may change at the same time.
@@ -53,7 +53,8 @@ def change_passphrase(folder: KeyFolder, before: SecretStr, after: SecretStr) ->
         after: The new one.
 
     Raises:
-        InputError: The passphrase is wrong for one of the keys, none has one, or there is something else in the folder.
+        InputError: The passphrase is wrong for one of the keys, none has a passphrase, or there is something else in
+            the folder.
         InfrastructureError: A file cannot be written, or the folders cannot be exchanged. Nothing was changed; or the
             files under the old passphrase cannot be deleted.
     """
@@ -74,7 +75,7 @@ def change_passphrase(folder: KeyFolder, before: SecretStr, after: SecretStr) ->
         is_done = True
     finally:
         if not is_done:
-            with suppress(InfrastructureError):  # the cause is more important; `keys show` reports what is left
+            with suppress(InfrastructureError):  # the original error matters more; `keys show` reports what is left
                 remove_folder(staging)
     try:
         remove_folder(staging)
@@ -103,7 +104,7 @@ def _list_keys(folder: KeyFolder) -> list[Path]:
 
 
 def _write_again(source: Path, target: Path, before: SecretStr, after: SecretStr) -> bool:
-    """Write the file of a private key, and return whether it is under the new passphrase: a token's key has none."""
+    """Write the file of a private key, and return whether it has the new passphrase: a key in a token has none."""
     is_under_passphrase = read_key_file(source).token is None
     if is_under_passphrase:
         key = read_private_key(source, before)
@@ -117,7 +118,7 @@ def _write_again(source: Path, target: Path, before: SecretStr, after: SecretStr
 
 
 def _keep_owner(source: Path, target: Path) -> None:
-    """Give a file to the owner of another one: an administrator may do this for the user of the worker."""
+    """Give a file the owner of another file: an administrator may run this for the user of the worker."""
     owner = source.stat()
     if (owner.st_uid, owner.st_gid) == (os.geteuid(), os.getegid()):
         return

@@ -50,7 +50,7 @@ class _Content(StrictModel):
 
 
 def require_trust_file(path: Path) -> None:
-    """Check that the trust file of the settings exists. Commands that write it do without.
+    """Check that the trust file of the settings exists. Commands that write it skip this check.
 
     Raises:
         SettingsError: It does not.
@@ -66,8 +66,8 @@ def read_pins(path: Path) -> dict[str, PinnedRoot]:
     """Return the pinned roots by State. A file that does not exist has none.
 
     Raises:
-        InputError: The file is not one of pinned roots: with its line, and what is wrong. Or it is a link to nowhere:
-            then the pins may exist and be out of reach.
+        InputError: The file is not a file of pinned roots; the message has the line and the problem. Or it is a
+            dangling link: then the pins may exist but be out of reach.
     """
     if not path.exists():
         if path.is_symlink():
@@ -87,7 +87,7 @@ def read_pins(path: Path) -> dict[str, PinnedRoot]:
 
 
 def write_pins(path: Path, pins: dict[str, PinnedRoot]) -> None:
-    """Write the pinned roots, in the order of the States. A link stays: the file that it leads to is replaced.
+    """Write the pinned roots, in the order of the States. A link stays: the file that it points to is replaced.
 
     Raises:
         InfrastructureError: The file cannot be written.
@@ -102,11 +102,12 @@ def replace_pin(path: Path, before: PinnedRoot | None, pinned: PinnedRoot) -> No
 
     Args:
         path: The file.
-        before: What was pinned for this State when it was decided to pin this root.
+        before: What was pinned for this State when the decision to pin this root was made.
         pinned: What to pin.
 
     Raises:
-        InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is missing.
+        InputError: Something else has been pinned for this State in the meantime; the file cannot be read; or its
+            folder is missing.
         InfrastructureError: The file cannot be written.
     """
     _change_pin(path, pinned.state, before, pinned)
@@ -117,10 +118,11 @@ def remove_pin(path: Path, pinned: PinnedRoot) -> None:
 
     Args:
         path: The file.
-        pinned: What was pinned when it was decided to unpin it.
+        pinned: What was pinned when the decision to unpin it was made.
 
     Raises:
-        InputError: Something else is pinned for this State by now; the file cannot be read; or its folder is missing.
+        InputError: Something else has been pinned for this State in the meantime; the file cannot be read; or its
+            folder is missing.
         InfrastructureError: The file cannot be written.
     """
     _change_pin(path, pinned.state, pinned, None)

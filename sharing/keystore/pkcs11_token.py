@@ -109,7 +109,7 @@ class Pkcs11Token:
         return self.find_signing_key(self._run(generate), purpose)
 
     def find_signing_key(self, public_key: PublishedKey, purpose: str) -> TokenSigningKey:
-        """Return a key that is in the token, after it has proved that it is the one.
+        """Return a key that is in the token, after verifying that it is the right one.
 
         Raises:
             InputError: There is none with this public key, for this purpose.
@@ -184,7 +184,7 @@ class Pkcs11Token:
             key = self._find(session, ObjectClass.SECRET_KEY, key_id, ENCRYPTION_LABEL)
             try:
                 return SecretBytes(key.decrypt(bytes.fromhex(encrypted.ciphertext), **how))
-            except PKCS11Error:  # tokens differ in what they answer to a wrong tag
+            except PKCS11Error:  # tokens differ in how they report a wrong tag
                 self._find(session, ObjectClass.SECRET_KEY, key_id, ENCRYPTION_LABEL)  # it is still there
                 return None
 
@@ -204,7 +204,7 @@ class Pkcs11Token:
         return found[0]
 
     def _run(self, operation: Callable[[pkcs11.Session], _Result]) -> _Result:
-        """Return what an operation returns, of one thread at a time; after a failure, once more in a new session."""
+        """Run an operation, one thread at a time, and return its result; after a failure, retry in a new session."""
         with self._lock:
             if self._session is not None:
                 with suppress(PKCS11Error, InputError):  # the token may have been taken out and put back

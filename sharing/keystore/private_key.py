@@ -1,6 +1,6 @@
-"""Private keys in memory: what names them, and the seeds that they are.
+"""Private keys in memory: their names, and their seeds.
 
-A *wrapping key* is symmetric, and of the State alone: it wraps the keys of items in the State's own topics.
+A *wrapping key* is symmetric, and only the State has it: it wraps the keys of items in the State's own topics.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _IDENTITY_CONTEXT: Final = b"sharing/wrapping-key-id/v1"
 
 
 class WrappingKeyName(StrictModel):
-    """What names a symmetric key that wraps the keys of items in a State's own topics. No other State knows it.
+    """The name of a symmetric key that wraps the keys of items in a State's own topics. No other State knows the key.
 
     Attributes:
         algorithm: Always AES-256.
-        key_id: HMAC-SHA256 under the key, of a constant: it tells nothing of the key, and finds a wrong one.
+        key_id: HMAC-SHA256 of a constant under the key: it reveals nothing about the key, and detects a wrong one.
         made_at: When it was made. The newest wraps; older ones only unwrap.
     """
 
@@ -72,7 +72,7 @@ class PrivateKey:
     """A private key in memory. Its `repr` shows no secret.
 
     Attributes:
-        header: Whose key it is, and what for.
+        header: Whose key it is, and its purpose.
         seed: The private key.
     """
 
@@ -99,7 +99,7 @@ class PrivateKey:
         """Return the key as one that signs.
 
         Raises:
-            InputError: It is a seal key, or another one that does not sign.
+            InputError: It is a seal key or another key that cannot sign.
         """
         if self.header.key.algorithm is not KeyAlgorithm.ED25519:
             raise InputError(f"the {self.header.role} key does not sign")
@@ -107,13 +107,13 @@ class PrivateKey:
 
 
 def generate_key(state: str, role: str, algorithm: KeyAlgorithm) -> PrivateKey:
-    """Return a new private key from the randomness of the operating system."""
+    """Return a new private key, generated with the operating system's randomness."""
     seed = SecretBytes(secrets.token_bytes(SEED_BYTES[algorithm]))
     return PrivateKey(KeyHeader(state=state, role=role, key=derive_public_key(algorithm, seed)), seed)
 
 
 def generate_wrapping_key(state: str, now: int) -> PrivateKey:
-    """Return a new wrapping key from the randomness of the operating system.
+    """Return a new wrapping key, generated with the operating system's randomness.
 
     Args:
         state: The State.
@@ -133,7 +133,7 @@ def require_seed(header: KeyHeader, seed: SecretBytes, what: str) -> PrivateKey:
     """Return the private key of a header and its seed.
 
     Raises:
-        InputError: The seed is that of another key.
+        InputError: The seed belongs to another key.
     """
     if len(seed.get_secret_value()) == count_seed_bytes(header):
         if isinstance(header.key, WrappingKeyName):

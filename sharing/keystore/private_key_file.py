@@ -1,8 +1,8 @@
 """One private key in one file, which only its owner can read: encrypted under a passphrase, or kept by a token.
 
 State, role and the name of the key are not encrypted, but authenticated: a file that was renamed or moved to
-another role does not open. The file is not a PEM file, so that no program takes it for a TLS key. A token keeps a
-signing key itself, and the file only says where; other keys are in the file, encrypted under a key in the token.
+another role does not open. The file is not a PEM file, so that no program mistakes it for a TLS key. A token keeps a
+signing key itself, and the file only says where; other keys are in the file, encrypted with a key in the token.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sharing.trust.public_keys import PublishedKey
 
 
 class TokenPlace(StrictModel):
-    """Where in a token a key is.
+    """The location of a key in a token.
 
     Attributes:
         label: Label of the token.
@@ -45,8 +45,8 @@ class KeyFile(StrictModel):
     """The content of a private key's file.
 
     Attributes:
-        header: Whose key it is, and what for.
-        parameters: How the passphrase gives the key that encrypts; or None.
+        header: Whose key it is, and its purpose.
+        parameters: How the encryption key is derived from the passphrase; or None.
         token: The token that has the key, or the key that encrypts; or None.
         encrypted: The seed; None if the token has the key.
     """
@@ -97,7 +97,7 @@ def write_key_file(path: Path, content: KeyFile) -> None:
 
 
 def read_key_header(path: Path) -> KeyHeader:
-    """Return the unencrypted part of a private key's file; without the passphrase, nothing proves it.
+    """Return the unencrypted part of a private key's file; without the passphrase, it is unverified.
 
     Raises:
         InputError: It is not the file of a private key, or other users may access it.
@@ -123,7 +123,7 @@ def read_private_key(path: Path, passphrase: SecretStr) -> PrivateKey:
 
 
 def read_key_file(path: Path) -> KeyFile:
-    """Return what is in the file of a private key. Nothing proves it yet.
+    """Return what is in the file of a private key. It is not verified yet.
 
     Raises:
         InputError: It is not the file of a private key, or other users may access it.

@@ -3,9 +3,9 @@
 A signing key is of no use once its validity has ended. A seal key must open what was sealed to it until the last record
 has left the exchange topics, 30 days later. A wrapping key must open what it has wrapped: it stops wrapping when the
 next one is made, and the State's own topics keep records for a year. Then nothing is left that the key could open, and
-a State can truthfully confirm that what it deleted cannot be read any more, backups apart.
+a State can truthfully confirm that what it deleted can no longer be read, apart from backups.
 
-Kept in any case: the newest key of each role, its successor, and every key whose end nothing proves.
+Always kept: the newest key of each role, its successor, and every key whose end is not proved.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sharing.trust.public_keys import KeyId, KeyRole, PublishedKey
 from sharing.trust.root import TrustedRoot
 
 WRAPPED_DAYS: Final = 366
-"""For how many days what a wrapping key has wrapped is in the State's own topics: a year, and the lag of compaction."""
+"""How many days what a wrapping key has wrapped stays in the State's own topics: a year, plus the lag of compaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def get_wrapping_end(newer: WrappingKeyName) -> int:
 
 
 def _judge_wrapping_keys(names: Sequence[WrappingKeyName], now: int) -> Mapping[KeyId, tuple[bool, str]]:
-    """Return the verdict on each wrapping key, of which the newest comes first."""
+    """Return the verdict on each wrapping key; the newest comes first."""
     verdicts = {name.key_id: (True, "the newest wrapping key: it wraps") for name in names[:1]}
     for newer, name in pairwise(names):
         end = get_wrapping_end(newer)

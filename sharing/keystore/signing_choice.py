@@ -1,7 +1,7 @@
-"""Which of a State's own keys signs: the newest that other States know, and none that the State has revoked.
+"""Which of a State's own keys signs: the newest one that other States know, and never one that the State has revoked.
 
 The key folder may be an older copy, such as one from a backup. So the State's key statement in the directory, which
-other States go by, counts as well.
+other States use, also counts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SETTLE_MS: Final = CLOCK_TOLERANCE_MS
 """How long the previous key still signs after a rotation, until others have the statement that names the new one."""
 
 LEAVE_MS: Final = 30_000
-"""How long before its revocation takes effect a key stops signing, so that nothing signed by it is in transit then."""
+"""How long before its revocation takes effect a key stops signing, so that nothing signed by it is still in transit."""
 
 
 def list_signing_keys(
@@ -33,7 +33,7 @@ def list_signing_keys(
     Args:
         folder: The key folder.
         keys: The newest key statement in it.
-        published: The newest one in the directory; None if it was not read.
+        published: The newest one in the directory; None if it has not been read.
         role: The role, which has a key in force in the folder.
         now: The time, in UTC milliseconds.
 
@@ -57,11 +57,11 @@ def list_signing_keys(
 
 
 def choose_signing_key(staying: Sequence[OnlineKey], noticed: Mapping[KeyId, int], now: int) -> OnlineKey:
-    """Return the key that signs: the newest that others had time to learn; else the one that they know longest.
+    """Return the key that signs: the newest one that others had time to learn; else the one they have known longest.
 
     Args:
         staying: The keys that may sign, the oldest first.
-        noticed: When this program has noticed each key, in UTC milliseconds; 0 if it was there at its start.
+        noticed: When this program noticed each key, in UTC milliseconds; 0 if it was there at its start.
         now: The time, in UTC milliseconds.
     """
     known_since = {key.key_id: max(key.valid_from, noticed[key.key_id]) for key in staying}

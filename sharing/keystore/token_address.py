@@ -1,4 +1,4 @@
-"""Where a token is: a PKCS#11 URI (RFC 7512) with its label, its module, and the file with its PIN.
+"""The address of a token: a PKCS#11 URI (RFC 7512) with its label, its module, and the file with its PIN.
 
 For example `pkcs11:token=CH%20keys?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/etc/sharing/token.pin`.
 """
@@ -22,7 +22,7 @@ _EXAMPLE: Final = "pkcs11:token=LABEL?module-path=/…/module.so&pin-source=/…
 
 @dataclass(frozen=True, slots=True)
 class TokenAddress:
-    """Where a token is.
+    """The address of a token.
 
     Attributes:
         label: Its label.
@@ -36,7 +36,7 @@ class TokenAddress:
 
 
 def parse_token_address(text: str) -> TokenAddress:
-    """Return where a token is.
+    """Return the address of a token.
 
     Raises:
         SettingsError: It is not a PKCS#11 URI with `token`, `module-path` and `pin-source`, and nothing else.

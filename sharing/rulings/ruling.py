@@ -2,7 +2,7 @@
 
 An answer may also cover later Asks, until a date; another ruling ends that.
 
-In the record it is canonical JSON: there is one byte form of it, and the signature covers all of it.
+In the record it is canonical JSON: it has only one byte form, and the signature covers all of it.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ COUNT_INTERVAL_MS: Final = 3_600_000
 """How often a gate states its counts."""
 
 COUNT_OVERDUE_MS: Final = COUNT_INTERVAL_MS * 3 // 2
-"""After this time without a statement, something keeps it back."""
+"""After this time without a statement, something is holding it back."""
 
 STREAMS_MAX: Final = 1_500
 
@@ -137,7 +137,7 @@ def sign_counts(
 
 
 def is_count_statement(value: bytes) -> bool:
-    """Return whether a record claims to be a count statement, and not a sealed message."""
+    """Return whether a record claims to be a count statement rather than a sealed message."""
     return value[:1] == b"{"
 
 
@@ -187,11 +187,11 @@ def verify_counts(
 
 
 def find_missing_tails(statement: CountStatement, stored: Mapping[StreamId, StreamPosition]) -> list[MissingTail]:
-    """Return what a count statement names and what has not arrived.
+    """Return what a count statement lists but has not arrived.
 
     Args:
         statement: A verified statement.
-        stored: What was stored of each stream.
+        stored: What was stored for each stream.
     """
     tails = []
     for item in statement.streams:

@@ -1,7 +1,7 @@
 """Data keys: one for each recipient and epoch, sealed to the recipient once and repeated in each message.
 
 HPKE costs a tenth of a millisecond, so it is not done for each message. An epoch ends after a minute or 2²⁰ messages,
-or when the recipient has another seal key.
+or when the recipient has a new seal key.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INFO_DOMAIN: Final = "sharing/data-key/v1"
 
 
 def has_epoch_ended(epoch: int, used: int, now: int, *, more: int = 1) -> bool:
-    """Return whether a data key must not be used for this many further records.
+    """Return whether a data key must not be used for this many more records.
 
     Args:
         epoch: When the data key was made, in UTC milliseconds.
@@ -37,7 +37,7 @@ def has_epoch_ended(epoch: int, used: int, now: int, *, more: int = 1) -> bool:
 
 
 def require_clock(now: int) -> None:
-    """Refuse a time at which no epoch can begin, because no reader would accept it.
+    """Refuse a time at which an epoch cannot begin because no reader would accept it.
 
     Raises:
         SealError: It is not in the years 2000 to 2099.
@@ -48,7 +48,7 @@ def require_clock(now: int) -> None:
 
 @lru_cache(maxsize=4096)
 def encode_info(suite: str, from_state: str, to_state: str, epoch: int) -> bytes:
-    """Return the context of HPKE, without which a data key does not open: a list in canonical JSON.
+    """Return the HPKE context that is needed to open a data key: a list in canonical JSON.
 
     Args:
         suite: Name of the suite.
@@ -97,7 +97,7 @@ class DataKey:
         self.messages = 0
 
     def has_ended(self, key: PublishedKey, now: int, messages: int) -> bool:
-        """Return whether this many further messages need a new data key."""
+        """Return whether this many more messages need a new data key."""
         return has_epoch_ended(self.epoch, self.messages, now, more=messages) or (
             self.recipient_key is not key and self.recipient_key != key
         )

@@ -1,7 +1,7 @@
 """The secret of a day, from which the salts of commitments to content are derived, wrapped under the State's key.
 
 There is one for each input partition, UTC day and wrapping key. It is kept in the gate's state store until its day's
-retention ends, and then deleted: after that, nobody can tell of a content whether it is the one that was decided on.
+retention ends, and then deleted: after that, nobody can tell whether a given content is the one that was decided on.
 
 It is wrapped (AES key wrap, RFC 3394) under a key that is derived from the wrapping key and from what the secret is
 for, so a secret that is put in place of another does not unwrap.
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pydantic import SecretBytes
 
 KEPT_DAYS: Final = 365
-"""For how many days after its own a secret is kept: as long as the State's own copies of its items."""
+"""How many days after its own day a secret is kept: as long as the State's own copies of its items."""
 
 SECRET_KEY_PREFIX: Final = b"audit/secret/"
-"""Begins the keys of the secrets in the state store; the day and the id of the wrapping key follow."""
+"""Prefix of the keys of the secrets in the state store; the day and the id of the wrapping key follow."""
 
 _DOMAIN: Final = "sharing/day-secret/v1"
 
@@ -43,7 +43,7 @@ def wrap_day_secret(wrapping_key: SecretBytes, place: str, day: str, secret: byt
 def unwrap_day_secret(wrapping_key: SecretBytes, place: str, day: str, wrapped: bytes) -> bytes | None:
     """Return the secret of a day; None if it was wrapped under another key, or for another log or day, or altered.
 
-    Arguments as of `wrap_day_secret`.
+    Arguments as for `wrap_day_secret`.
     """
     try:
         secret = aes_key_unwrap(_derive_key(wrapping_key, place, day), wrapped)

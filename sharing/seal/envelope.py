@@ -1,6 +1,6 @@
 """The envelope: the unencrypted part of a sealed message, which routes it.
 
-Its Avro bytes, exactly as they stand in the record, are authenticated with the content and are part of what is signed.
+Its Avro bytes, exactly as they are in the record, are authenticated with the content and are part of what is signed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TOPIC_URGENCY: Final = {
     "offers": Urgency.UNKNOWN.value,
     "replies": Urgency.ORDINARY.value,
 }
-"""What an envelope names as urgency: that of its topic, which is seen anyway. The exact urgency is sealed content."""
+"""The urgency in an envelope: that of its topic, which is visible anyway. The exact urgency is sealed content."""
 
 _KIND_INDEXES: Final = {kind: bytes([index << 1]) for index, kind in enumerate(MessageKind)}
 
@@ -69,7 +69,7 @@ class OutgoingMessage(NamedTuple):
         kind: What it is.
         to_state: The recipient.
         sent_at: As in the content, in UTC milliseconds.
-        stream: With what it is numbered.
+        stream: The messages that it is numbered with.
         sequence: Its number, from 1.
         content: The complete Avro record, with its framing header.
     """
@@ -108,7 +108,7 @@ class Envelope(NamedTuple):
 
     @property
     def stream(self) -> Stream:
-        """With what the message is numbered."""
+        """The messages that it is numbered with."""
         return Stream(self.loop, self.began_at, self.partition, self.topic)
 
 

@@ -32,7 +32,7 @@ class SealFault(StrEnum):
 
 
 class SealError(SharingError):
-    """A message is refused, or cannot be sealed. Nothing of its content is in the error.
+    """A message is refused, or cannot be sealed. The error contains nothing of its content.
 
     Attributes:
         fault: Why.
@@ -55,5 +55,5 @@ def refuse_signer(error: TrustError) -> SealError:
 
 
 def show_state(code: str) -> str:
-    """Return a State's code for a message, or "an unknown State": what is not verified may be any text."""
+    """Return a State's code for a message, or "an unknown State": unverified input may be any text."""
     return code if code in STATES else "an unknown State"

@@ -87,7 +87,7 @@ class MemoryOpeningKey:
             seed: Random bytes, as `sharing.trust.key_pairs` describes them.
 
         Raises:
-            ValueError: The algorithm does not open, or the seed has the wrong length.
+            ValueError: The algorithm cannot open messages, or the seed has the wrong length.
         """
         if algorithm not in SUITE_OF_ALGORITHM:
             raise ValueError(f"a key of {algorithm} cannot open messages")
@@ -146,7 +146,7 @@ def wrap(state: str, key: PublishedKey, secret: bytes, info: bytes) -> bytes:
         state: The State, for the message of an error.
         key: Its seal key.
         secret: What is sealed.
-        info: Context without which it does not open.
+        info: Context that is needed to open it.
 
     Raises:
         SealError: Nothing can be sealed to this key. A State may have published bytes that are not a key.

@@ -1,4 +1,4 @@
-"""What a reader of a State's inbox does to an item: it verifies that the gate sealed it, and opens it."""
+"""What a reader of a State's inbox does with an item: it verifies that the gate sealed it, and opens it."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class _Check:
     """When the signer of a data key was last checked.
 
     Attributes:
-        keys: Under which key statement.
-        second: In which second of the reader's clock.
-        revoked_at: From when on the signer's key is revoked, in UTC milliseconds; None if it is not.
+        keys: The key statement that applied.
+        second: The second of the reader's clock.
+        revoked_at: From when the signer's key is revoked, in UTC milliseconds; None if it is not.
     """
 
     keys: TrustedKeys

@@ -2,8 +2,8 @@
 
 An item's content is encrypted under a key of its own. That key is wrapped for each reader under a *data key* of that
 reader and one epoch. The data key is sealed to the reader by HPKE, once for each epoch, and the State's gate signs it.
-So a reader knows that the data key, and everything under it, is the gate's. Each wrapped key is bound to the whole
-item, so that a reader, who knows the item's key, cannot put another content in its place for the other readers.
+So a reader knows that the data key, and everything under it, comes from the gate. Each wrapped key is bound to the
+whole item, so that a reader, who knows the item's key, cannot replace the content for the other readers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ItemEnvelope(NamedTuple):
     suite: str = CONTENT_SUITE
 
     def encode(self) -> bytes:
-        """Return its Avro bytes, as they stand at the head of the record."""
+        """Return its Avro bytes, as they are at the head of the record."""
         return b"".join((
             encode_bytes(self.id.encode()), _KIND_INDEXES[self.kind], encode_string(self.from_state),
             encode_string(self.to_state), encode_string(self.urgency), encode_long(self.received_at),
@@ -126,7 +126,7 @@ class ItemRecord:
 
 
 def encode_info(suite: str, state: str, reader: str, epoch: int) -> bytes:
-    """Return the context of HPKE, without which a data key does not open: a list in canonical JSON.
+    """Return the HPKE context that is needed to open a data key: a list in canonical JSON.
 
     Args:
         suite: Name of the suite.
@@ -162,7 +162,7 @@ def decode_item(value: bytes | None) -> ItemRecord:
         value: The record in Avro single-object encoding.
 
     Raises:
-        SealError: It is too long, or no item of an inbox.
+        SealError: It is too long, or not an item of an inbox.
     """
     if value and len(value) <= OUTPUT_RECORD_BYTES_MAX and not value.startswith(get_header()):
         raise SealError(SealFault.UNSEALED, "the record is not sealed; only the gate may write to an inbox")

@@ -1,4 +1,4 @@
-"""What a receiving State's gate does to a message that it has opened: it seals it again, for its own readers."""
+"""What a receiving State's gate does with a message that it has opened: it seals it again, for its own readers."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class _ReaderDataKey:
         self.items = 0
 
     def has_ended(self, signer: str, now: int, items: int) -> bool:
-        """Return whether this many further items need a new data key."""
+        """Return whether this many more items need a new data key."""
         return has_epoch_ended(self.epoch, self.items, now, more=items) or self.signer != signer
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
 """The bytes of a sealed indicator: one Avro record of `schemas/sealed_indicator.avsc`.
 
-A reader accepts only the one byte form that this module writes, so that nothing can be altered unnoticed.
+A reader accepts only the canonical form that this module writes, so that nothing can be altered unnoticed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class IndicatorHead(NamedTuple):
 
 
 def encode_info(suite: str, state: str, epoch: int) -> bytes:
-    """Return the context of HPKE, without which the data key of a publisher does not open: a list in canonical JSON.
+    """Return the HPKE context that is needed to open the data key of a publisher: a list in canonical JSON.
 
     Args:
         suite: Name of the suite.
@@ -62,12 +62,12 @@ def encode_head(wrapped_key: bytes, state: str, suite: str, seal_key: str, epoch
 
 
 def hash_head(head: bytes) -> bytes:
-    """Return what is authenticated of the bytes before the nonce."""
+    """Return the authenticated part of the bytes before the nonce."""
     return hashlib.sha256(_HASH_DOMAIN + head).digest()
 
 
 def decode_head(value: bytes) -> IndicatorHead:
-    """Return the fields before the nonce, which must be written in the one form of `encode_head`.
+    """Return the fields before the nonce, which must be in the canonical form of `encode_head`.
 
     Raises:
         SealError: They are not.
@@ -97,5 +97,5 @@ def _parse_head_schema() -> Any:
 
 
 def make_malformed() -> SealError:
-    """Return the refusal of a record that is not complete, or not in its one form."""
+    """Return the refusal of a record that is not complete or not in canonical form."""
     return SealError(SealFault.MALFORMED, "the record is not a complete sealed indicator; it was cut or altered")

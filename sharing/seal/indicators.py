@@ -1,16 +1,16 @@
-"""Sealed indicators: what an agency publishes, readable for the gate of its own State and for nobody else.
+"""Sealed indicators: what an agency publishes, readable only for the gate of its own State.
 
 Indicators are many, and a gate has two microseconds for each. So they have no key of their own, as messages between
 States have: AES-256-GCM is used with the data key itself, and the nonce is the number of the record under that key.
 **A nonce never repeats under one key**: each sealer, and so each process that publishes, makes its own random data
 keys; it uses each for a minute or 2²⁰ records at most, and counts from 1. A sealer cannot be copied or stored, so a
-counter cannot go back. (Do not fork a process that has one; `Publisher` refuses to go on in the child.)
+counter cannot go back. (Do not fork a process that has one; `Publisher` refuses to continue in the child.)
 
 The bytes before the nonce are the same in all records under a data key, and name it. Their hash and the key of the
-record are authenticated with the content: a record does not open in place of another, or under another id.
+record are authenticated with the content: a record cannot be opened in place of another or under another id.
 
-There is no signature. Which agency may write to a topic is up to the brokers, and the gate compares the agency in the
-content with the topic. What is gained is that brokers and operators read nothing, and can alter nothing unnoticed.
+There is no signature. The brokers control which agency may write to a topic, and the gate compares the agency in the
+content with the topic. The gain is that brokers and operators cannot read anything, or alter anything unnoticed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from sharing.trust.public_keys import PublishedKey
 from sharing.trust.verification import shorten
 
 DATA_KEYS_MAX: Final = 4096
-"""How many opened data keys are remembered: those of an hour of sixty publishers."""
+"""How many opened data keys are remembered: those of sixty publishers in an hour."""
 
 _NAME: Final = slice(HEADER_LENGTH, HEADER_LENGTH + 2 + 32)
 """Where the name of the data key is in a record: the length of the wrapped key, and its first bytes."""
@@ -57,7 +57,7 @@ class IndicatorSealer:
         """Begin without a data key.
 
         Args:
-            state: The State of the agency, to whose gate is sealed.
+            state: The State of the agency; indicators are sealed to its gate.
             random: Returns this many random bytes: `secrets.token_bytes`.
             framing: The headers of records.
         """
@@ -130,8 +130,8 @@ class IndicatorOpener:
         Args:
             state: The State.
             framing: The framing of records.
-            accepts_unsealed: Whether an indicator that is not sealed is passed on as it is, because the State runs its
-                own cluster. Otherwise it is refused.
+            accepts_unsealed: Whether an unsealed indicator is passed on unchanged because the State runs its own
+                cluster. Otherwise it is refused.
         """
         self._state = state
         self._framing = framing
@@ -148,15 +148,15 @@ class IndicatorOpener:
     ) -> tuple[list[bytes | None], dict[int, SealError]]:
         """Return the indicators in Avro single-object encoding, and by position why some are refused.
 
-        An empty record stays None, and is not refused here: nothing in it is secret. Nor is what was opened examined:
-        it may be anything.
+        An empty record stays None, and is not refused here: nothing in it is secret. What was opened is not checked
+        either: it may be anything.
 
         Args:
             values: The values of records as they were received.
             keys: The keys of these records.
             opening_keys: This State's seal keys that may open, by id.
         """
-        if opening_keys.keys() != self._seal_keys:  # nothing opens any more under a key that was revoked
+        if opening_keys.keys() != self._seal_keys:  # a revoked key no longer opens anything
             self._data_keys.clear()
             self._seal_keys = frozenset(opening_keys)
         if self._framing.known_headers:

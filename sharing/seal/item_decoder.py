@@ -1,9 +1,9 @@
 """Decodes the items of an inbox for one reader: thousands a second, in which the readers' slots repeat for an hour.
 
 An item has a slot for each reader, of 1.4 kB, which is the same in all items of an epoch, and a wrapped key, which is
-not. So each distinct slot is decoded once and remembered by its bytes. No complete encoding of a slot is the beginning
-of another one, so what begins with known bytes is that slot. Everything that is not as it is expected is decoded by
-`decode_item`, which says what is wrong. The result is the same.
+not. So each distinct slot is decoded once and remembered by its bytes. No complete encoding of a slot is a prefix of
+another one, so what begins with known bytes is that slot. Anything unexpected is decoded by `decode_item`, which says
+what is wrong. The result is the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ItemDecoder:
             value: The record in Avro single-object encoding.
 
         Raises:
-            SealError: It is too long, or no item of an inbox.
+            SealError: It is too long, or not an item of an inbox.
         """
         if value is not None and value.startswith(self._header) and len(value) <= OUTPUT_RECORD_BYTES_MAX:
             try:
@@ -55,7 +55,7 @@ class ItemDecoder:
         return record
 
     def _decode_known(self, value: bytes) -> ItemRecord | None:
-        """Return an item in its usual form with known slots; None if it is another one.
+        """Return an item in its usual form with known slots; None if it is not one.
 
         Raises:
             IndexError: The bytes end too early.

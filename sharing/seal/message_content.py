@@ -39,12 +39,12 @@ def decode_content(envelope: Envelope, content: bytes, *, framing: Framing = SIN
 
     Raises:
         DecodeError: The content is not a record of the kind that the envelope names.
-        SealError: Envelope and content name another id, sender, recipient, urgency or time.
+        SealError: Envelope and content name a different id, sender, recipient, urgency or time.
     """
     record = decode_record(MessageKind(envelope.kind).schema_name, framing.to_single_object(content))
     _compare(envelope, record["id"], record["from_state"], record["to_state"], record["sent_at"], record["urgency"])
     if "content" in record:
-        get_codec("notice_content").decode(record["content"])  # whatever is passed on can be read
+        get_codec("notice_content").decode(record["content"])  # whatever is passed on must be readable
     return record
 
 
@@ -86,7 +86,7 @@ class ContentReader:
 def _compare(
     envelope: Envelope, message_id: str, from_state: str, to_state: str, sent_at: datetime, urgency: str
 ) -> None:
-    """Compare what content and envelope say.
+    """Compare the content with the envelope.
 
     Raises:
         SealError: They differ.

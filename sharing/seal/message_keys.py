@@ -2,7 +2,7 @@
 
 The key of a message is HKDF-Expand (RFC 5869, section 2.3) of the data key, with the message's 16 random bytes as
 context: one block, which is one HMAC-SHA256. Two messages share a data key and never a message key, so each message key
-encrypts once, and the nonce of AES-256-GCM may be constant: a nonce must never repeat *under one key*.
+encrypts only once, and the nonce of AES-256-GCM may be constant: a nonce must never repeat *under one key*.
 
 AES-GCM does not bind a ciphertext to one key: a sender could make one ciphertext that opens to two contents under two
 keys, and show one key to the recipient and another to a court. So the hash of the message key, the *commitment*, is
@@ -36,8 +36,8 @@ class MessageKeyDeriver:
     """Derives the keys of the messages under one data key. Its `repr` shows no secret, and it cannot be pickled.
 
     A key is an HMAC-SHA-256 under the data key. As section 4 of RFC 2104 suggests, the two hash states that depend on
-    the data key alone are kept: the library would compute them again for each message, which takes twice as long as all
-    the rest.
+    the data key alone are kept: the library would compute them again for each message, which takes twice as long as
+    everything else.
     """
 
     __slots__ = ("_inner", "_outer")
@@ -102,7 +102,7 @@ def encrypt_once(message_key: bytes, plaintext: bytes, associated: bytes) -> byt
 
 
 def decrypt(message_key: bytes, ciphertext: bytes, associated: bytes) -> bytes | None:
-    """Return the text of `encrypt_once`, or None if the key is another, or if anything was altered."""
+    """Return the text of `encrypt_once`, or None if the key is wrong or anything was altered."""
     try:
         return AESGCM(message_key).decrypt(_NONCE, ciphertext, associated)
     except (InvalidTag, ValueError):

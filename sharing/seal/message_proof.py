@@ -28,7 +28,7 @@ def export_message_key(
     """Return the key of one message, which opens this message and no other.
 
     Args:
-        opener: The recipient's.
+        opener: The recipient's opener.
         verified: The message.
         opening_keys: The recipient's seal keys, by id.
 
@@ -49,8 +49,8 @@ def check_disclosed_message(
         value: The record as it arrived.
         message_key: What `export_message_key` returned.
         trusted: The sender's online keys.
-        now: For when the check is made, in UTC milliseconds: today, or when the message arrived, if the sender's keys
-            have ended since.
+        now: The time to check for, in UTC milliseconds: today, or when the message arrived if the sender's keys have
+            ended since.
 
     Raises:
         SealError: The sender has not signed it, or the key is not that of this message.
@@ -63,7 +63,7 @@ def check_disclosed_message(
 def compute_batch_statement(value: bytes) -> tuple[bytes, BatchPart]:
     """Return what the sender's gate has signed for the batch of a message, and the part with the signature.
 
-    The inclusion path of the message leads to its root. Nothing is verified but that there is such a path.
+    The inclusion path of the message leads to its root. Only the existence of such a path is verified.
 
     Args:
         value: The record as it arrived.

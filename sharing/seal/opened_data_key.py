@@ -1,7 +1,7 @@
 """A data key of sealed indicators (`indicators`) after it was opened: opens the records that were sealed under it.
 
 The bytes before the nonce are the same in all these records. Ciphertexts have few lengths, because contents are padded,
-so the places of everything in a record follow from its length.
+so the position of everything in a record follows from its length.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class OpenedDataKey:
             opened: Their contents so far; those of this run are appended.
 
         Raises:
-            SealError: A record was cut or altered, or has another key. What is before it is appended.
+            SealError: A record was cut or altered, or has another key. The contents before it are appended.
         """
         head, digest, decrypt, layouts = self.head, self._digest, self._decrypt, self._layouts
         nonce_start, nonce_end = self._nonce_start, self._nonce_end

@@ -1,6 +1,6 @@
-"""What a receiving State does to a message: it verifies it, and then opens it.
+"""What a receiving State does with a message: it verifies it, and then opens it.
 
-The order is fixed: size; addressed to this State, and from one that is pinned; the signer's key; the inclusion path and
+The order is fixed: size; addressed to this State, and from a pinned State; the signer's key; the inclusion path and
 the signature on the batch, which is verified once for each batch. Then the caller compares the sequence with what it
 has stored. Then the message is opened. The commitment is compared before anything is decrypted, so nothing is decrypted
 under a key that the signature does not cover.
@@ -93,14 +93,14 @@ class MessageOpener:
         topic: str | None = None,
         stamped_at: int | None = None,
     ) -> VerifiedMessage:
-        """Return a message, if its sender is proved. Everything but opening and the sequence is checked.
+        """Return a message, if its sender is proved. Everything except opening and the sequence is checked.
 
         Args:
             value: The record in Avro single-object encoding.
             trusted: The online keys of each State that may write here.
             now: The reader's clock, in UTC milliseconds: one value for a batch of messages, since keys are checked
                 again at each new one.
-            topic: Last part of the name of the topic on which the record arrived; None if it arrived otherwise.
+            topic: Last part of the name of the topic on which the record arrived; None if it arrived in another way.
             stamped_at: When the broker has stamped the record, as in `find_latest_signing`.
 
         Raises:

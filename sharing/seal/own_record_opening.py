@@ -1,8 +1,8 @@
 """The opening of many own records of a State, most of which were sealed under a few data keys.
 
 The records of one epoch have the same bytes between their id and their salt, and the same wrapped data key. So an epoch
-is recognised by its bytes, and its data key is unwrapped once. Whatever is not as expected, in whatever way, is opened
-by `open_own_record`, which says what is wrong with it.
+is recognised by its bytes, and its data key is unwrapped once. Anything unexpected is opened by `open_own_record`,
+which says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EPOCHS_MAX: Final = 64
 """How many data keys are kept. Each worker of a State uses one for a minute at most."""
 
 _SHORT_MAX: Final = 0x80
-"""A text whose length is encoded as one byte has an even one below this."""
+"""If the length of a text is encoded as one byte, that byte is even and below this."""
 
 FindWrappingKey = Callable[[KeyId], SecretBytes | None]
 
@@ -62,7 +62,7 @@ class OwnRecordOpener:
         self._shared_bytes = 0
 
     def open(self, value: bytes, key: bytes, find_wrapping_key: FindWrappingKey) -> bytes:
-        """Return a record, with its framing header; arguments and faults as of `open_own_record`."""
+        """Return a record, with its framing header; arguments and faults as for `open_own_record`."""
         opened = self._open_known(value, key, find_wrapping_key)
         if opened is None:
             opened = open_own_record(value, key, self._schema, self._state, find_wrapping_key)
@@ -96,7 +96,7 @@ class OwnRecordOpener:
         wrapping_key = find_wrapping_key(fields["wrapping_key"])
         data_key = None if wrapping_key is None else unwrap_data_key(wrapping_key, fields["wrapped_key"])
         if wrapping_key is None or data_key is None:
-            return  # a key was removed meanwhile
+            return  # a key was removed in the meantime
         shared = head[len(encode_bytes(key)) : -SALT_BYTES]
         if len(shared) != self._shared_bytes:
             self._epochs.clear()

@@ -4,8 +4,8 @@ Only the State that wrote a record reads it, so the data key of an epoch is wrap
 RFC 3394) and no public key is needed. As in a message to another State, each record has a key of its own, derived from
 the data key and from random bytes in the record, so the nonce of AES-256-GCM may be constant.
 
-These records are not signed: a gate trusts what it can open, because only holders of its wrapping key can seal so. A
-client that can write to the topic can delete a record, or put an old one in place of a new one.
+These records are not signed: a gate trusts what it can open, because only holders of its wrapping key can seal in this
+way. A client that can write to the topic can delete a record, or put an old one in place of a new one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class OwnRecordSealer:
     ) -> tuple[list[bytes], list[bytes]]:
         """Return the sealed records, and for each the salt of commitments to what is in it.
 
-        Arguments and faults as of `seal_records`. `open_with_salt` gives the salt again, as long as the record is kept.
+        Arguments and faults as for `seal_records`. `open_with_salt` returns the salt again, as long as the record is
+        kept.
         """
         sealed, message_keys = self._seal(schema, records, now)
         return sealed, list(map(derive_item_salt, message_keys))
@@ -153,7 +154,7 @@ def open_with_salt(
 ) -> tuple[bytes, bytes]:
     """Return the record that a State has sealed for itself, and the salt of commitments to what is in it.
 
-    Arguments and faults as of `open_own_record`.
+    Arguments and faults as for `open_own_record`.
     """
     fields, head = decode_own_record(value)
     if (fields["id"], fields["schema"], fields["state"]) != (key.decode("ascii", "replace"), schema, state):
@@ -182,7 +183,7 @@ def unwrap_data_key(wrapping_key: SecretBytes, wrapped: bytes) -> bytes | None:
 
 
 def read_own_record_key(value: bytes) -> bytes:
-    """Return the key on the topic that a sealed record says it has. Nothing is verified.
+    """Return the topic key that a sealed record claims to have. Nothing is verified.
 
     Raises:
         SealError: It is not such a record.

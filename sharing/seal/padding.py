@@ -3,9 +3,10 @@
 The classes are 512 bytes and, from there, two for each doubling: 512, 768, 1,024, 1,536 … up to 786,432 bytes.
 One byte 0x80 follows the content, then zeros up to the class (ISO/IEC 9797-1, padding method 2).
 
-Overhead: at most half of the content's length for contents of 512 bytes and more, a fifth on average. What it hides: of
-a content's length, everything but its class, of which there are 22; a free text, a value, or the number of rules and
-conditions rarely changes the class. What remains visible: the class. A text of several thousand characters shows.
+Overhead: at most half of the content's length for contents of 512 bytes and more, a fifth on average. What it hides:
+everything about a content's length except its class, of which there are 22; a free text, a value, or the number of
+rules and conditions rarely changes the class. What remains visible: the class. A text of several thousand characters is
+noticeable.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SEALED_OVERHEAD_BYTES_MAX: Final = 6_000
 """A sealed record without its padded content: envelope, wrapped key, proof and signature; about 3,000 at most.
 
 If it were 8,000, the longest indicator would no longer fit, padded and sealed, into what topics accept. The gate would
-then not know of any item without its length whether it fits, and would process all of them one by one.
+then not know whether an item fits without checking its length, and would process all items one by one.
 """
 
 _MARK: Final = b"\x80"

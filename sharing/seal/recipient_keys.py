@@ -36,7 +36,7 @@ def select_seal_keys(trusted: Mapping[str, TrustedKeys], now: int) -> dict[str, 
 
 @final
 class SealKeySelection:
-    """Selects seal keys again only when another selection may result: it takes a millisecond for 192 States."""
+    """Selects seal keys again only when the selection may change: it takes a millisecond for 192 States."""
 
     def __init__(self) -> None:
         self._trusted: Mapping[str, TrustedKeys] | None = None
@@ -47,8 +47,8 @@ class SealKeySelection:
         """Return the same as `select_seal_keys`, and the same object for as long as nothing changes.
 
         Args:
-            trusted: The verified online keys of each State: another object if anything in it is another.
-            now: The time, in UTC milliseconds. It may be earlier than that of the call before.
+            trusted: The verified online keys of each State: a new object if anything in it has changed.
+            now: The time, in UTC milliseconds. It may be earlier than that of the previous call.
         """
         if trusted is not self._trusted or not self._from <= now < self._until:
             selected = select_seal_keys(trusted, now)
@@ -62,7 +62,7 @@ class SealKeySelection:
 
 
 def _list_changes(keys: TrustedKeys) -> Iterator[int]:
-    """Yield the instants at which another seal key of a State may begin to be the selected one, or none."""
+    """Yield the instants at which a different seal key of a State, or none, may become the selected one."""
     root, statement = keys.root.metadata, keys.statement
     for period in (root, statement):
         yield period.issued_at - CLOCK_TOLERANCE_MS
@@ -77,7 +77,7 @@ def _list_changes(keys: TrustedKeys) -> Iterator[int]:
 
 @lru_cache(maxsize=1_000)
 def _is_usable(key: PublishedKey) -> bool:
-    """Return whether something can be sealed to a key: one State's bad key must not stop what goes to the others."""
+    """Return whether something can be sealed to a key: one State's bad key must not block messages to the others."""
     try:
         wrap("", key, bytes(KEY_BYTES), b"")
     except SealError:

@@ -1,12 +1,13 @@
-"""Sealed rulings: what an officer has signed, readable for the worker of the officer's State and for no operator.
+"""Sealed rulings: what an officer has signed, readable for the worker of the officer's State but not for operators.
 
 A ruling names facts of an item and has the officer's words. The client that writes it encrypts the record under a key
 of its own (AES-256-GCM) and seals that key to the State's seal key (HPKE, RFC 9180), so an officer's machine needs no
 secret but the officer's own key.
 
 Seal keys end after some weeks, and rulings are evidence for a year. So the worker that has opened a ruling wraps its
-key under the State's wrapping key (AES key wrap, RFC 3394) and keeps that beside the digest of the ruling, in the audit
-log. Who has the wrapping key can open the record in the topic as long as it is there; with it the content is gone.
+key under the State's wrapping key (AES key wrap, RFC 3394) and stores it with the digest of the ruling in the audit
+log. Anyone who has the wrapping key can open the record as long as it is in the topic; when the record is deleted, the
+content is gone.
 """
 
 from __future__ import annotations
@@ -145,15 +146,15 @@ def wrap_ruling_key(key: SecretBytes, key_id: KeyId, wrapping_key: SecretBytes) 
 
 
 def unwrap_ruling_key(kept: KeptRulingKey, state: str, find_wrapping_key: FindWrappingKey) -> SecretBytes:
-    """Return the key of a ruling that was kept.
+    """Return the key of a ruling from its stored form.
 
     Args:
-        kept: The key as it was kept.
+        kept: The stored key.
         state: The State, for the message of an error.
         find_wrapping_key: Returns a wrapping key of the State by its id, or None.
 
     Raises:
-        SealError: The wrapping key is not here, or the kept key was altered.
+        SealError: The wrapping key is not here, or the stored key was altered.
     """
     wrapping_key = find_wrapping_key(kept.wrapping_key)
     if wrapping_key is None:
@@ -168,7 +169,7 @@ def unwrap_ruling_key(kept: KeptRulingKey, state: str, find_wrapping_key: FindWr
 
 
 def open_ruling_with_key(value: bytes, state: str, key: SecretBytes) -> bytes:
-    """Return the record of a sealed ruling of which the key is known.
+    """Return the record of a sealed ruling whose key is known.
 
     Args:
         value: The sealed record, in single-object encoding.
@@ -182,7 +183,7 @@ def open_ruling_with_key(value: bytes, state: str, key: SecretBytes) -> bytes:
 
 
 def _decode(value: bytes, state: str) -> Mapping[str, Any]:
-    """Return the fields of a sealed ruling of this State, which must be in their one byte form."""
+    """Return the fields of a sealed ruling of this State, which must be in their canonical form."""
     if not is_sealed_ruling(value):
         raise SealError(
             SealFault.UNSEALED,
@@ -217,7 +218,7 @@ def _decrypt(fields: Mapping[str, Any], key: bytes) -> bytes:
 
 
 def _encode_info(suite: str, state: str, sealed_at: int) -> bytes:
-    """Return the context of HPKE, without which the key of a ruling does not open: a list in canonical JSON."""
+    """Return the HPKE context that is needed to open the key of a ruling: a list in canonical JSON."""
     return encode_canonical([_INFO_DOMAIN, str(suite), state, sealed_at])
 
 

@@ -1,6 +1,6 @@
 """The parts of a sealed message, and their bytes: one Avro record of `schemas/sealed_message.avsc`.
 
-A reader accepts only the one byte form of a record that this module writes, so that nothing can be altered unnoticed.
+A reader accepts only the canonical form of a record that this module writes, so that nothing can be altered unnoticed.
 Avro allows several for the same content (an integer may be written longer than needed).
 """
 
@@ -73,7 +73,7 @@ class BatchPart(NamedTuple):
 
 
 def compute_leaf(envelope: bytes, commitment: bytes, ciphertext: bytes, wrapped_digest: bytes) -> bytes:
-    """Return the hash of the leaf that a message is in its recipient's tree.
+    """Return the hash of the leaf that represents a message in its recipient's tree.
 
     Args:
         envelope: Bytes of the envelope.
@@ -106,7 +106,7 @@ def decode_record(value: bytes) -> SealedRecord:
         value: The record in Avro single-object encoding.
 
     Raises:
-        SealError: It is too long, or no sealed message.
+        SealError: It is too long, or not a sealed message.
     """
     if len(value) > OUTPUT_RECORD_BYTES_MAX:
         raise SealError(

@@ -1,4 +1,4 @@
-"""What a gate does to the messages of a batch: it seals each to its recipient, and signs all of them at once."""
+"""What a gate does with the messages of a batch: it seals each to its recipient, and signs all of them at once."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class BatchSealer:
     def _seal_to_recipient(
         self, messages: Sequence[OutgoingMessage], data_key: DataKey, signer: str
     ) -> list[tuple[bytes, bytes]]:
-        """Return for each message the hash of its leaf, and its record as far as the data key."""
+        """Return for each message the hash of its leaf, and its record up to the data key."""
         state, header, derive_key = self._state, self._header, data_key.message_keys.derive
         sealer = encode_sealer(data_key.suite, data_key.seal_key, data_key.epoch, signer)
         wrapped = encode_long(len(data_key.wrapped)) + data_key.wrapped
@@ -145,7 +145,7 @@ class BatchSealer:
 def _check_recipients(
     recipients: Collection[str], recipient_keys: Mapping[str, PublishedKey], recipients_max: int, now: int
 ) -> None:
-    """Refuse a batch to States to which it cannot be sealed.
+    """Refuse a batch that cannot be sealed to its States.
 
     Raises:
         SealError: It cannot.

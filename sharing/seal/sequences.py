@@ -2,8 +2,8 @@
 
 A sender numbers the messages of each stream from 1, in the state store of its exactly-once loop, and so in the same
 transaction as the messages. A recipient stores for each sender and stream the last number that it has seen, in the
-transaction in which it handles the message. What arrives is then one of five things (`Arrival`). None of them is a
-reason to refuse a message: its sender is proved, and a number that seems wrong has causes other than an attack. An
+transaction in which it handles the message. What arrives is then one of five cases (`Arrival`). None of them is a
+reason to refuse a message: its sender is proved, and a number that seems wrong can have causes other than an attack. An
 aborted transaction leaves signed messages in the log, whose numbers the next transaction gives to other messages.
 """
 
@@ -33,7 +33,7 @@ class StreamId(NamedTuple):
 
 
 class StreamPosition(NamedTuple):
-    """What a recipient stores of a stream; and a sender, of each stream to each recipient.
+    """What a recipient stores for a stream; and a sender, for each stream to each recipient.
 
     Attributes:
         began_at: When the stream began, in UTC milliseconds.
@@ -66,18 +66,18 @@ class Arrival(StrEnum):
     """Numbers before it are missing: report them."""
 
     REPEATED = "REPEATED"
-    """Its id is known: it is the same message, replayed or from an aborted transaction. Hand it to nobody again."""
+    """Its id is known: it is the same message, replayed or from an aborted transaction. Do not deliver it again."""
 
     OUT_OF_ORDER = "OUT_OF_ORDER"
     """Its number has passed, and its id is not known: accept it, and report it."""
 
     NEW_STREAM = "NEW_STREAM"
-    """The stream is new, or its sender has lost its state and begins again: report it, if the sender was known."""
+    """The stream is new, or its sender has lost its state and starts again: report it if the sender was known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a recipient makes of a message's number.
+    """What a recipient concludes from a message's number.
 
     Attributes:
         arrival: What the message is.

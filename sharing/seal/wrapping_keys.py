@@ -1,4 +1,4 @@
-"""What is needed of a State's wrapping keys, under which it seals what it keeps for itself."""
+"""The interface of a State's wrapping keys, under which it seals what it keeps for itself."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class WrappingKeys(Protocol):
         ...
 
     def find_wrapping_key(self, key_id: KeyId, now: int) -> SecretBytes | None:
-        """Return the value of one, new or old, or None if it is not there."""
+        """Return the value of a key, new or old, or None if it is not there."""
         ...

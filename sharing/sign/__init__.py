@@ -4,5 +4,5 @@ Pure: randomness and time are arguments.
 
 - `merkle_tree`: trees, inclusion paths and their verification, as RFC 9162 defines them.
 - `batch_tree`: the tree of a batch, which has one blinded tree for each recipient below it.
-- `batch_statement`: what is signed of a batch.
+- `batch_statement`: what is signed for a batch.
 """

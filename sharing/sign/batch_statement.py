@@ -1,4 +1,4 @@
-"""What is signed of a batch: the root of its tree and the time, once for all of its messages."""
+"""What is signed for a batch: the root of its tree and the time, once for all of its messages."""
 
 from __future__ import annotations
 

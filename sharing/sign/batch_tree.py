@@ -4,7 +4,8 @@ If all messages of a batch were leaves of one tree, the inclusion path of each w
 are in the batch. So each recipient has a tree of its own. The tree above has as leaves the roots of these trees, each
 hashed with the number of its leaves and 32 random bytes (the *blind*). It is filled with random hashes up to a power of
 two that depends only on how many recipients there may be, and its leaves are in random order. A recipient learns how
-many messages of a batch it got itself, and of other recipients neither number, nor order, nor content.
+many messages of a batch it received itself, but nothing about the number, order or content of the messages of other
+recipients.
 
 The number of leaves of a recipient's tree is hashed with its root, and the tree above is complete, so its number of
 leaves follows from the length of a path. So neither count can be altered.
@@ -20,7 +21,7 @@ from sharing.sign.merkle_tree import HASH_BYTES, compute_paths, compute_root_fro
 
 BLIND_BYTES: Final = 32
 LEAVES_MAX: Final = 2**32
-"""A tree of a recipient has fewer leaves."""
+"""The tree of a recipient has fewer leaves than this."""
 
 RECIPIENTS_MAX: Final = 2**16
 
@@ -84,7 +85,7 @@ def build_batch_tree(
 
 
 def hash_recipient(root: bytes, count: int, blind: bytes) -> bytes:
-    """Return the leaf that a recipient's tree is in the tree of the batch.
+    """Return the leaf that represents a recipient's tree in the tree of the batch.
 
     Args:
         root: Root of the recipient's tree.

@@ -1,4 +1,4 @@
-"""Salted commitments to content: what a decision was about can be shown, and cannot be guessed.
+"""Salted commitments to content: what a decision was about can be shown but cannot be guessed.
 
 A commitment is the SHA-256 of a salt of 32 bytes and the content. Values are enumerable, so a plain hash would confirm
 a right guess; nobody can guess the salt. Anyone with salt and content can compute the commitment again.
@@ -39,7 +39,7 @@ def derive_salts(secret: bytes, nonce: bytes, place: str, count: int) -> list[by
         count: Number of the entries.
 
     Raises:
-        ValueError: Secret or nonce have another length.
+        ValueError: Secret or nonce has the wrong length.
     """
     if len(secret) != SECRET_BYTES or len(nonce) != NONCE_BYTES:
         raise ValueError("salts need a secret of 32 and a nonce of 16 bytes")
@@ -60,13 +60,13 @@ def compute_commitments(salts: Iterable[bytes], contents: Iterable[bytes]) -> li
     """Return the commitments to some contents, each under its salt of 32 bytes.
 
     Raises:
-        ValueError: There are not as many salts as contents.
+        ValueError: The numbers of salts and contents differ.
     """
     return [_sha256(salt + content).digest() for salt, content in zip(salts, contents, strict=True)]
 
 
 def is_commitment_to(commitment: bytes, salt: bytes, content: bytes) -> bool:
-    """Return whether a commitment is one to this content under this salt."""
+    """Return whether this is the commitment to this content under this salt."""
     if len(salt) != SALT_BYTES:
         return False
     return hmac.compare_digest(compute_commitments((salt,), (content,))[0], commitment)

@@ -34,10 +34,10 @@ def hash_leaves(leaves: Iterable[bytes]) -> list[bytes]:
 
 
 def hash_prefixed_leaves(prefixes: Iterable[bytes], leaves: Iterable[bytes]) -> list[bytes]:
-    """Return the hashes of leaves whose data is a prefix and what follows it.
+    """Return the hashes of leaves whose data consists of a prefix and the rest.
 
     Raises:
-        ValueError: There are not as many prefixes as leaves.
+        ValueError: The numbers of prefixes and leaves differ.
     """
     return [_sha256(_LEAF + prefix + data).digest() for prefix, data in zip(prefixes, leaves, strict=True)]
 

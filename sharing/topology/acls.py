@@ -80,7 +80,7 @@ class Principal:
                 return f"national.{self.state.lower()}.console"
             case Role.PARTNER:
                 return f"exchange.{self.state.lower()}."
-            case Role.AGENCY:  # no consumer joins it: it keeps how far a bulk load has come
+            case Role.AGENCY:  # no consumer joins it: it records how far a bulk load has got
                 return make_load_prefix(self.state, self.agency)
             case _:
                 return None
@@ -181,7 +181,7 @@ def make_resend_rule(state: str) -> AclRule:
     """Return the one rule that `sharing keys resend` needs beyond those of the State's gate, for as long as it runs.
 
     Nobody has the right to read *and* write indicators: agencies write them, the gate reads them. It is not in the
-    topic table, so that it does not stay: `sharing doctor` reports it as too wide.
+    topic table, so that it does not remain: `sharing doctor` reports it as too wide.
     """
     gate = Principal(Role.GATE, state)
     pattern, name = _match_topics(INDICATORS, gate, Operation.READ)
@@ -204,9 +204,9 @@ def allowed_operations(principal: Principal, topic: str) -> frozenset[Operation]
 
 
 def may_see(principal: Principal, topic: str) -> bool:
-    """Return whether a broker lists a topic for a principal: it answers as if there were none that it may not describe.
+    """Return whether a broker lists a topic for a principal: topics that it may not describe are hidden.
 
-    A gate's rule for size limits covers all national topics, also `uses`, of which it may neither read nor write any.
+    A gate's rule for size limits covers all national topics, including `uses`, which it may neither read nor write.
     """
     return Operation.DESCRIBE in allowed_operations(principal, topic)
 

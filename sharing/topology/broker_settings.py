@@ -12,10 +12,11 @@ from sharing.topology.topic_kinds import FOREVER
 from sharing.topology.topics import TOPIC_KINDS
 
 TRANSACTION_TIMEOUT_MS = 30_000
-"""How long a gate's transaction may stay open, unless a setting says otherwise, in milliseconds."""
+"""How long a gate's transaction may stay open unless a setting says otherwise, in milliseconds."""
 
 TRANSACTION_TIMEOUT_MAX_MS = 2 * TRANSACTION_TIMEOUT_MS
-"""How long any client may ask for, in milliseconds. This is also what Kafka's own clients ask for by default."""
+"""The longest transaction timeout that a client may request, in milliseconds. This is also the default of Kafka's own
+clients."""
 
 CONNECTIONS_PER_IP_MAX = 200
 """Connections from one address to one broker. A gate opens fewer than ten; agencies may share an address."""
@@ -24,7 +25,7 @@ CONNECTIONS_MAX = 5_000
 """All connections to one broker: 193 gates, their agencies, consoles and partners, with room to reconnect."""
 
 CONNECTION_RATE_MAX = 100
-"""New connections in one second to one broker, each with a TLS handshake. More of them wait; none is refused."""
+"""New connections in one second to one broker, each with a TLS handshake. Further ones wait; none is refused."""
 
 _MINUTE_MS = 60_000
 
@@ -43,9 +44,9 @@ def list_required_settings() -> Mapping[str, str]:
     return {
         "offsets.retention.minutes": str(compute_offsets_retention_minutes()),
         "transaction.max.timeout.ms": str(TRANSACTION_TIMEOUT_MAX_MS),
-        # A replica that is behind must never become the leader: confirmed records would be gone.
+        # A replica that lags must never become the leader: confirmed records would be lost.
         "unclean.leader.election.enable": "false",
-        # A topic that a client creates by naming it would have none of the table's settings.
+        # A topic that a client creates by naming it would not have the table's settings.
         "auto.create.topics.enable": "false",
     }
 

@@ -6,7 +6,7 @@ from sharing.topology.topic_kinds import TopicScope
 
 
 def make_load_prefix(state: str, agency: str = "") -> str:
-    """Return what the groups and transactional ids of an agency's bulk loads begin with.
+    """Return the prefix of the groups and transactional ids of an agency's bulk loads.
 
     Args:
         state: ISO 3166-1 alpha-2 code of the State.

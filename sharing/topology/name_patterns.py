@@ -6,7 +6,7 @@ AGENCY_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 """Pattern of an agency's id, which is part of topic names, principals and CNs of certificates."""
 
 READER_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-"""Pattern of the name that a reader gives itself in the record of uses."""
+"""Pattern of the name that a reader chooses for itself in the record of uses."""
 
 PURPOSE_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
-"""Pattern of the code that says there why content was opened. The record is not sealed."""
+"""Pattern of the code that states in that record why content was opened. The record is not sealed."""

@@ -38,7 +38,8 @@ DEFAULT_REQUEST_PERCENT = 200
 _SERVICE_URL: Final = re.compile(
     r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?(?:/[\w.~%/?=&,+-]*)?", re.ASCII
 )
-"""Neither a user with a password, which would be in every manifest, nor what a shell or Compose would expand."""
+"""The address must contain neither a user with a password, which would be in every manifest, nor characters that a
+shell or Compose would expand."""
 
 
 def _check_service_url(url: str) -> str:
@@ -65,8 +66,8 @@ class TimeStampService(StrictModel):
 
     Attributes:
         url: Its address.
-        interval_ms: How long after a time stamp of a log the next one is asked for, in milliseconds; None for that of
-            `SHARING_TIME_STAMP_INTERVAL_MS`.
+        interval_ms: How long after a time stamp of a log the next one is requested, in milliseconds; None for the value
+            of `SHARING_TIME_STAMP_INTERVAL_MS`.
         network: Where it is, in CIDR form: the gate's network policy on Kubernetes permits connections there, to the
             port of the address. None if that policy must not permit any.
     """
@@ -112,7 +113,8 @@ class Partner(StrictModel):
         workers: Number of workers of its gate.
         witnesses: The States that cosign the checkpoints of its audit logs; None for the next two in alphabetical
             order.
-        desk_agency: The agency, one of `agencies`, under which its duty desk publishes; None if that publishes nothing.
+        desk_agency: The agency, one of `agencies`, under which its duty desk publishes; None if the desk does not
+            publish.
         time_stamps: The service that time-stamps the checkpoints of its audit logs; None for none.
     """
 
@@ -157,7 +159,7 @@ class Partners(StrictModel):
         return tuple(sorted(set(chosen)))
 
     def plan_witnesses(self, state: str) -> WitnessPlan:
-        """Return who witnesses a State, and whom it witnesses."""
+        """Return which States witness a State, and which it witnesses."""
         witnessed = tuple(other for other in sorted(self.states) if state in self.list_witnesses(other))
         return WitnessPlan(self.list_witnesses(state), witnessed)
 

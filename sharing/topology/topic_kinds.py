@@ -1,4 +1,4 @@
-"""What the topic table says of a kind of topic: to whom it belongs, who uses it, and how Kafka keeps its records."""
+"""What the topic table says about a kind of topic: who owns it, who uses it, and how Kafka keeps its records."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ COMPACTION_LAG_MAX_MS = DAY_MS
 FOREIGN_BATCH_BYTES_MAX = 280_000
 """For topics that agencies or other States write to: one record of `RECORD_BYTES_MAX`, padded, sealed, with headers.
 
-A broker limits compressed bytes, and gzip inflates up to a thousandfold. So this also bounds the memory that a batch
-takes which is written to exhaust its readers: 290 MB, and once more while librdkafka's copy becomes Python's.
+A broker limits compressed bytes, and gzip inflates up to a thousandfold. So this also bounds the memory used by a batch
+that is written to exhaust its readers: 290 MB, and the same again while librdkafka's copy becomes Python's.
 """
 
 DIRECTORY_BATCH_BYTES_MAX = 120_000
@@ -35,7 +35,7 @@ OUTPUT_BATCH_BYTES_MAX = 1_000_000
 
 
 class TopicScope(StrEnum):
-    """To whom the topics of a kind belong.
+    """Who owns the topics of a kind.
 
     Attributes:
         NATIONAL: One topic for each State, used inside that State.
@@ -77,7 +77,7 @@ class TopicKind:
 
     Attributes:
         name: Last part of the topic's name.
-        scope: To whom the topics belong.
+        scope: Who owns the topics.
         schema: Name of the Avro schema of its records; "" if they are empty.
         key: What the record key contains, in words.
         writer_text: The writers, in words.
@@ -86,8 +86,8 @@ class TopicKind:
         readers: Roles that may read.
         retention_ms: How long records are kept, in milliseconds; FOREVER for the audit log.
         compacted: Whether only the last record of each key is kept, so that a tombstone deletes a record.
-        erases: Whether a record is gone within a day after its tombstone, although others are kept forever.
-        single_partition: Whether the topic has one partition, whatever the number of the other topics.
+        erases: Whether a record is erased within a day of its tombstone, although others are kept forever.
+        single_partition: Whether the topic has one partition, no matter how many the other topics have.
         by_agency: Whether each agency has a separate topic, in States that list agencies.
         max_message_bytes: Size limit of a record batch as it is stored, compressed, in bytes.
     """
@@ -118,7 +118,8 @@ class TopicKind:
     def config(self) -> dict[str, str]:
         """Return the topic's configuration, by Kafka's configuration keys.
 
-        Records have the broker's time: retention by a writer's clock would delete, unread, what a slow clock stamped.
+        Records have the broker's timestamp: retention by a writer's clock would delete unread records that a slow clock
+        stamped.
         """
         policies = ["compact"] * self.compacted + ["delete"] * (not self.compacted or self.retention_ms != FOREVER)
         config = {

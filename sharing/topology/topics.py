@@ -26,8 +26,8 @@ from sharing.topology.topic_kinds import (
 )
 
 EXCHANGE_RETENTION_MS = 30 * DAY_MS
-"""How long what States send to each other stays on the topics between them. A State opens it at once, and seal keys end
-with it; a message that is older is a replay."""
+"""How long messages stay on the topics between States. A State opens them at once, and seal keys end with them; an
+older message is a replay."""
 
 _GATE = frozenset({Role.GATE})
 _OFFICERS = frozenset({Role.CONSOLE})
@@ -54,7 +54,7 @@ DRAFTS = TopicKind(
     "drafts", TopicScope.NATIONAL, "draft", "item id and version", "gate", "conversation, desk", _GATE,
     _OFFICERS | _GATE, 365 * DAY_MS, compacted=True,
 )  # fmt: skip
-# What the gate has refused is in it as it was received: sealed, or in clear where an agency did not seal. So the
+# What the gate has refused is in it as it was received: sealed, or in clear if an agency did not seal it. So the
 # operator may not read it. What another State sent, rulings and drafts are named by reference.
 QUARANTINE = TopicKind(
     "quarantine", TopicScope.NATIONAL, "quarantine", "quarantine id", "gate", "officers", _GATE, _OFFICERS, 365 * DAY_MS
@@ -77,12 +77,13 @@ DIRECTORY = TopicKind(
     max_message_bytes=DIRECTORY_BATCH_BYTES_MAX,
 )  # fmt: skip
 # What officers supply, correct or withdraw after an item was published. On the partition of the item, so that the gate
-# decides on the revisions of an item in their order.
+# decides on the revisions of an item in order.
 AMENDMENTS = TopicKind(
     "amendments", TopicScope.NATIONAL, "amendment", "indicator id", "conversation", "gate", _GATE, _GATE, 30 * DAY_MS
 )
-# What became of an agency's items: it may read neither the decisions nor the conversations. As long as the indicators
-# themselves: what became of any that is still there can be found, and what must be kept forever is in the audit log.
+# What became of an agency's items: it may read neither the decisions nor the conversations. Kept as long as the
+# indicators themselves: the outcome of any that is still there can be found, and what must be kept forever is in the
+# audit log.
 OUTCOMES = TopicKind(
     "outcomes", TopicScope.NATIONAL, "outcome_block", "none", "gate, conversation", "that agency", _GATE,
     frozenset({Role.AGENCY}), 30 * DAY_MS, by_agency=True,
@@ -112,7 +113,7 @@ CONVERSATIONS = TopicKind(
     "direction and item id, message id, stream, or input topic", "conversation", "conversation, officers", _GATE,
     _OFFICERS | _GATE, FOREVER, compacted=True,
 )  # fmt: skip
-# Who may answer what. Each record is signed by registrars and proves itself, no matter who wrote it.
+# Who may answer what. Each record is signed by registrars, so it can be verified no matter who wrote it.
 OFFICERS = TopicKind(
     "officers", TopicScope.NATIONAL, "officer_entry", "officer id", "registrars", "gate, officers", _OFFICERS,
     _OFFICERS | _GATE, FOREVER, compacted=True, single_partition=True, max_message_bytes=DIRECTORY_BATCH_BYTES_MAX,
@@ -140,8 +141,9 @@ DESK = TopicKind(
     "desk", TopicScope.NATIONAL, "desk_record", "kind and id", "desk", "desk", _OFFICERS, _OFFICERS, 365 * DAY_MS,
     compacted=True, single_partition=True, max_message_bytes=FOREIGN_BATCH_BYTES_MAX,
 )  # fmt: skip
-# Signed checkpoints of the State's audit logs. They are public, so that no State can be shown another history than the
-# others. Kept forever and never compacted, as the logs are: a witness misses none, and old entries can be proved.
+# Signed checkpoints of the State's audit logs. They are public, so that no State can be shown a different history from
+# the others. Kept forever and never compacted, as the logs are: a witness does not miss any, and old entries can be
+# proved.
 CHECKPOINTS = TopicKind(
     "checkpoints", TopicScope.CHECKPOINTS, "checkpoint", "origin of the log", "the State's gate", "everyone", _GATE,
     ALL_ROLES, FOREVER, max_message_bytes=CHECKPOINT_BATCH_BYTES_MAX,

@@ -1,8 +1,8 @@
-"""Which States cosign the checkpoints of which others.
+"""Which States cosign the checkpoints of which other States.
 
-Unless a partners file says otherwise, the next two States in alphabetical order witness a State, and after the last one
-comes the first. So each State has as many witnesses as it witnesses itself, and everybody computes the same from the
-list of States.
+Unless a partners file says otherwise, the next two States in alphabetical order witness a State, wrapping around after
+the last one. So each State has as many witnesses as it witnesses itself, and everybody computes the same from the list
+of States.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ WITNESSES_DEFAULT: Final = 2
 
 
 class WitnessPlan(NamedTuple):
-    """Who witnesses whom, as one State needs to know it.
+    """Who witnesses whom, from the point of view of one State.
 
     Attributes:
         witnesses: The States that cosign its checkpoints.
@@ -26,7 +26,7 @@ class WitnessPlan(NamedTuple):
 
 
 def choose_witnesses(states: Iterable[str], state: str, count: int = WITNESSES_DEFAULT) -> tuple[str, ...]:
-    """Return the States that witness a State: the next ones in alphabetical order, as far as there are any.
+    """Return the States that witness a State: the next ones in alphabetical order, as many as there are.
 
     Args:
         states: All States.

@@ -2,7 +2,7 @@
 
 Pure: randomness and time are arguments, and documents are bytes. `sharing.keystore` has the files.
 
-- `canonical`: the one byte form of every signed document.
+- `canonical`: the canonical form of every signed document.
 - `public_keys`: algorithms, roles, ids of keys.
 - `key_pairs`: the public key of a private key.
 - `signatures`: what exactly is signed, and the one interface of a private key.

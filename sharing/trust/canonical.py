@@ -1,4 +1,4 @@
-"""Canonical JSON: the one byte form of a document that is signed.
+"""Canonical JSON: the only accepted byte form of a signed document.
 
 It is RFC 8785 (JSON Canonicalization Scheme), restricted to what documents need: objects with ASCII keys, lists, text,
 integers of at most 53 bits, `true`, `false` and `null`. There are no fractions, whose text form differs between
@@ -33,7 +33,7 @@ def encode_canonical(value: Any) -> bytes:
 
 
 def decode_canonical(data: bytes, *, bytes_max: int = DOCUMENT_BYTES_MAX) -> Any:
-    """Return the document of which this is the canonical form. One line break at the end is accepted, as in files.
+    """Return the document that has this canonical form. One line break at the end is accepted, as in files.
 
     Args:
         data: The canonical form.

@@ -1,7 +1,7 @@
 """What the holders of a State's root keys make: roots, key statements, revocations. Nothing is signed here.
 
-Each function returns the content that `documents.sign_document` signs. It raises `InputError` where a person asks for
-what a reader would refuse.
+Each function returns the content that `documents.sign_document` signs. It raises `InputError` if a person asks for
+something that a reader would refuse.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def make_first_root(
     """Return the first root of a State.
 
     Raises:
-        InputError: The threshold, the keys or the validity cannot be.
+        InputError: The threshold, the keys or the validity are not possible.
     """
     fields = {
         "state": state,
@@ -55,13 +55,13 @@ def make_next_root(
         added: Root keys to add.
         removed: Ids of root keys to remove.
         threshold: The new threshold; the present one if None.
-        online_days_max: For how many days new online keys may be valid; as in the present root if None. Keys that exist
-            already are not affected.
+        online_days_max: For how many days new online keys may be valid; as in the present root if None. Existing keys
+            are not affected.
         days: For how many days it is valid.
         now: The time, in UTC milliseconds.
 
     Raises:
-        InputError: A key to remove is not a root key; or the result cannot be.
+        InputError: A key to remove is not a root key; or the result is not valid.
     """
     present = trusted.metadata
     unknown = set(removed) - {key.key_id for key in present.keys}
@@ -107,7 +107,7 @@ def issue_keys(
     added = []
     for role, (key, successor) in new_keys.items():
         listed = [] if previous is None else previous.statement.list_keys(role)
-        valid_from = max([now, *(earlier.valid_from + 1 for earlier in listed)])  # also if the clock was set back
+        valid_from = max([now, *(earlier.valid_from + 1 for earlier in listed)])  # even if the clock was set back
         if valid_from > now + CLOCK_TOLERANCE_MS:
             raise InputError(
                 f"the last {role} key is valid only from {format_time(listed[-1].valid_from)}, and none can be valid "
@@ -154,7 +154,7 @@ def revoke_keys(
 
 
 def renew_statement(root: TrustedRoot, previous: TrustedKeys, *, days: int, now: int) -> KeyStatement:
-    """Return the statement that says the same again, under the present root."""
+    """Return a statement that says the same again, under the present root."""
     return _make_statement(root, previous, days=days, now=now)
 
 

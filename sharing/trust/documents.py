@@ -25,7 +25,7 @@ from sharing.trust.public_keys import KeyId, PublishedKey
 from sharing.trust.signatures import ObjectKind, SigningKey, build_message, is_signature_by
 
 SIGNATURES_MAX = 64
-"""So that a document with countless signatures costs a reader nothing."""
+"""Limits what a document with many signatures can cost a reader."""
 
 PUBLISHED_BYTES_MAX = 110_000
 """Size limit of a root and of a key statement: what a record of the directory topic may hold, with headers."""
@@ -86,7 +86,7 @@ Content = TypeVar("Content", bound=StrictModel)
 
 @dataclass(frozen=True, slots=True)
 class SignedDocument:
-    """A document as it was read. Nothing in it is to be trusted before its signatures were verified.
+    """A document as it was read. Nothing in it may be trusted before its signatures are verified.
 
     Attributes:
         kind: Kind of the object.
@@ -115,7 +115,7 @@ class SignedDocument:
 
 
 def build_signed_message(kind: ObjectKind, state: str, payload: bytes) -> bytes:
-    """Return the bytes that are signed of a document: of a key statement, its folded form.
+    """Return the bytes of a document that are signed; for a key statement, its folded form.
 
     Args:
         kind: Kind of the document.
@@ -128,8 +128,8 @@ def build_signed_message(kind: ObjectKind, state: str, payload: bytes) -> bytes:
 def fold_keys(payload: bytes) -> bytes:
     """Return the form of a key statement that is signed: with SHA-256 values in place of its keys.
 
-    Each gate key has its own, and its place in the list; all other keys together have one. So a single gate key can be
-    shown to be signed without the others (`folded_statement`). What is folded already stays as it is.
+    Each gate key has its own value, and its place in the list; all other keys together have one value. So a single gate
+    key can be shown to be signed without the others (`folded_statement`). What is already folded stays as it is.
     """
     content = decode_canonical(payload)
     keys = content.pop("keys", None)
@@ -152,9 +152,9 @@ def hash_canonical(value: Any) -> str:
 
 
 def compute_digest(kind: ObjectKind, state: str, payload: bytes) -> str:
-    """Return the SHA-256 of what is signed, in hexadecimal digits. Of a root it is the fingerprint.
+    """Return the SHA-256 of what is signed, in hexadecimal digits. For a root, this is the fingerprint.
 
-    It covers the content and not the signatures, of which there may be more in another copy.
+    It covers the content but not the signatures: another copy may have more of them.
     """
     return hashlib.sha256(build_message(kind, state, payload)).hexdigest()
 
@@ -168,7 +168,7 @@ def read_document(data: bytes, kind: ObjectKind, model: type[Content]) -> tuple[
         model: The model of its content.
 
     Raises:
-        TrustError: It is malformed, of another kind, or names an unknown role or algorithm.
+        TrustError: It is malformed, is of a different kind, or names an unknown role or algorithm.
     """
     decode_canonical(data, bytes_max=_get_bytes_max(kind))
     try:

@@ -1,17 +1,17 @@
 """The key statement of a State: its online keys, signed by a threshold of its root keys.
 
-Each statement replaces the one before. What a statement may change is restricted, so that no rotation is hidden:
+Each statement replaces the previous one. What a statement may change is restricted, so that no rotation is hidden:
 
 - a key is never altered; revocation ends it early;
-- a key is listed until 30 days after it has ended, so that a reader that missed statements still sees what follows it;
+- a key is listed until 30 days after it has ended, so that a reader that missed statements still sees its successor;
   a `gate` key for a year, because it signs the inbox of its own State, which keeps items for that long; and a
-  `registrar` key, because what two registrars have granted to an officer holds for that long;
-- the key after a key is the one that it named as its successor, unless the revocation of one of these two was in effect
-  when the key after it began;
+  `registrar` key, because what two registrars have granted to an officer is valid for that long;
+- the key that follows a key is the one that it named as its successor, unless the revocation of one of the two was in
+  effect when the following key became valid;
 - a revocation is never dropped, and never moved to a later time.
 
-No key begins, and no revocation takes effect, more than 30 days after the statement was issued: what lies further ahead
-would block the succession, and revoke nothing.
+No key becomes valid, and no revocation takes effect, more than 30 days after the statement was issued: anything further
+ahead would block the succession and revoke nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sharing.trust.signatures import ObjectKind
 
 KEYS_MAX, REVOCATIONS_MAX = 256, 1000
 AHEAD_DAYS_MAX = 30
-"""For how many days ahead a statement may plan a key or a revocation."""
+"""How many days ahead a statement may plan a key or a revocation."""
 
 _ONLINE_DAYS_LIMIT = 366
 
@@ -49,9 +49,9 @@ class KeyStatement(StrictModel):
         format: Version of this format.
         state: The State.
         root_version: Version of the root under which it was issued.
-        version: One more than in the statement before.
+        version: One more than in the previous statement.
         issued_at: When it was made.
-        expires_at: From then on none of its keys is accepted.
+        expires_at: None of its keys is accepted from then on.
         keys: The online keys.
         revocations: All keys that were ever revoked.
     """
@@ -139,8 +139,9 @@ def accept_key_statement(
         previous: What the reader accepted before.
 
     Raises:
-        TrustError: The root has expired; or the document is malformed, another State's, not signed by a threshold of
-            the root keys, older than what was accepted, expired, or changes what it must not change.
+        TrustError: The root has expired; or the document is malformed, belongs to another State, is not signed by a
+            threshold of the root keys, is older than what was accepted, has expired, or changes what it must not
+            change.
     """
     require_current_root(root, now)
     keys = verify_key_statement(root, data, previous=previous)
@@ -152,7 +153,7 @@ def verify_key_statement(root: TrustedRoot, data: bytes, *, previous: TrustedKey
     """Return the online keys that a statement names, whether or not it is valid now: a State renews an expired one.
 
     Raises:
-        TrustError: As `accept_key_statement`, but for expiry.
+        TrustError: As `accept_key_statement`, except for expiry.
     """
     document, statement = read_document(data, ObjectKind.KEYS, KeyStatement)
     name = f"{statement.state}: key statement {statement.version}"
@@ -184,7 +185,7 @@ def require_current_statement(keys: TrustedKeys, now: int) -> None:
 
 
 def check_validity(keys: TrustedKeys, name: str) -> None:
-    """Refuse a statement or a key that is valid for too long, or begins too far ahead.
+    """Refuse a statement or a key that is valid for too long or becomes valid too far ahead.
 
     Raises:
         TrustError: One is.
@@ -210,7 +211,7 @@ def check_validity(keys: TrustedKeys, name: str) -> None:
 
 
 def _check_succession(statement: KeyStatement, name: str) -> None:
-    """Check that within the statement each key is the one that the key before it named."""
+    """Check that within the statement each key is the one that the previous key named."""
     for role in KeyRole:
         keys = statement.list_keys(role)
         for key, following in pairwise(keys):
@@ -260,7 +261,7 @@ def require_permitted_change(previous: TrustedKeys, keys: TrustedKeys) -> None:
 def _check_next_key(old: KeyStatement, new: KeyStatement, role: KeyRole, name: str) -> None:
     """Check that the first new key of a role is the successor of the last old one.
 
-    If so many statements were missed that the last old key is no longer listed, the root's signatures have to suffice.
+    If so many statements were missed that the last old key is no longer listed, the root's signatures must suffice.
     """
     known = {key.key_id for key in old.keys}
     old_keys, added = old.list_keys(role), [key for key in new.list_keys(role) if key.key_id not in known]

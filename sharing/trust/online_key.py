@@ -1,4 +1,4 @@
-"""An online key of a State as a key statement lists it, how long it is listed after its end, and its revocation."""
+"""An online key of a State as a key statement lists it, how long it stays listed after its end, and its revocation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sharing.trust.documents import Instant
 from sharing.trust.public_keys import ROLE_ALGORITHMS, KeyId, KeyRole, PublishedKey
 
 KEEP_ENDED_DAYS = 30
-"""For how many days a statement still lists a key that has ended: as long as exchange topics keep what it signed."""
+"""How many days a statement still lists a key that has ended: as long as exchange topics keep what it signed."""
 
 KEEP_ENDED_GATE_DAYS = 366
 """The same for a `gate` key: the inbox of its State keeps for a year what it signed."""
@@ -25,9 +25,9 @@ class OnlineKey(PublishedKey):
 
     Attributes:
         role: What it is for.
-        valid_from: From then on it may sign, or content be sealed to it.
-        valid_until: Until then.
-        successor: Id of the key that will follow it, which exists already.
+        valid_from: From when it may sign, or content may be sealed to it.
+        valid_until: Until when.
+        successor: Id of the key that will follow it, which already exists.
     """
 
     role: KeyRole
@@ -51,11 +51,11 @@ class OnlineKey(PublishedKey):
 
 
 class Revocation(StrictModel):
-    """A key that must not be used any more.
+    """A key that must no longer be used.
 
     Attributes:
-        key: Its id. It may be a successor, which no statement has listed yet.
-        effective_at: What arrives from then on under this key is refused, whatever its date.
+        key: Its id. It may be a successor that no statement has listed yet.
+        effective_at: Anything that arrives under this key from then on is refused, no matter how it is dated.
     """
 
     key: KeyId
@@ -63,6 +63,6 @@ class Revocation(StrictModel):
 
 
 def count_kept_days(role: KeyRole) -> int:
-    """Return for how many days a statement still lists a key of a role that has ended."""
+    """Return how many days a statement still lists a key of a role that has ended."""
     special = {KeyRole.GATE: KEEP_ENDED_GATE_DAYS, KeyRole.REGISTRAR: KEEP_ENDED_REGISTRAR_DAYS}
     return special.get(role, KEEP_ENDED_DAYS)

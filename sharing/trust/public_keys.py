@@ -59,8 +59,8 @@ _SMALL_ORDER_Y: Final = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_8_Y, _FIELD_PR
 class PublishedKey(StrictModel):
     """A public key.
 
-    An Ed25519 key of small order is refused: without any private key, there are signatures that it verifies on every
-    message. So is one that is not written in its one form, since one key would have two ids.
+    An Ed25519 key of small order is refused: without any private key, signatures exist that verify under it for every
+    message. So is one that is not in canonical form, since one key would have two ids.
 
     Attributes:
         algorithm: What it can do.

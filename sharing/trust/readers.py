@@ -1,6 +1,6 @@
 """The readers of a State: the programs that may open its inbox, each with a public key. Signed by the `registrar` key.
 
-A reader is a case system or the desk. A State's worker seals what it has received to each of them, and to no other.
+A reader is a case system or the desk. A State's worker seals what it has received to each of them, and to nobody else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sharing.trust.verification import ObjectSignature, verify_object
 
 READERS_MAX = 64
 READER_DAYS_MAX = 30
-"""For how many days a list is valid at most: a statement lists the key that signed it for as long after its end."""
+"""How many days a list is valid at most: a statement lists the key that signed it for as long after its end."""
 
 LOST_SIGNER_FAULTS: Final = frozenset({TrustFault.REVOKED, TrustFault.UNKNOWN_KEY})
 """Why a list no longer counts although nobody has altered it: the key that signed it was revoked, or ended long ago."""
@@ -62,9 +62,9 @@ class ReaderList(StrictModel):
         kind: Always `readers`.
         format: Version of this format.
         state: The State.
-        version: One more than in the list before.
+        version: One more than in the previous list.
         issued_at: When it was signed.
-        expires_at: From then on nothing is sealed by it.
+        expires_at: Nothing is sealed by it from then on.
         readers: The readers.
     """
 
@@ -96,18 +96,18 @@ def change_readers(
     last_version: int = 0,
     now: int,
 ) -> ReaderList:
-    """Return the list that follows; without a change, the same readers for longer.
+    """Return the next list; without changes, the same readers for longer.
 
     Args:
         state: The State.
         previous: The present list, if there is one.
         added: Readers to add. One with the name of a present reader replaces it.
         removed: Names of readers to remove.
-        last_version: Version of the newest list, also if that no longer counts.
+        last_version: Version of the newest list, even if it no longer counts.
         now: The time, in UTC milliseconds.
 
     Raises:
-        InputError: A name to remove is not listed, or the result cannot be.
+        InputError: A name to remove is not listed, or the result is not valid.
     """
     present = {} if previous is None else {reader.name: reader for reader in previous.readers}
     unknown = sorted(set(removed) - present.keys())
@@ -140,8 +140,8 @@ def verify_readers(keys: TrustedKeys, data: bytes, *, now: int) -> ReaderList:
         now: The reader's clock, in UTC milliseconds.
 
     Raises:
-        TrustError: The root or the key statement has expired; or the list is malformed, another State's, or not signed
-            by one registrar key that was valid then and is not revoked.
+        TrustError: The root or the key statement has expired; or the list is malformed, belongs to another State, or is
+            not signed by one registrar key that was valid then and is not revoked.
     """
     document, content = read_document(data, ObjectKind.READERS, ReaderList)
     if content.state != keys.state:

@@ -1,8 +1,9 @@
 """The root of a State: its root keys and their threshold; and the chain from a pinned root to the newest one.
 
 Roots are rotated as TUF rotates them (The Update Framework, specification 5.3): a new root has the next version, and is
-signed by a threshold of the keys of the root before it *and* by a threshold of its own keys. So anyone who has pinned
-one root can follow to every later one, and anyone who holds fewer root keys than the threshold can replace nothing.
+signed by a threshold of the keys of the previous root *and* by a threshold of its own keys. So anyone who has pinned
+one root can follow the chain to every later one, and anyone who holds fewer root keys than the threshold cannot replace
+anything.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class RootMetadata(StrictModel):
         state: The State.
         version: 1 for the first root, then one more each time.
         issued_at: When it was made.
-        expires_at: From then on nothing that depends on it is accepted.
+        expires_at: Nothing that depends on it is accepted from then on.
         threshold: How many of its keys must sign.
         keys: The root keys. All are Ed25519, and all are kept offline.
         online_days_max: For how many days an online key may be valid.
@@ -116,8 +117,9 @@ def follow_chain(pin: Pin, chain: Iterable[bytes], *, now: int, newest_seen: int
         newest_seen: Newest version that the reader has ever accepted.
 
     Raises:
-        TrustError: A document is malformed, or another State's; the pinned root is missing or another one; a version
-            is missing; a threshold is not met; the newest root is older than one that was seen, or has expired.
+        TrustError: A document is malformed or belongs to another State; the pinned root is missing or a different one;
+            a version is missing; a threshold is not met; the newest root is older than one that was seen or has
+            expired.
     """
     trusted: TrustedRoot | None = None
     newest = 0
@@ -146,7 +148,7 @@ def accept_pinned_root(pin: Pin, data: bytes) -> TrustedRoot:
     """Return the root that is pinned. Whether it has expired is not examined: a later one may follow.
 
     Raises:
-        TrustError: It is malformed, another State's, another root than the one that is pinned, or not signed by a
+        TrustError: It is malformed, belongs to another State, is not the root that is pinned, or is not signed by a
             threshold of its keys.
     """
     document, metadata = read_document(data, ObjectKind.ROOT, RootMetadata)
@@ -159,7 +161,7 @@ def accept_pinned_content(pin: Pin, metadata: RootMetadata) -> TrustedRoot:
     """Return the root that is pinned, from its content alone: the fingerprint covers all of it.
 
     Raises:
-        TrustError: It is another State's, or another root than the one that is pinned.
+        TrustError: It belongs to another State, or is not the root that is pinned.
     """
     _check_state(metadata, pin.state)
     if metadata.version < pin.version:
@@ -182,11 +184,11 @@ def accept_pinned_content(pin: Pin, metadata: RootMetadata) -> TrustedRoot:
 
 
 def accept_next_root(trusted: TrustedRoot, data: bytes) -> TrustedRoot:
-    """Return the root that follows a trusted one. Whether it has expired is not examined: a later one may follow.
+    """Return the root that comes after a trusted one. Whether it has expired is not examined: a later one may follow.
 
     Raises:
-        TrustError: It is malformed, another State's, not the next version, or not signed by a threshold of the old
-            and of the new keys.
+        TrustError: It is malformed, belongs to another State, is not the next version, or is not signed by a threshold
+            of the old and of the new keys.
     """
     document, metadata = read_document(data, ObjectKind.ROOT, RootMetadata)
     _check_state(metadata, trusted.state)
@@ -217,7 +219,7 @@ def require_current_root(trusted: TrustedRoot, now: int) -> None:
 
 
 def require_begun_root(trusted: TrustedRoot, now: int) -> None:
-    """Refuse a root that is not valid yet at this instant. One that has expired passes: it is about to be replaced.
+    """Refuse a root that is not valid yet at this instant. An expired one passes: it is about to be replaced.
 
     Raises:
         TrustError: It is not valid yet.
@@ -254,7 +256,7 @@ def normalise_fingerprint(text: str) -> str:
 
 
 def require_root_signatures(document: SignedDocument, root: RootMetadata, what: str) -> None:
-    """Refuse a document that fewer root keys have signed than the threshold.
+    """Refuse a document that is signed by fewer root keys than the threshold.
 
     Raises:
         TrustError: The threshold is not met.

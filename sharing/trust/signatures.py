@@ -100,7 +100,7 @@ class MemorySigningKey:
 
 
 def is_signature_by(key: PublishedKey, signature: bytes, message: bytes) -> bool:
-    """Return whether this key made the signature on this message; never True for a key that does not sign."""
+    """Return whether this key made the signature on this message; never True for a key that cannot sign."""
     if key.algorithm is not KeyAlgorithm.ED25519 or len(signature) != SIGNATURE_BYTES:
         return False
     try:

@@ -115,11 +115,11 @@ def verify_object(
 
 
 def find_latest_signing(now: int, stamped_at: int | None = None) -> int:
-    """Return the latest time of signing that is accepted of what is here now, in UTC milliseconds.
+    """Return the latest signing time that is accepted for what has arrived, in UTC milliseconds.
 
     The signer's clock and the reader's may each differ from the broker's by the tolerance, and so from each other by
-    twice as much. That is accepted only of what the broker has stamped later than the reader's clock: then that clock
-    is behind the broker's.
+    twice as much. That is accepted only for what the broker has stamped later than the reader's clock: then the
+    reader's clock is behind the broker's.
 
     Args:
         now: The reader's clock, in UTC milliseconds.
@@ -147,10 +147,10 @@ def find_online_key(
         key_id: Id of the key.
         signed_at: When the key was used, in UTC milliseconds.
         now: The reader's clock, in UTC milliseconds.
-        arrived_at: When the object arrived, in UTC milliseconds, where that is known from another clock than the
-            signer's: a key that was revoked only afterwards counts. None: it arrives now.
+        arrived_at: When the object arrived, in UTC milliseconds, if that is known from a clock other than the signer's:
+            a key that was revoked only afterwards counts. None: it arrives now.
         stamped_at: When the broker has stamped the object, as in `find_latest_signing`. It says nothing about the key:
-            whether that is valid or revoked, the reader's clock decides.
+            the reader's clock decides whether the key is valid or revoked.
 
     Raises:
         TrustError: As `verify_object`.
@@ -170,7 +170,7 @@ def find_online_key(
         raise TrustError(TrustFault.NOT_YET_VALID, f"{keys.state}: it claims to have been signed in the future")
     name, latest = f"{keys.state}: the {key.role} key {shorten(key_id)}", find_latest_signing(now)
     check_period(name, key.valid_from, key.valid_until, signed_at)
-    check_period(name, key.valid_from, key.valid_until, min(signed_at, latest))  # whatever the broker has stamped
+    check_period(name, key.valid_from, key.valid_until, min(signed_at, latest))  # no matter what the broker has stamped
     return key
 
 
