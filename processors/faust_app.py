@@ -83,7 +83,7 @@ class Worker(faust.Worker):
             sys.stdout.reconfigure(errors="replace")  # Faust's banner is not ASCII
 
     async def on_startup_finished(self) -> None:
-        """Log that the worker runs, and exempt the objects loaded so far from garbage collection.
+        """Log that the worker is running, and exempt the objects loaded so far from garbage collection.
 
         A batch creates some hundred thousand containers and no reference cycles. With Python's default thresholds the
         search for cycles among them takes a quarter of the gate's time (`docs/adr/0012`).

@@ -41,10 +41,10 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ConversationSources:
-    """Where a batch gets what it is processed with.
+    """Where a batch gets its inputs: directory, keys, law, officers.
 
     Attributes:
-        directory: Must have been read before anything is verified.
+        directory: The directory, which must have been read before anything is verified.
         keys: Collects the keys with which messages are opened, and sealed for readers.
         sealing: Seals and numbers what leaves the State.
         drafts: Opens the gate's drafts.
@@ -63,7 +63,7 @@ class ConversationSources:
 
 
 class _Keys(NamedTuple):
-    """What the keys give for one batch, and the batch at the time at which they were read."""
+    """What the keys provide for one batch, and the batch at the time at which they were read."""
 
     batch: Batch
     inbox: InboxKeys
@@ -75,24 +75,24 @@ class _Keys(NamedTuple):
 class ConversationAgent:
     """Processes the batches of the conversation's loop, one at a time.
 
-    While a key is missing it waits, and nothing is read past: what cannot be opened for lack of the State's own keys is
-    not the sender's fault. One gate of keys holds for all: rulings and drafts wait too, although they need no other
-    State's keys, because what they cause is sealed. While the register of officers cannot be read, a batch with rulings
-    waits. Under a wrong clock every message would be too old or not yet valid, and deadlines would act at the wrong
-    time: then the worker ends.
+    While a key is missing it waits, and skips nothing: if a message cannot be opened because the State's own keys are
+    missing, that is not the sender's fault. Rulings and drafts wait too, although they do not need another State's
+    keys, because what they cause is sealed. While the register of officers cannot be read, a batch with rulings waits.
+    Under a wrong clock every message would be too old or not yet valid, and deadlines would act at the wrong time: then
+    the worker ends.
 
     Args:
         state: The State.
         loop: Reads the batches and commits their outputs.
-        sources: Where a batch gets what it is processed with.
+        sources: Where a batch gets its inputs: directory, keys, law, officers.
         driver: Processes the batches.
         observer: Counts each batch.
         clock: Returns the time in UTC milliseconds.
-        check_clock: Raises ClockError if the time of a batch cannot be right; waits until that can be judged.
+        check_clock: Raises ClockError if the time of a batch cannot be right; waits until that can be determined.
         endpoints: The worker's HTTP endpoints; None when the worker serves none.
 
     Attributes:
-        waits_for: Why the loop waits, in a sentence; None while it does not.
+        waits_for: Why the loop is waiting, in a sentence; None if it is not.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class ConversationAgent:
         self.waits_for: str | None = "the directory has not been read yet"
 
     async def process_batches(self, batches: AsyncIterable[Batch]) -> None:
-        """Process and commit each batch. An exception stops the process, and none of its batch is committed."""
+        """Process and commit each batch. An exception stops the process, and nothing of its batch is committed."""
         async for batch in batches:
             async with self._loop.guard_batch(batch):
                 await self._process_batch(batch)
@@ -131,7 +131,7 @@ class ConversationAgent:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _try_batch(self, batch: Batch, directory: Directory) -> bool:
-        """Process and commit a batch; False if a key is missing. Officers are looked up first, and keys last."""
+        """Process and commit a batch; return False if a key is missing. Officers are looked up first, keys last."""
         async with self._use_officers(batch) as find_officer:
             keys = await self._collect_keys(batch, directory)
             if keys is None:
@@ -148,10 +148,10 @@ class ConversationAgent:
 
     @asynccontextmanager
     async def _use_officers(self, batch: Batch) -> AsyncIterator[FindOfficer]:
-        """Provide the register as it is after the batch was read, if there are rulings in it.
+        """Provide the register as it is after the batch was read, if the batch has rulings.
 
-        Also if answers that were given earlier may answer what arrives; where the register cannot be read then, nothing
-        waits for it, and they answer nothing.
+        It is also provided if earlier answers may apply to what arrives. If the register cannot be read in that case,
+        nothing waits for it, and the earlier answers do not apply.
         """
         if any(record.topic() == self._rulings_topic for record in batch.messages):
             async with self._sources.officers.use_register() as register:
@@ -168,7 +168,7 @@ class ConversationAgent:
         return view is not None and any(view.get(number, make_covers_key(number)) is not None for number in partitions)
 
     async def _collect_keys(self, batch: Batch, directory: Directory) -> _Keys | None:
-        """Return what the keys give; None if one is missing. Reading a key file takes a third of a second."""
+        """Return what the keys provide; None if one is missing. Reading a key file takes a third of a second."""
         try:
             keys = await asyncio.to_thread(self._read_keys, batch, directory)
         except SharingError as error:
@@ -182,12 +182,12 @@ class ConversationAgent:
         return keys
 
     def _read_keys(self, batch: Batch, directory: Directory) -> _Keys:
-        """Return what the keys give.
+        """Return what the keys provide.
 
         Raises:
             SharingError: A key is missing.
         """
-        # The time may be later than that of the batch: keys and law are judged when they are used.
+        # The time may be later than that of the batch: keys and law are checked when they are used.
         timed, sources = replace(put_first(batch, self._urgent_topic), now_ms=self._clock()), self._sources
         inbox = sources.keys.collect_keys(timed.now_ms)
         sealing = sources.sealing.begin_batch(timed, directory)
@@ -198,11 +198,11 @@ class ConversationAgent:
 def put_first(batch: Batch, topic: str) -> Batch:
     """Return a batch with the records of a topic before the others.
 
-    There is no order between topics, and the order within each topic and partition stays.
+    There is no order between topics; the order within each topic and partition is kept.
 
     Args:
         batch: The batch.
-        topic: The topic: that of what is urgent.
+        topic: The topic of urgent messages.
     """
     if not any(record.topic() == topic for record in batch.messages):
         return batch
@@ -211,5 +211,5 @@ def put_first(batch: Batch, topic: str) -> Batch:
 
 
 def _find_nobody(officer_id: str, at_ms: int) -> None:
-    """Refuse to name an officer: the register was not read for this batch."""
+    """Refuse to look up an officer: the register was not read for this batch."""
     raise LookupError(f"the register has not been read, so officer {officer_id} is not known at {at_ms}")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sharing.model.directory import Directory
 
 DECISION_CHUNK_RECORDS = 10_000
-"""Records that are decoded together. Their outputs are passed on in parts, where they exceed a limit of bytes.
+"""The number of records that are decoded together. Their outputs are passed on in parts if they exceed a size limit.
 
 Equal to the default of the setting `batch_records_max`, so that by default a batch is one chunk; the columnar path
 costs less per record for larger chunks.
@@ -50,11 +50,11 @@ class GateAgent:
         observer: Counts and traces each batch.
         broker_clock: The brokers' clock, to be read before anything is decided.
         endpoints: The worker's HTTP endpoints; None when the worker serves none.
-        sealing: Seals and signs the outputs; None where the State has no keys.
-        opening: Opens the indicators; None where the State has no keys.
-        amendments: Opens the amendments, among the records of the batches; None where the State has no keys.
-        outcomes: Tells agencies what became of their items; None where it is switched off.
-        checkpoints: Signs the checkpoints of the audit log; None where the State has no keys.
+        sealing: Seals and signs the outputs; None if the State has no keys.
+        opening: Opens the indicators; None if the State has no keys.
+        amendments: Opens the amendments, among the records of the batches; None if the State has no keys.
+        outcomes: Tells agencies what became of their items; None if that is switched off.
+        checkpoints: Signs the checkpoints of the audit log; None if the State has no keys.
     """
 
     def __init__(  # noqa: PLR0913 each is a different part of the worker
@@ -85,7 +85,7 @@ class GateAgent:
         self._checkpoints = checkpoints
 
     async def process_batches(self, batches: AsyncIterable[Batch]) -> None:
-        """Process and commit each batch. An exception stops the process, and none of its batch is committed."""
+        """Process and commit each batch. An exception stops the process, and nothing of its batch is committed."""
         async for batch in batches:
             async with self._loop.guard_batch(batch):
                 await self._process_batch(batch)
@@ -121,8 +121,8 @@ def decide_batch(  # noqa: PLR0913, PLR0917 each is a different part of the work
 
     Decisions depend on the batch, on its view of the state store, which receives the versions of its items, and on the
     directory and the law of the gate. The outputs of one part of the batch at a time are in memory, and are sealed
-    after they were counted. The decisions of a part become blocks of the audit log. What is reported to the agencies
-    comes last, for the whole batch.
+    after they were counted. The decisions of a part become blocks of the audit log. The report to the agencies comes
+    last, for the whole batch.
 
     Raises:
         ConservationError: The batch, or a part of it, is not conserved. The transaction must be aborted.
@@ -171,27 +171,27 @@ def _require_conserved_unreadable(part: BatchResult, batch: Batch) -> None:
     """Require a quarantine record for each record of a batch that could not be read.
 
     Raises:
-        ConservationError: One has none, or an output is missing or counted twice.
+        ConservationError: A quarantine record is missing, or an output is missing or counted twice.
     """
     if len(part.rejections) != len(batch.unreadable) or not is_balanced(part):
         raise ConservationError("a batch is not conserved: what could not be read has no quarantine record")
 
 
 def _require_conserved(part: BatchResult, records: InputRecords, start: int) -> int:
-    """Require that a part is about the records from a position on, each counted once. Return the position after them.
+    """Require that a part covers the records from a position, each counted once. Return the position after them.
 
     Raises:
-        ConservationError: It is about others, or a record or an output is missing or counted twice.
+        ConservationError: It covers other records, or a record or an output is missing or counted twice.
     """
     end = start + len(part.outputs.keys)
-    # Also compared with what was consumed, because a count does not tell which records a part is about.
+    # Also compared with what was consumed, because a count does not say which records a part covers.
     if not _has_keys(part.outputs, records, start, end) or not is_conserved(range(start, end), part):
         raise ConservationError("a batch is not conserved: a record or an output is missing or counted twice")
     return end
 
 
 def _has_keys(outputs: BatchOutputs, records: InputRecords, start: int, end: int) -> bool:
-    """Return whether outputs are about the records from one position up to another, which is excluded."""
+    """Return whether outputs belong to the records from one position up to another, which is excluded."""
     if outputs.keys is records.keys:  # nearly always; comparing each key takes time
         return start == 0 and end == len(records)
     return outputs.keys == records.keys[start:end]

@@ -1,4 +1,4 @@
-"""Where a gate gets the keys for a batch from: its State's key folder, and the directory."""
+"""Where a gate gets the keys for a batch: its State's key folder, and the directory."""
 
 from __future__ import annotations
 

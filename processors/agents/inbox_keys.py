@@ -1,4 +1,4 @@
-"""Where the inbox gets the keys for a batch from: its State's key folder, and the directory."""
+"""Where the inbox gets the keys for a batch: its State's key folder, and the directory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class InboxKeySource:
 
         Raises:
             SharingError: One of the State's own keys is missing or has ended, there is no list of readers, or no other
-                State is trusted: nothing can be opened, and nothing may be refused for that.
+                State is trusted: nothing can be opened, and nothing may be refused for that reason.
         """
         signing = self._online_keys.get_signing_key(KeyRole.GATE, now_ms)
         opening = self._online_keys.get_opening_keys(now_ms)

@@ -1,4 +1,4 @@
-"""The law in force for the conversation: of the pack that the gate applies, of the day, and of the directory."""
+"""The law in force for the conversation, from the pack that the gate applies, the day, and the directory."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a loop keeps to sign the checkpoints of its audit log: an entry of its state store for each partition.
 
 The blocks of the log are split into three ranges: those in the last checkpoint, those that the next one adds, and those
-after them. Of each only the roots of perfect subtrees are kept, from which the roots of the trees and the proofs of
-consistency follow, without reading the log.
+after them. Only the roots of perfect subtrees are kept for each. The roots of the trees and the consistency proofs
+follow from them without reading the log.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _NOTHING: Final = CompactRange()
 
 @dataclass(frozen=True, slots=True)
 class CheckpointState:
-    """How far the checkpoints of a log are. All methods return another object.
+    """The progress of the checkpoints of a log. All methods return a new object.
 
     Attributes:
         before: The blocks in the last checkpoint: [0, m).
-        frozen: Those that the next one adds, once they are committed: [m, s). Empty if none is due.
+        frozen: Those that the next checkpoint adds, once they are committed: [m, s). Empty if none is due.
         since: Those after them: [s, n).
         written_at: When the last checkpoint was signed, in UTC milliseconds; 0 if none was.
     """
@@ -35,7 +35,7 @@ class CheckpointState:
 
     @classmethod
     def begin(cls, head: LogHead) -> CheckpointState:
-        """Return the state of a log of which no checkpoint was signed."""
+        """Return the state of a log for which no checkpoint was signed."""
         return cls(since=head.tree)
 
     @property
@@ -50,7 +50,7 @@ class CheckpointState:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether it is fixed which blocks the next checkpoint adds."""
+        """Whether it is already determined which blocks the next checkpoint adds."""
         return self.before.end < self.frozen.end
 
     def add_leaves(self, leaves: Iterable[bytes]) -> CheckpointState:
@@ -62,7 +62,7 @@ class CheckpointState:
         return replace(self, since=self.since.extend(leaves))
 
     def freeze(self) -> CheckpointState:
-        """Return the state in which the next checkpoint adds all blocks that there are now."""
+        """Return the state in which the next checkpoint adds all blocks that exist now."""
         end = self.since.end
         return replace(self, frozen=self.frozen.merge(self.since), since=CompactRange(end, end))
 
@@ -88,7 +88,7 @@ class CheckpointState:
         """Return the state in an entry.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is not such an entry.
         """
         size, frozen_size, blocks = fields["size"], fields["frozen_size"], fields["blocks"]
         return cls(

@@ -1,14 +1,14 @@
 """Signs the checkpoints of a loop's audit log: at most one for each partition and minute, in a transaction of the loop.
 
 **Only what is committed is signed.** A checkpoint is proof against the State: if the batch whose blocks it covers were
-aborted, the batch done again would have another root, and the State would have signed two histories. So a checkpoint
-covers blocks of earlier batches, which are known to be committed. Where a batch finds all earlier ones committed, it
-signs at once. Under load the batch before is still being committed; then it is fixed which blocks the next checkpoint
+aborted, the repeated batch would have a different root, and the State would have signed two histories. So a checkpoint
+covers blocks of earlier batches, which are known to be committed. If a batch finds all earlier ones committed, it signs
+at once. Under load the previous batch is still being committed; then it is determined which blocks the next checkpoint
 adds, and a later batch signs it.
 
-**It is written in a transaction**, so a worker that was replaced can write none, and they come in the order of the log.
-A checkpoint of an aborted transaction covers what was committed before, and contradicts none that follows. A worker
-that is killed at any point continues with what the last transaction has left.
+**It is written in a transaction**, so a worker that was replaced cannot write any, and they come in the order of the
+log. A checkpoint of an aborted transaction covers what was committed before, and does not contradict any that follows.
+A worker that is killed at any point continues from the last transaction.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from sharing.trust.signatures import SigningKey
 
 CHECKPOINT_INTERVAL_MS: Final = 60_000
-"""There is at most one checkpoint of a partition in this time, except at a stop."""
+"""At most one checkpoint of a partition is signed in this time, except at a stop."""
 
 _FIELD: Final = "audit_checkpoint"
 
 
 class CheckpointWriter:
-    """Writes the checkpoints of one loop's log. What it remembers between batches follows from the state store.
+    """Writes the checkpoints of one loop's log. What it remembers between batches can be derived from the state store.
 
     Args:
         state: The State.
@@ -50,8 +50,8 @@ class CheckpointWriter:
 
     Attributes:
         log: The log.
-        uncovered_since: Since when a block waits for its checkpoint, in UTC milliseconds; 0 if none does. As the last
-            batch has seen it.
+        uncovered_since: Since when a block has been waiting for its checkpoint, in UTC milliseconds, as of the last
+            batch; 0 if none is.
     """
 
     def __init__(self, state: str, log: AuditLogName, framing: Framing = SINGLE_OBJECT_FRAMING) -> None:
@@ -66,7 +66,7 @@ class CheckpointWriter:
         self._decoded: dict[int, tuple[bytes, CheckpointState]] = {}
 
     def write_due(self, batch: Batch, key: SigningKey, *, is_last: bool = False) -> Iterator[OutputRecord]:
-        """Yield the checkpoints that are due. To be called before the batch adds blocks.
+        """Yield the checkpoints that are due. Must be called before the batch adds blocks.
 
         Args:
             batch: The batch.
@@ -113,8 +113,8 @@ class CheckpointWriter:
         """
         known = self._read(view, partition)
         if known is None or known.blocks != before.blocks:
-            # The log is older than the State's keys: its first checkpoint covers all of it, and proves nothing of how
-            # it grew.
+            # The log is older than the State's keys: its first checkpoint covers all of it, and proves nothing about
+            # how it grew.
             known = CheckpointState.begin(before)
         self._keep(view, partition, known.add_leaves(leaves))
 
@@ -135,7 +135,7 @@ class CheckpointWriter:
     def _read(self, view: Overlay, partition: int) -> CheckpointState | None:
         """Return the state of a partition's checkpoints; None if the log has no block.
 
-        An entry that is decoded already is not decoded again: there are many batches in a minute.
+        An entry that was already decoded is not decoded again: there are many batches in a minute.
         """
         encoded = view.get(partition, self._key)
         if encoded is None:

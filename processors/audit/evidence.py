@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sharing.trust.key_statement import TrustedKeys
 
 UNSEEN: Final = "UNSEEN"
-"""Beside the members of `Sighting`: another State has cosigned a checkpoint that this worker was not shown."""
+"""In addition to the members of `Sighting`: another State has cosigned a checkpoint that this worker was not shown."""
 
 PROOF_NOTES: Final = 2
 
@@ -85,15 +85,15 @@ class EvidenceKeeper:
             )
 
     def take_proof(self, sender: str, notes: Sequence[Checkpoint]) -> None:
-        """Keep the proof of a fork that another State has found, if it is one. One that is known changes nothing.
+        """Keep the proof of a fork that another State has found, if it is valid. A known one changes nothing.
 
         Args:
             sender: The other State.
-            notes: The checkpoints that are to prove it.
+            notes: The checkpoints that should prove it.
 
         Raises:
-            ForkError: It is one, and people must know.
-            RefusalError: It proves nothing.
+            ForkError: It is a fork, and people must be told.
+            RefusalError: It does not prove anything.
             TrustError: The State whose log it is has not signed both checkpoints.
         """
         first, keys = notes[0], self._trusted.get(notes[0].place.state)

@@ -1,7 +1,7 @@
 """Adds to the audit log of a loop: what a batch has decided or done becomes one block for each input partition.
 
 The head of each partition's log is in the loop's state store. It is changed with the batch's other changes, in the
-transaction that writes the block. So the log continues where the last committed transaction has left it, whatever was
+transaction that writes the block. So the log continues where the last committed transaction left it, no matter what was
 killed or aborted in between.
 """
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from processors.exactly_once.overlay import Overlay
 
 LOG_KEY_PREFIX: Final = b"audit/"
-"""Begins the keys of the heads of audit logs in a state store."""
+"""Prefix of the keys of the heads of audit logs in a state store."""
 
 _FIELD: Final = "audit_log"
 
 AddLeaves = Callable[["Overlay", int, Sequence[bytes], LogHead], None]
-"""Is given the view of the state store, the number of the partition, the leaf hashes, and the head before them."""
+"""Called with the view of the state store, the number of the partition, the leaf hashes, and the head before them."""
 
 
 class BatchLog:
@@ -37,7 +37,7 @@ class BatchLog:
     Args:
         state: The State.
         log: The log.
-        batch: The batch. Without a state store each batch begins a log of its own, which only tests want.
+        batch: The batch. Without a state store each batch begins a log of its own, which is useful only in tests.
         framing: How records are framed.
         add_leaves: Receives the leaf hashes of the blocks of a partition, and the head of its log before them.
     """
@@ -72,7 +72,7 @@ class BatchLog:
         Args:
             entries: The decisions or acts of each input partition, in order, in single-object encoding.
             message_roots: The signed roots of the messages that are written with them.
-            commit: Commits to what they are about; None if nothing does.
+            commit: Commits to their contents; None to make no commitments.
 
         Raises:
             DecodeError: The state store's entry about the log cannot be read.

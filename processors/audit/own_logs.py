@@ -2,11 +2,11 @@
 
 A cosignature comes with a reply of the witness, a moment after the checkpoint. It joins the checkpoint here, and the
 newest record of the log is written once more, with the checkpoints that were cosigned: so everyone knows within seconds
-what is witnessed, also of a log that does not grow any more.
+what is witnessed, even for a log that no longer grows.
 
 A time stamp comes from `TimeStampSource`, at any time or never, and is published in the same way. From time to time the
-newest checkpoint of a log is to be stamped: its time stamp covers all blocks before it. What is stamped already is in
-the state store, so a worker that is killed asks again for what its last transaction has not written.
+newest checkpoint of a log must be stamped: its time stamp covers all blocks before it. What is already stamped is in
+the state store, so a worker that was killed asks again for what its last transaction has not written.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class OwnLogs:
         """The texts of the checkpoints of each log that got cosignatures or a time stamp, with the time stamp."""
 
     def note_checkpoint(self, partition: int, read: CheckpointRecord) -> None:
-        """Keep a new checkpoint of an own log, to which cosignatures will come.
+        """Keep a new checkpoint of an own log; cosignatures will follow.
 
         Args:
             partition: Its partition.
@@ -98,7 +98,7 @@ class OwnLogs:
             own_keys: The State's own online keys, as everyone reads them; None if its own root is not pinned.
 
         Raises:
-            RefusalError: It has no cosignature of that State, or proves another history of the log.
+            RefusalError: It has no cosignature of that State, or proves a different history of the log.
             TrustError: A signature does not count.
         """
         partition, log, text = cosigned.place.partition, cosigned.place.log, cosigned.note.text
@@ -148,7 +148,7 @@ class OwnLogs:
         return format_origin(LogPlace(self._state, log, partition))
 
     def write_gained(self) -> Iterator[OutputRecord]:
-        """Yield the newest record of each own log of which checkpoints got something, with these checkpoints; once."""
+        """Yield, once, the newest record of each own log whose checkpoints got something, with these checkpoints."""
         gained, self._gained = self._gained, {}
         for (partition, log), texts in gained.items():
             own = self._store.find_own(partition, log)
@@ -161,7 +161,7 @@ class OwnLogs:
             yield OutputRecord(self._topic, newest.checkpoint.origin.encode(), value, None, partition)
 
     def _require_same_history(self, cosigned: Checkpoint, witness: str, own_keys: TrustedKeys | None) -> None:
-        """Find out whether a checkpoint that this worker does not know is of another history.
+        """Find out whether a checkpoint that this worker does not know belongs to a different history.
 
         Raises:
             RefusalError: It has the signature of the State's own key, and contradicts what the State has signed.

@@ -1,4 +1,4 @@
-"""Where time stamps of the State's own checkpoints come from, as the loop that writes them sees it."""
+"""The source of time stamps of the State's own checkpoints, from the point of view of the loop that writes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ArrivedStamp(NamedTuple):
-    """A time stamp, which is verified.
+    """A verified time stamp.
 
     Attributes:
         text: The text of the checkpoint.
@@ -22,7 +22,7 @@ class ArrivedStamp(NamedTuple):
 
 
 class TimeStampSource(Protocol):
-    """Gets time stamps in its own time. Neither method waits for anything, and neither raises.
+    """Gets time stamps asynchronously. Neither method waits for anything, and neither raises.
 
     Attributes:
         interval_ms: How long after a time stamp of a log was written the next one is due.
@@ -31,7 +31,7 @@ class TimeStampSource(Protocol):
     interval_ms: int
 
     def ask(self, wanted: Mapping[str, SignedNote]) -> None:
-        """Take the checkpoints that are to be stamped, in place of those of the last call.
+        """Take the checkpoints that must be stamped; they replace those of the last call.
 
         Args:
             wanted: The newest checkpoint of each log that has no time stamp, by origin.
@@ -40,5 +40,5 @@ class TimeStampSource(Protocol):
     def take(self, origin: str) -> ArrivedStamp | None:
         """Return the time stamp that has arrived for a log, once; None if none has.
 
-        What is taken and then not committed is asked for again.
+        If it is taken and then not committed, it is requested again.
         """

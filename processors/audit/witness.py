@@ -4,11 +4,11 @@ A pure function of the records of a batch, the state store and the keys. What it
 
 - It reads `checkpoints.<st>` of the States that it witnesses, in order, and compares each checkpoint with what it has
   seen of that log. One that continues it is cosigned, and the cosignature is sent to the State whose log it is, and to
-  the other witnesses of that log, so that no two of them can be shown different histories.
+  the other witnesses of that log, so that they cannot be shown different histories.
 - It reads the State's own topic as well, and joins the cosignatures and time stamps that arrive to the checkpoints. The
   newest record of the log is then written again, with the checkpoints that got them.
 - Two checkpoints of one log that contradict each other are kept, and sent to the State whose log it is and to the other
-  witnesses. Nobody cosigns that log any more.
+  witnesses. Nobody cosigns that log any longer.
 
 What it has seen is written in the transaction of the cosignature, so a worker that is killed never forgets what it has
 cosigned. A record that people must look at is quarantined by reference.
@@ -43,18 +43,18 @@ if TYPE_CHECKING:
 
 
 class Witness:
-    """Witnesses logs for one State. What it remembers between batches can be lost: it is learnt again.
+    """Witnesses logs for one State. What it remembers between batches may be lost: it is learnt again.
 
     Args:
         state: The State.
-        witnesses: The States that are to cosign its own logs.
+        witnesses: The States that must cosign its own logs.
         framing: How records are framed.
-        begins_again: The logs for which the settings say that witnessing begins again after a gap, by origin, with the
-            smallest number of blocks of the checkpoint with which it does.
+        begins_again: The logs for which the settings say that witnessing restarts after a gap, by origin, with the
+            smallest number of blocks of the checkpoint with which it restarts.
         stamps: Where time stamps of the own checkpoints come from; None if no service is configured.
 
     Attributes:
-        alarms: What was last wrong with a log, by its origin or topic: people see it once, and not each minute.
+        alarms: What was last wrong with a log, by its origin or topic: people see it once, not every minute.
         others: The States that have cosigned a log, by its origin: they are sent what this State cosigns.
     """
 
@@ -129,7 +129,7 @@ class BatchWitness:
         """Process a cosignature or the proof of a fork that another State has sent.
 
         Raises:
-            RefusalError: It proves nothing.
+            RefusalError: It does not prove anything.
             TrustError: A signature in it does not count.
             DecodeError: An entry of the state store cannot be read.
         """
@@ -153,12 +153,12 @@ class BatchWitness:
         self._outputs += self._own_logs.write_gained()
 
     def take_replies(self) -> Iterator[tuple[int, ReplyMessage]]:
-        """Yield what is to be sent, with its partition; once."""
+        """Yield, once, what must be sent, with its partition."""
         replies, self._replies = self._replies, []
         yield from replies
 
     def take_outputs(self) -> Iterator[OutputRecord]:
-        """Yield the other records to write; once."""
+        """Yield, once, the other records to write."""
         outputs, self._outputs = self._outputs, []
         yield from outputs
 
@@ -188,7 +188,7 @@ class BatchWitness:
         return read
 
     def _observe(self, record: ConsumedRecord, read: CheckpointRecord, state: str) -> bool:
-        """Compare a record with what was seen. Return whether it is genuine, and contradicts nothing."""
+        """Compare a record with what was seen. Return whether it is genuine and contradicts nothing."""
         checkpoint = read.checkpoint
         origin, partition = checkpoint.origin, record.partition()
         log = self._store.find_seen(partition, origin)
@@ -212,9 +212,9 @@ class BatchWitness:
         return observation.sighting in {Sighting.CONSISTENT, Sighting.REPEATED}
 
     def _begin_again(self, observation: Observation) -> Observation:
-        """Return what a checkpoint is if the settings say that witnessing begins again with it, after a gap.
+        """Return the observation for a checkpoint if the settings say that witnessing restarts with it after a gap.
 
-        The gap must be at the size that they have named, so that no other one is passed over with it.
+        The gap must be at the size that they name, so that no other gap is skipped with it.
         """
         checkpoint, log = observation.checkpoint, observation.log
         size = self._witness.begins_again.get(checkpoint.origin)
@@ -223,10 +223,10 @@ class BatchWitness:
         if not log.last.size < size <= checkpoint.size:
             return observation
         known = WitnessedLog((checkpoint.note.to_bytes(),), checkpoint.size)
-        return Observation(Sighting.CONSISTENT, known, checkpoint, "begins again after a gap, as the settings say")
+        return Observation(Sighting.CONSISTENT, known, checkpoint, "restarts after a gap, as the settings say")
 
     def _is_new_alarm(self, name: str, what: str) -> bool:
-        """Return whether something else is wrong with a log than the last time; "" for nothing."""
+        """Return whether the problem with a log differs from the last one; "" means no problem."""
         before = self._witness.alarms.get(name, "")
         self._witness.alarms[name] = what
         return what != before
@@ -246,7 +246,7 @@ class BatchWitness:
         note = observation.cosign(self._state, self._keys.signing, self._now_ms)
         if note is None:
             return
-        # With the signature of the State, so that it proves something to a State that was shown another one.
+        # With the signature of the State, so that it is proof to a State that was shown a different one.
         complete = observation.checkpoint.note.add(read_checkpoint(note).note.signatures)
         self._result.cosigned[state] += 1
         for addressee in sorted({state} | self._witness.others.get(origin, frozenset())):

@@ -18,13 +18,14 @@ class WitnessResult:
 
     Attributes:
         records: Number of records of checkpoints.
-        sightings: Number of checkpoints, by the State whose log it is and by what they are to this worker.
+        sightings: Number of checkpoints, by the State whose log it is and by this worker's assessment.
         cosigned: Number of cosignatures that were sent, by the State whose log it is.
         received: Number of cosignatures of own checkpoints that have arrived, by State.
         stamped: Number of time stamps of own checkpoints that were written.
-        unstamped_since: Since when a time stamp of an own log is due, in UTC milliseconds; 0 if none is.
+        unstamped_since: Since when a time stamp of an own log has been due, in UTC milliseconds; 0 if none is.
         refused: Records that are quarantined by reference, because people must look at them.
-        waiting_since: For each witness, since when its cosignature is awaited, in UTC milliseconds; None if none is.
+        waiting_since: For each witness, since when its cosignature has been awaited, in UTC milliseconds; None if none
+            is.
         forked: The States that have signed two histories.
     """
 

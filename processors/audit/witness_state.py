@@ -1,8 +1,8 @@
 """What a worker keeps about checkpoints, in the state store of the conversation's loop.
 
-Of each log of another State: what it has seen, so that it can be shown no other history (`audit/seen/`). Of the State's
-own logs the same, and the last checkpoints with the cosignatures that have arrived, and how far they are time-stamped
-(`audit/own/`).
+For each log of another State: what it has seen, so that it cannot be shown a different history (`audit/seen/`). For the
+State's own logs: the same, plus the last checkpoints with the cosignatures that have arrived, and how far they are
+time-stamped (`audit/own/`).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _OWN_PREFIX: Final = LOG_KEY_PREFIX + b"own/"
 
 @dataclass(frozen=True, slots=True)
 class OwnCheckpoints:
-    """The last checkpoints of one of the State's own logs. All methods return another object.
+    """The last checkpoints of one of the State's own logs. All methods return a new object.
 
     Attributes:
         record: The record of the newest one, in single-object encoding.
         notes: The notes, the newest last, with the cosignatures that have arrived.
-        seen_at: When each was read first, in UTC milliseconds.
+        seen_at: When each was first read, in UTC milliseconds.
         stamped_size: Number of blocks of the largest one that has a time stamp; 0 if none has.
         stamped_at: When that time stamp was written, in UTC milliseconds; 0 if there is none.
         unstamped_since: When the first larger one was read, in UTC milliseconds; 0 if there is none.
@@ -76,7 +76,7 @@ class OwnCheckpoints:
         return replace(self, stamped_size=size, stamped_at=now_ms, unstamped_since=later[0] if later else 0)
 
     def find_stamp_due(self, interval_ms: int) -> int:
-        """Return since when the newest one is to be stamped, in UTC milliseconds; 0 if it is stamped.
+        """Return since when the newest one has been due for stamping, in UTC milliseconds; 0 if it is stamped.
 
         Args:
             interval_ms: How long after a time stamp was written the next one is due.
@@ -86,9 +86,9 @@ class OwnCheckpoints:
         return max(self.unstamped_since, self.stamped_at + interval_ms)
 
     def find_waiting_since(self, witness: str) -> int | None:
-        """Return since when a cosignature of a State is awaited, in UTC milliseconds; None if none is.
+        """Return since when a State's cosignature has been awaited, in UTC milliseconds; None if none is.
 
-        Who cosigns a checkpoint has seen that it continues those before it.
+        A State that cosigns a checkpoint has verified that it continues those before it.
         """
         waiting: int | None = None
         for note, seen_at in zip(reversed(self.notes), reversed(self.seen_at), strict=True):
@@ -117,7 +117,7 @@ class OwnCheckpoints:
 
 
 class WitnessMemory:
-    """What is remembered between batches, so that entries are not decoded again in each. It follows from the store."""
+    """Remembered between batches so that entries are not decoded again in each. It can be derived from the store."""
 
     def __init__(self) -> None:
         self.own: dict[bytes, tuple[bytes, OwnCheckpoints]] = {}
@@ -173,11 +173,11 @@ class WitnessStore:
                     yield partition, log, own
 
     def list_forked(self) -> frozenset[str]:
-        """Return the States that have signed two histories, as far as the partitions of this worker show it."""
+        """Return the States that have signed two histories, as far as this worker's partitions show."""
         return frozenset(state for partition in self._view.partitions for state in self._list_forked(partition))
 
     def _list_forked(self, partition: int) -> frozenset[str]:
-        """Return them for one partition, whose entries are looked through once for each copy of the store."""
+        """Return them for one partition, whose entries are scanned once for each copy of the store."""
         copy = self._view.identify_copy(partition)
         known = self._memory.forked.get(partition)
         if known is None or known[0] is not copy:

@@ -38,13 +38,13 @@ def build_amendment(
     Args:
         effect: What the conversation returns: it has the number of the amendment.
         before: The record of the newest revision.
-        ruling: The ruling that has caused it: it has the values of the facts.
+        ruling: The ruling that caused it: it has the values of the facts.
         state: The State.
         partition: The partition of the item.
         framing: How records are framed.
 
     Raises:
-        RefusalError: What the officer states does not fit the item. Nothing of the ruling may be kept.
+        RefusalError: What the officer states does not fit the item. Nothing of the ruling may be stored.
     """
     try:
         amended = AmendedItem.make(before, make_amendment(effect, before, ruling))
@@ -86,6 +86,6 @@ def make_amendment(effect: Amend, before: WireRecord, ruling: VerifiedRuling) ->
 
 
 def _describe_reason(ruling: VerifiedRuling) -> str:
-    """Return why an item is withdrawn: the officer's text, or the ruling that has it, if it is no short text."""
+    """Return why an item is withdrawn: the officer's text, or the ruling that contains it if the text is not short."""
     text = ruling.ruling.text.strip()
     return text if 0 < len(text) <= SHORT_TEXT_MAX else f"ruling {ruling.digest}"

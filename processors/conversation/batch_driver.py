@@ -1,11 +1,12 @@
-"""One batch of the conversation's loop, part by part: what has arrived, what is due, and what is written for both.
+"""One batch of the conversation's loop, part by part: what has arrived, what is due, and what is written because of it.
 
 The loop reads what other States send (notices, offers, replies, on the urgent topic or their own), and the State's own
-rulings and drafts. Of a part, first the messages are opened and given to the conversation, then the own records; each
-topic of a partition in its order, and no order between topics: a reply may come before the draft that it is about, and
-a recall before its item. After all parts comes what is due. What leaves is sealed and numbered last.
+rulings and drafts. In each part, the messages are opened and given to the conversation first, then the own records.
+Each topic of a partition is processed in order, but there is no order between topics: a reply may come before the draft
+that it is about, and a recall before its item. After all parts comes what is due. What is sent is sealed and numbered
+last.
 
-Whether all of a batch is accounted for is checked before its last output is handed over, so before it is committed.
+Before the last output of a batch is handed over, and so before it is committed, everything in it must be accounted for.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ if TYPE_CHECKING:
     from sharing.trust.signatures import SigningKey
 
 PART_RECORDS: Final = 1_000
-"""How many records are processed before their outputs are handed over: they are in memory together."""
+"""How many records are processed before their outputs are handed over: these are in memory together."""
 
 DUE_PART: Final = 1_000
-"""How many entries of the index of what is due are looked at before the outputs are handed over."""
+"""How many entries of the index of due items are examined before the outputs are handed over."""
 
 DUE_MAX: Final = 10_000
-"""How many of them a batch looks at. The next batch, which comes at once, continues."""
+"""How many of them a batch examines. The next batch, which comes at once, continues."""
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class _Part:
 
 
 class BatchDriver:
-    """Processes the batches of one loop. What it remembers between them follows from the state store.
+    """Processes the batches of one loop. What it remembers between them can be derived from the state store.
 
     Args:
         state: The State.
@@ -77,8 +78,8 @@ class BatchDriver:
         want: Receives, for each partition, when something will be due next, in UTC milliseconds.
         trusts_writers: As in `ConversationBatch`.
         framing: How records are framed.
-        outcomes: Tells agencies what became of their items; None where it is switched off.
-        witness: Witnesses the audit logs of other States; None where nothing is witnessed.
+        outcomes: Tells agencies what became of their items; None if that is switched off.
+        witness: Witnesses the audit logs of other States; None if nothing is witnessed.
         pinned: As in `ConversationBatch`.
 
     Attributes:
@@ -160,7 +161,7 @@ class BatchDriver:
         self._finish_batch(batch, view, work, result)
 
     def write_last(self, batch: Batch, key: SigningKey) -> Iterator[OutputRecord]:
-        """Yield what is still to be written before a stop: the checkpoints of what was committed.
+        """Yield what must still be written before a stop: the checkpoints of what was committed.
 
         Args:
             batch: A batch without records.
@@ -198,7 +199,7 @@ class BatchDriver:
         work: BatchWork,
         result: DriverResult,
     ) -> Iterator[OutputRecord]:
-        """Process records, and yield what is put into the inbox, and what of the exchange topics is quarantined."""
+        """Process records, and yield what is put into the inbox, and what is quarantined from the exchange topics."""
 
         def receive(record: ConsumedRecord, message: ReceivedMessage) -> bool | None:
             return self._receive(record, message, part)
@@ -229,7 +230,7 @@ class BatchDriver:
 
         Raises:
             RefusalError: It is refused.
-            Exception: The state store cannot be read, which is no fault of the message.
+            Exception: The state store cannot be read, which is not the message's fault.
         """
         try:
             if part.witness is not None and is_about_witnessing(message):
@@ -262,9 +263,9 @@ class BatchDriver:
             yield from self._finish_part(part, work, log, result)
 
     def _finish_part(self, part: _Part, work: BatchWork, log: BatchLog, result: DriverResult) -> Iterator[OutputRecord]:
-        """Check a part, and yield what the conversation writes: its acts as blocks of the audit log, the rest sealed.
+        """Check a part, and yield what the conversation writes: its acts as audit log blocks, everything else sealed.
 
-        It comes after what is put into the inbox, so that what deletes an item there comes after the item.
+        This comes after what is put into the inbox, so that a deletion there follows its item.
         """
         caused = part.batch.result
         if not is_conserved(part.given, caused):

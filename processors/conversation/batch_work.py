@@ -1,4 +1,4 @@
-"""What one batch of the conversation's loop is processed with, and what became of it."""
+"""The inputs and the result of one batch of the conversation's loop."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BatchWork:
-    """What one batch is processed with.
+    """The inputs of one batch.
 
     Attributes:
         keys: The keys with which messages are opened, and sealed for readers.
         law: The law in force at the time of the batch.
         find_officer: The register of the State's officers, as it was read after the rulings of the batch.
         sealing: Seals and numbers what leaves the State.
-        drafts: The drafts of the batch in clear, by their places; or why one cannot be opened.
-        rulings: Opens the rulings of the batch, and those that are kept.
+        drafts: The drafts of the batch in clear, by position; or why one cannot be opened.
+        rulings: Opens the rulings of the batch, and the stored ones.
     """
 
     keys: InboxKeys
@@ -50,10 +50,10 @@ class DriverResult:
 
     Attributes:
         inbox: What became of the messages of other States, and of what could not be read.
-        conversation: What became of the records that the conversation was given, and what was due.
+        conversation: What became of the records that were passed to the conversation, and what was due.
         witness: What became of checkpoints and cosignatures.
-        items: Of how many items something will be due, in the partitions of this worker.
-        settle: To be called with whether the batch was committed.
+        items: For how many items something will be due, in the partitions of this worker.
+        settle: Must be called with whether the batch was committed.
     """
 
     inbox: InboxResult = field(default_factory=InboxResult)

@@ -1,4 +1,4 @@
-"""What became of the parts of a batch, as far as it is reported: numbers, refusals by reference, and alerts."""
+"""The reported results of the parts of a batch: numbers, refusals by reference, and alerts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ConversationCounts:
     Attributes:
         outcomes: Number of records by outcome.
         refused: The records that the conversation has refused.
-        effects: Number of effects, by the kind of their act, and by what it says further (`ConversationResult.kinds`).
+        effects: Number of effects, by the kind of their act and its further detail (`ConversationResult.kinds`).
         alerts: Escalations, what is overdue, and urgent questions to the State's own people.
         followed: What is reported to the agencies of the items.
     """

@@ -2,17 +2,17 @@
 
 A pure function of records, state, law and time. A ruling is verified before anything in it is used: form, State, time,
 officer, signature, partition; then whether it fits each open Ask that it answers. A message of another State was
-verified and opened before. What fails is quarantined *by reference*: topic, partition, offset and cause, and nothing of
-it. It changes nothing and never holds up what follows. What the conversation itself refuses (role, four eyes, an Ask
-that has ended, what the law forbids) is an act with the reason.
+verified and opened before. A record that fails is quarantined *by reference*: topic, partition, offset and cause, but
+no content. It changes nothing and never holds up what follows. If the conversation itself refuses something (role, four
+eyes, an Ask that has ended, what the law forbids), an act records the reason.
 
-**What is sent** is written before anything is kept: what cannot be written refuses the record that has caused it.
+**What is sent** is written before any state is stored: if it cannot be written, the record that caused it is refused.
 
-**What was answered beforehand** (`covering`) is applied to each Ask as soon as it is opened, as a step of its own.
+**Answers given beforehand** (`covering`) are applied to each Ask as soon as it is opened, as a separate step.
 
-**What is repeated.** A batch that was aborted leaves nothing, so its records are new when they are read again. A draft
-or a message that came before changes nothing, and an answer that came before is refused: the Ask is not open, or has
-this officer's answer. Any other ruling that has changed an item is remembered there until it expires.
+**Repetitions.** A batch that was aborted leaves nothing, so its records are new when they are read again. A draft or a
+message that was already processed changes nothing, and a repeated answer is refused: the Ask is not open, or has this
+officer's answer. Any other ruling that has changed an item is remembered there until it expires.
 
 An entry of the state store that cannot be read stops the batch: without it, nothing about its item is known.
 """
@@ -57,7 +57,7 @@ class ConversationProcessor:
 
     Args:
         state: The State.
-        open_draft: Opens a draft as it is kept.
+        open_draft: Opens a stored draft.
         framing: How records are framed.
     """
 
@@ -69,7 +69,7 @@ class ConversationProcessor:
         self._covers = CoverKeeper(state)
 
     def process_ruling(self, record: ConsumedRecord, batch: ConversationBatch) -> None:
-        """Process a record of the topic of rulings. Either all that it rules on this partition is kept, or nothing.
+        """Process a record of the topic of rulings. Everything that it rules on this partition is stored, or nothing.
 
         Raises:
             DecodeError: An entry of an item that it names cannot be read.
@@ -103,7 +103,7 @@ class ConversationProcessor:
         """Process a record of the topic of drafts: a decision of the gate on a revision of an item.
 
         Args:
-            record: The record. Its value is what is kept as long as something needs it.
+            record: The record. Its value is stored as long as something needs it.
             opened: Its value in clear.
             batch: The batch.
 
@@ -120,12 +120,14 @@ class ConversationProcessor:
             self._keeper.refuse(record, error, batch)
             return
         kept = self._find_own(record.partition(), draft.item, batch)
-        shown = None if event.revision in kept.drafts else draft  # what people were shown is what may leave
+        shown = None if event.revision in kept.drafts else draft  # only what people were shown may be sent
 
         def prepare() -> list[PreparedStep]:
             return self._cover(self._follow_draft(record, shown, event, kept, batch), batch, shown)
 
-        reserved = RESERVED_BYTES * (1 if event.terms is None else 2)  # an item can be withdrawn however full
+        reserved = RESERVED_BYTES * (
+            1 if event.terms is None else 2
+        )  # an item can always be withdrawn, even if its entry is full
         self._keeper.keep_record(record, prepare, batch, reserved=reserved)
 
     def process_message(
@@ -170,9 +172,10 @@ class ConversationProcessor:
         self._keeper.refuse(record, error, batch)
 
     def process_due(self, batch: ConversationBatch, limit: int) -> int:
-        """Let time pass for what is due at the time of the batch. Return how many items were due.
+        """Process what is due at the time of the batch. Return how many items were due.
 
-        In a partition that was not read up to that time, only what was due up to where it was read (`read_until`).
+        In a partition that has not been read up to that time, only what was due at the time up to which it was read
+        (`read_until`).
 
         Args:
             batch: The batch.
@@ -180,7 +183,7 @@ class ConversationProcessor:
 
         Raises:
             DecodeError: An entry cannot be read.
-            InputError: An entry would become too large to be kept.
+            InputError: An entry would become too large to be stored.
         """
         due = batch.entries.take_due(batch.now_ms, limit, batch.read_until)
         for entry in due:
@@ -197,7 +200,7 @@ class ConversationProcessor:
         )  # fmt: skip
 
     def _find(self, partition: int, provider: str, item: str, batch: ConversationBatch) -> Kept:
-        """Return what is kept about an item; if nothing is, what its conversation begins with."""
+        """Return what is stored about an item; if nothing is, the initial state of its conversation."""
         if provider == self._state:
             return self._find_own(partition, item, batch)
         return batch.entries.find_received(partition, provider, item) or ReceivedItem(item, provider, self._state)
@@ -217,7 +220,7 @@ class ConversationProcessor:
     def _cover(
         self, first: PreparedStep, batch: ConversationBatch, draft: ReadDraft | None = None
     ) -> list[PreparedStep]:  # fmt: skip
-        """Return a step, and what earlier answers that cover later Asks do with those that it has opened."""
+        """Return a step, and what earlier answers that cover later Asks do with the Asks that it has opened."""
 
         def prepare(step: Step, law: KeptLaw | None, verified: VerifiedRuling) -> PreparedStep:
             require_size(step)
@@ -282,7 +285,7 @@ class ConversationProcessor:
 
 
 def _prepare_answered(prepare: Callable[[bool], PreparedStep]) -> PreparedStep:
-    """Return a step in which another State's answer counts, also if what it releases cannot be written.
+    """Return a step in which another State's answer counts even if what it releases cannot be written.
 
     That State gets its one result, and an officer of this State is asked what to do: a key may be missing, or the
     law may have changed since.
@@ -291,7 +294,7 @@ def _prepare_answered(prepare: Callable[[bool], PreparedStep]) -> PreparedStep:
         prepare: Returns the step, given `can_send` as in `sharing.conversation.provider.advance`.
 
     Raises:
-        Exception: The step cannot be written, whatever the answer releases.
+        Exception: The step cannot be written, regardless of what the answer releases.
     """
     try:
         return prepare(True)  # noqa: FBT003 as above

@@ -1,4 +1,4 @@
-"""What became of a batch of the conversations, and whether all of it is accounted for."""
+"""The result of a batch of the conversations, and whether all of it is accounted for."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ConversationOutcome(StrEnum):
     """What becomes of a record.
 
     Attributes:
-        CHANGED: It has changed what is kept about an item.
-        UNCHANGED: It changes nothing: it came before, or the conversation has refused it, which its acts say.
+        CHANGED: It has changed what is stored about an item.
+        UNCHANGED: It changes nothing: it was processed before, or the conversation has refused it, as its acts record.
         REFUSED: It is quarantined by reference.
     """
 
@@ -41,7 +41,7 @@ class MessageOutcome(NamedTuple):
 
     Attributes:
         outcome: What.
-        is_in_inbox: Whether it is put into the inbox. One that comes again is, if it was not shredded, and a key under
+        is_in_inbox: Whether it is put into the inbox. A repeated message is, if it was not shredded and a key under
             which it may have been sealed for the readers was revoked.
     """
 
@@ -50,11 +50,11 @@ class MessageOutcome(NamedTuple):
 
 
 class KeptState(NamedTuple):
-    """A state that was kept, or forgotten because time has passed.
+    """A state that was stored, or forgotten because time has passed.
 
     Attributes:
         item: The entry.
-        place: Place of the record that has changed it; None if it was due.
+        place: Position of the record that changed it; None if it was due.
     """
 
     item: DueItem
@@ -81,19 +81,19 @@ class ConversationResult:
 
     Attributes:
         outcomes: What became of each record, in their order.
-        outputs: The records to write: acts, what is quarantined, what is deleted from the inbox, and what is sent: that
-            must be sealed.
-        sent: The places in `outputs` of what is sent.
+        outputs: The records to write: acts, what is quarantined, what is deleted from the inbox, and what is sent,
+            which must be sealed.
+        sent: The positions in `outputs` of what is sent.
         expected: What must be sent, by the effects.
         shredded: Which copies are deleted from the inbox, each with the entry of its item.
         refused: The refused records.
-        kept: The states that were kept, in order.
+        kept: The states that were stored, in order.
         due: The items that were due.
         alerts: Escalations, what is overdue, and urgent questions to the State's own people.
         followed: What is reported to the agencies of the State's own items.
         effects: Number of effects.
-        kinds: Number of effects by the kind of their act, and by what it says further: the result of an answer, or the
-            reason of a refusal; "" otherwise.
+        kinds: Number of effects by the kind of their act and its further detail: the result of an answer, or the reason
+            for a refusal; "" otherwise.
     """
 
     outcomes: list[ConversationOutcome] = field(default_factory=list)
@@ -115,7 +115,7 @@ class ConversationResult:
 
 
 def is_conserved(records: Sequence[ConsumedRecord], result: ConversationResult) -> bool:
-    """Return whether each record and each due item is accounted for exactly once, and nothing else was kept or written.
+    """Return whether each record and due item is accounted for exactly once, and nothing else was stored or written.
 
     Args:
         records: The records of the batch, in the order in which they were processed.
@@ -134,7 +134,7 @@ def _are_states_explained(records: Sequence[ConsumedRecord], result: Conversatio
         return False
     if any(records[kept.place].partition() != kept.item.partition for kept in result.kept if kept.place is not None):
         return False
-    # An item is due again in the same batch only if the time was moved on, so each time is counted.
+    # An item is due again in the same batch only if the time has moved on, so each time is counted.
     return Counter(kept.item for kept in result.kept if kept.place is None) == Counter(result.due)
 
 

@@ -1,9 +1,9 @@
 """Answers that cover later Asks: how one begins and ends, and what it answers.
 
-A covering ruling is on every partition, because a later item may be on any. Of it, each partition keeps the record that
-the officer has signed. Whenever an Ask is opened, each record that is kept is verified again in the register as it is
-at that instant, and must fit the Ask as a single answer must; role, four eyes, dates and what is never covered the
-conversation checks, and the law is evaluated again before anything leaves. Whatever fails, the Ask is open as usual.
+A covering ruling is on every partition, because a later item may be on any. Each partition stores the record that the
+officer has signed. Whenever an Ask is opened, each stored record is verified again against the register at that
+instant, and must fit the Ask just as a single answer must. The conversation checks role, four eyes, dates and what is
+never covered, and the law is evaluated again before anything is sent. If anything fails, the Ask is open as usual.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ if TYPE_CHECKING:
     from processors.conversation.keeping import PreparedStep
 
 PrepareStep = Callable[[Step, KeptLaw | None, VerifiedRuling], "PreparedStep"]
-"""Writes what a step sends. It raises where it cannot."""
+"""Writes what a step sends. Raises an error if it cannot."""
 
 OpenLaw = Callable[[Kept], KeptLaw | None]
-"""Returns the law about an item as it is kept now; None where it is another State's."""
+"""Returns the law about an item as it is stored now; None if the item belongs to another State."""
 
 
 class CoverChange(NamedTuple):
     """What a ruling does to the covers of a partition.
 
     Attributes:
-        covers: What is kept from then on.
-        is_changed: Whether that is something else than before.
+        covers: What is stored from then on.
+        is_changed: Whether that differs from before.
         act: What is recorded.
     """
 
@@ -63,7 +63,7 @@ class CoverChange(NamedTuple):
 
 @final
 class CoverKeeper:
-    """Keeps the answers of one State's officers that cover later Asks, and lets them answer.
+    """Stores the answers of one State's officers that cover later Asks, and applies them.
 
     Args:
         state: The State.
@@ -73,7 +73,7 @@ class CoverKeeper:
         self._state = state
 
     def change(self, verified: VerifiedRuling, record: bytes, batch: ConversationBatch) -> CoverChange | None:
-        """Return what a ruling does to the covers of its partition; None if it neither covers later Asks nor ends that.
+        """Return what a ruling does to the covers of its partition; None if it neither adds nor ends a cover.
 
         Args:
             verified: The ruling.
@@ -82,7 +82,7 @@ class CoverKeeper:
 
         Raises:
             RulingError: There are too many covers.
-            DecodeError: What is kept cannot be read.
+            DecodeError: What is stored cannot be read.
         """
         act = verified.ruling.act
         if isinstance(act, EndingCover):
@@ -109,7 +109,7 @@ class CoverKeeper:
         return CoverChange(covers, is_changed=True, act=described)
 
     def keep(self, change: CoverChange, partition: int, batch: ConversationBatch) -> None:
-        """Keep what the last record of a batch has changed, and record it.
+        """Store what the last record of a batch has changed, and record it.
 
         Args:
             change: The change.
@@ -132,7 +132,7 @@ class CoverKeeper:
     def cover_asks(
         self, first: PreparedStep, batch: ConversationBatch, open_law: OpenLaw, prepare: PrepareStep
     ) -> list[PreparedStep]:
-        """Return a step, and what answers that were given earlier do with the Asks that it has opened, in order.
+        """Return a step, and what earlier answers do with the Asks that it has opened, in order.
 
         Args:
             first: The step.
@@ -141,7 +141,7 @@ class CoverKeeper:
             prepare: Writes what a further step sends.
 
         Raises:
-            DecodeError: What is kept cannot be read.
+            DecodeError: What is stored cannot be read.
         """
         steps, asked = [first], _list_coverable(first)
         if not asked or not _open_covers(first.step.entry.partition, batch).kept.covers:
@@ -171,17 +171,17 @@ class CoverKeeper:
         try:
             given = self._open_again(cover, verified.partition, batch)
         except (LookupError, SealError):
-            # It may be valid, and only its key is not here now: what the worker noted when it opened it decides.
+            # It may be valid even if its key is not available now: what the worker noted when it opened it decides.
             officer, about = cover.terms.officer, cover.terms.kind
         else:
             if given is None:
-                return True  # not valid any more, so it covers nothing: anybody who may rule may clear it away
+                return True  # no longer valid, so it covers nothing: anybody who may rule may remove it
             act = given.ruling.act
             officer, about = given.officer.id, act.about if isinstance(act, Answering) else cover.terms.kind
         return officer == verified.officer.id or _may_cover(about, verified, batch)
 
     def _list_covering(self, partition: int, batch: ConversationBatch) -> list[VerifiedRuling]:
-        """Return the rulings that cover something now, each verified in the register as it is."""
+        """Return the rulings that cover something now, each verified against the current register."""
         covers = _open_covers(partition, batch)
         for cover in covers.kept.covers:
             if cover.digest not in covers.verified:
@@ -194,14 +194,14 @@ class CoverKeeper:
         try:
             return self._open_again(cover, partition, batch)
         except (LookupError, SealError):
-            return None  # the register or the key is not here: then nobody has answered beforehand
+            return None  # the register or the key is not available: then no earlier answer applies
 
     def _open_again(self, cover: Cover, partition: int, batch: ConversationBatch) -> VerifiedRuling | None:
-        """Return a ruling that is kept, if the same officer could sign it now; None if not.
+        """Return a stored ruling if the same officer could sign it now; None if not.
 
         Raises:
             LookupError: The register is not known.
-            SealError: It does not open: a key is not here, or it was altered.
+            SealError: It does not open: a key is not available, or it was altered.
         """
         return verify_again(
             batch.rulings.open_kept(cover.record, cover.key),
@@ -260,7 +260,7 @@ def _try_to_cover(
     open_law: OpenLaw,
     prepare: PrepareStep,
 ) -> PreparedStep | None:
-    """Return what a covering answer does to an Ask; None if it does nothing, or may do nothing."""
+    """Return what a covering answer does to an Ask; None if it does nothing or may not do anything."""
     kept, act = before.after, verified.ruling.act
     asks = kept.asks if isinstance(kept, ReceivedItem) else kept.conversation.asks
     ask = asks.get(ask_id)

@@ -19,9 +19,9 @@ class ReadDraft(NamedTuple):
 
     Attributes:
         item: Id of the item.
-        record: The item. Other drafts share parts of it: nobody may change it.
-        recipients: The decisions on it. Of the States from which it is withheld, only those are among them for which
-            people can supply the missing facts.
+        record: The item. Other drafts share parts of it, so it must not be changed.
+        recipients: The decisions on it. They include a State from which it is withheld only if people can supply the
+            missing facts.
         decided_at: When, in UTC milliseconds.
         amendment: Number of the amendment of the version; 0 for what the agency published.
         is_corrected: Whether the amendment changes what States have received.
@@ -36,7 +36,7 @@ class ReadDraft(NamedTuple):
 
 
 class _DraftTail(NamedTuple):
-    """What many drafts say alike: everything but the item."""
+    """What many drafts have in common: everything except the item."""
 
     action: str
     state: str
@@ -67,7 +67,7 @@ def read_draft(opened: bytes | None, state: str, framing: Framing) -> ReadDraft:
         framing: How records are framed.
 
     Raises:
-        DecodeError: It is malformed, another State's, or says of the item what the item itself does not.
+        DecodeError: It is malformed, belongs to another State, or contradicts the item in it.
     """
     head, tail = _DRAFTS.decode(framing.to_single_object(opened))
     item, shared = _ITEMS.decode(framing.to_single_object(head["content"]))

@@ -1,9 +1,9 @@
-"""Keeps in the state store what people must still be notified of, until it was sent.
+"""Keeps in the state store what people must still be notified of, until the message has been sent.
 
-`keep` belongs to a batch: what the batch causes is written to its view of the state store, what was sent since is
-removed from it, and what an earlier owner of a partition has left unsent is found. The callback that it returns must be
-called when the batch is settled: nothing is handed to the sender before the batch is committed. A message that was sent
-just before a crash is sent again.
+`keep` belongs to a batch: new notifications of the batch are written to its view of the state store, those sent since
+are removed from it, and those that an earlier owner of a partition left unsent are found. The callback that it returns
+must be called when the batch is settled: nothing is handed to the sender before the batch is committed. A message that
+was sent just before a crash is sent again.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class EscalationView(Protocol):
         """The partitions that are assigned."""
 
     def identify_copy(self, partition: int) -> object:
-        """Return an object that is another one after the copy of the partition was closed and opened again."""
+        """Return an object that is replaced by another when the copy of the partition is closed and opened again."""
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
 
     def items(self, partition: int, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Yield the entries of a partition whose keys begin so."""
+        """Yield the entries of a partition whose keys have this prefix."""
 
     def put(self, partition: int, key: bytes, value: bytes) -> None:
         """Set the value of a key."""
@@ -50,13 +50,13 @@ class EscalationView(Protocol):
 
 
 class EscalationSender(Protocol):
-    """Sends messages, in its own time. None of its methods blocks or raises."""
+    """Sends messages asynchronously. None of its methods blocks or raises."""
 
     def submit(self, escalations: Iterable[Escalation]) -> None:
-        """Take what is to be sent."""
+        """Take what must be sent."""
 
     def list_sent(self) -> list[Escalation]:
-        """Return what was sent and is not settled yet."""
+        """Return what was sent but is not settled yet."""
 
     def settle(self, escalations: Iterable[Escalation]) -> None:
         """Forget what was sent, because its entries are removed."""
@@ -74,10 +74,10 @@ class EscalationOutbox:
         self._copies: dict[int, object] = {}
 
     def keep(self, view: EscalationView, alerts: Iterable[DueAlert]) -> Callable[[bool], None]:
-        """Write what a batch causes to its view. Return what to call with whether the batch was committed.
+        """Write a batch's notifications to its view. Return what to call with whether the batch was committed.
 
         Args:
-            view: The batch's view of the state store, in which the items are kept already.
+            view: The batch's view of the state store, in which the items are already stored.
             alerts: What people must be notified of. Nobody is notified of an Ask that has ended in the same batch.
         """
         sent = self._remove_sent(view)
@@ -98,7 +98,7 @@ class EscalationOutbox:
         return settle
 
     def _remove_sent(self, view: EscalationView) -> list[Escalation]:
-        """Remove the entries of what was sent, unless more is to be sent by now. Partitions of others are theirs."""
+        """Remove the entries of what was sent, unless there is more to send by now, in this worker's partitions."""
         sent = self._sender.list_sent()
         for escalation in sent:
             partition, key = escalation.key.partition, escalation.key.encode()

@@ -1,4 +1,4 @@
-"""Which record each effect must have in addition to its act: stated again, to check what was written (`is_conserved`).
+"""Which record each effect must have in addition to its act, stated separately to check what was written.
 
 `processors.conversation.sending` does not use this module.
 """
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from processors.exactly_once.batch import OutputRecord
 
 _ASKED_BY: Final = {AskKind.ACCEPT: OFFERS, AskKind.ACK_RECALL: NOTICES}
-"""On which topic an Ask is sent to another State, unless it is urgent."""
+"""The topic on which an Ask is sent to another State, unless it is urgent."""
 
 
 class ExpectedMessage(NamedTuple):
     """What must be written for one effect.
 
     Attributes:
-        topics: The topics of which it is on one.
-        partition: Its partition: that of the item.
+        topics: The topics that it may be on.
+        partition: Its partition, which is that of the item.
     """
 
     topics: frozenset[str]
@@ -41,12 +41,12 @@ class ExpectedMessage(NamedTuple):
 def expect_message(
     effect: Effect | ReceivedEffect, provider: str, state: str, partition: int
 ) -> ExpectedMessage | None:  # fmt: skip
-    """Return what must be written for an effect, if its addressee can get anything; None if nothing must.
+    """Return what must be written for an effect if its addressee can get anything; None if nothing must be written.
 
     Args:
         effect: The effect.
         provider: The State that provides the item.
-        state: One's own State.
+        state: This State.
         partition: The partition of the item.
     """
     if isinstance(effect, SentAgain):

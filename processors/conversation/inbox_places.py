@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def is_for_inbox(message: ReceivedMessage, before: Kept, after: Kept, batch: ConversationBatch) -> bool:
-    """Return whether a message is put into the inbox, if what was kept about its item has changed so.
+    """Return whether a message is put into the inbox, given the change in what is stored about its item.
 
     Ids of messages are remembered for a month, and what an item has in the inbox for as long as it is there. A message
-    that comes again after a month is in the inbox; what it says now may be something else, if its agency has published
-    the item again, such as another deadline or another urgency. So it is put there again only where the State's own
-    key under which it was sealed for the readers may have been revoked, and only in its place: it would be forgotten
-    elsewhere when the copies of the item are destroyed.
+    that comes again after a month is already in the inbox; its content may differ if its agency has published the item
+    again, for example with a new deadline or urgency. So it is put there again only if the State's own key under which
+    it was sealed for the readers may have been revoked, and only in the same place: elsewhere it would be missed when
+    the copies of the item are destroyed.
 
     Args:
         message: The message.
-        before: What was kept about the item.
-        after: What is kept after the message.
+        before: What was stored about the item.
+        after: What is stored after the message.
         batch: The batch.
     """
     if not isinstance(before, ReceivedItem) or not isinstance(after, ReceivedItem):

@@ -36,8 +36,8 @@ def follow_ruling(
     Args:
         verified: The ruling.
         events: What it does on this partition.
-        kept: What is kept about each item that it names there.
-        laws: The law in force about each of them; None where it is another State's.
+        kept: What is stored about each item that it names there.
+        laws: The law in force about each of them; None if the item belongs to another State.
         batch: The batch.
 
     Raises:
@@ -46,12 +46,12 @@ def follow_ruling(
     steps = []
     for place, each in kept.items():
         if verified.digest in _get_rulings(each):
-            continue  # a copy of what has counted here
+            continue  # a copy of a ruling that has counted here
         listed = [event.event for event in events if (event.provider, event.item) == place]
         _require_fit(verified, place, each, laws[place], batch)
         law = laws[place]
         if isinstance(each, ReceivedItem):
-            # Only one's own items are recalled or corrected.
+            # Only the State's own items are recalled or corrected.
             asked = [cast("PeopleEvent | ResendOrdered", event) for event in listed]
             step = advance_received_item(verified.partition, each, asked, batch.now_ms)
         else:
@@ -84,7 +84,7 @@ def _require_fit(
 
 
 def _require_draft(step: Step, verified: VerifiedRuling, law: KeptLaw) -> Step:
-    """Return a step that changes nothing and says why, if it would amend an item of which no draft is kept."""
+    """Return a step that changes nothing and says why if it would amend an item that has no stored draft."""
     amending = [effect for effect in step.effects if isinstance(effect, Amend)]
     if not amending or law.open_item() is not None:
         return step
@@ -97,7 +97,7 @@ def _get_rulings(kept: Kept) -> Mapping[str, int]:
 
 
 def _remember(step: Step, verified: VerifiedRuling) -> Step:
-    """Return a step that remembers its ruling, if a copy of it would count again."""
+    """Return a step that remembers its ruling if a copy of it would count again."""
     act = verified.ruling.act
     is_sent_again = isinstance(act, Opening) and act.opens is OpeningKind.RESEND
     is_sent_again &= not any(isinstance(effect, Refused) for effect in step.effects)

@@ -1,4 +1,4 @@
-"""Keeps what a record, or time, has changed, with everything that must be written for it: all of it, or nothing."""
+"""Stores what a record or time has changed, together with everything that must be written for it: all or nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PreparedStep(NamedTuple):
         step: The step.
         records: What is sent, not sealed yet.
         undelivered: Positions of the effects whose addressee cannot be sent anything.
-        ruling: The ruling that has caused it; None if no ruling did.
+        ruling: The ruling that caused it; None if no ruling did.
     """
 
     step: Step
@@ -51,7 +51,7 @@ class PreparedStep(NamedTuple):
 
 @final
 class StepKeeper:
-    """Prepares and keeps the steps of the conversations of one State.
+    """Prepares and stores the steps of the conversations of one State.
 
     Args:
         state: The State.
@@ -71,12 +71,12 @@ class StepKeeper:
 
         Args:
             step: The step.
-            law: The law about the item; None where it is another State's.
+            law: The law about the item; None if the item belongs to another State.
             batch: The batch.
-            ruling: The ruling that has caused the step; None if no ruling did.
+            ruling: The ruling that caused the step; None if no ruling did.
 
         Raises:
-            Exception: It cannot be written. Then nothing of the step may be kept.
+            Exception: It cannot be written. Then nothing of the step may be stored.
         """
         if not step.effects:
             return PreparedStep(step, (), _NONE_UNDELIVERED, ruling)
@@ -106,7 +106,7 @@ class StepKeeper:
         from_state: str = "",
         reserved: int = RESERVED_BYTES,
     ) -> Sequence[PreparedStep] | None:
-        """Keep what a record has changed; if any of it fails, refuse the record. Return None then.
+        """Store what a record has changed; if any of it fails, refuse the record and return None.
 
         Args:
             record: The record.
@@ -117,7 +117,7 @@ class StepKeeper:
         """
         try:
             prepared = prepare()
-            entries = [_encode_changed(each.step, reserved) for each in prepared]  # before any of it is kept
+            entries = [_encode_changed(each.step, reserved) for each in prepared]  # before any of it is stored
         except Exception as error:  # noqa: BLE001 what somebody wrote must never stop what follows
             self.refuse(record, error, batch, from_state)
             return None
@@ -132,7 +132,7 @@ class StepKeeper:
         return prepared
 
     def keep_due(self, prepared: PreparedStep, batch: ConversationBatch, now_ms: int) -> None:
-        """Keep what time has changed, or forget an item about which nothing needs to be known any more.
+        """Store what time has changed, or forget an item about which nothing needs to be known any longer.
 
         Args:
             prepared: The step.
@@ -140,7 +140,7 @@ class StepKeeper:
             now_ms: The instant to which time has passed, in UTC milliseconds.
 
         Raises:
-            InputError: The entry would become too large to be kept.
+            InputError: The entry would become too large to be stored.
         """
         entry, after = prepared.step.entry, prepared.step.after
         if isinstance(after, ReceivedItem):
@@ -157,7 +157,7 @@ class StepKeeper:
     def refuse(
         self, record: ConsumedRecord, error: Exception, batch: ConversationBatch, from_state: str = ""
     ) -> None:  # fmt: skip
-        """Quarantine a record by reference; arguments as of `keep_record`."""
+        """Quarantine a record by reference; arguments as for `keep_record`."""
         refused = describe_refusal(record, error)._replace(claimed_state=from_state)
         batch.result.outputs.append(build_quarantine_record(refused, self._state, batch.now_ms, self._framing))
         batch.result.outcomes.append(ConversationOutcome.REFUSED)
@@ -182,7 +182,7 @@ class StepKeeper:
 
 
 def require_size(step: Step) -> None:
-    """Refuse what is too large to be kept.
+    """Refuse what is too large to be stored.
 
     Raises:
         InputError: It is.
@@ -194,7 +194,7 @@ def _encode_changed(step: Step, reserved: int) -> bytes | None:
     """Return the entry of a step that has changed something; None if it has not.
 
     Raises:
-        InputError: It does not leave so many bytes free.
+        InputError: It does not leave that many bytes free.
     """
     if not step.is_changed:
         return None

@@ -1,4 +1,4 @@
-"""The law in force about an item that is kept, and whether a ruling fits an Ask about it."""
+"""The law in force for a stored item, and whether a ruling fits an Ask about it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from sharing.rulings.vocabulary import RulingError, RulingFault
 from sharing.serialization.framing import Framing
 
 DraftOpener = Callable[[bytes], bytes]
-"""Opens a draft as it is kept. It raises where it cannot: then what needs the draft is refused, and changes nothing."""
+"""Opens a stored draft. Raises an error if it cannot: then whatever needs the draft is refused and changes nothing."""
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
 @final
 class KeptLaw:
-    """What the law in force says about one kept item: a `sharing.conversation.turn.Law`.
+    """What the law in force says about one stored item: a `sharing.conversation.turn.Law`.
 
-    The draft of the newest revision is opened when the law is asked first. Where none is kept, the item is withheld.
+    The draft of the newest revision is opened when the law is first evaluated. If no draft is stored, the item is
+    withheld.
 
     Args:
         kept: The item.
         law: The law.
         now_ms: The time, in UTC milliseconds.
-        open_draft: Opens a kept draft.
+        open_draft: Opens a stored draft.
         framing: How records are framed.
-        draft: The draft of the newest revision, if it has just been read; it is not kept yet.
+        draft: The draft of the newest revision, if it has just been read; it is not stored yet.
     """
 
     def __init__(
@@ -72,13 +73,14 @@ class KeptLaw:
             RulingError: It is refused.
             Exception: The draft cannot be opened, or is malformed.
         """
-        # The texts of the conditions are those of the draft. Conditions that the law has added since have none there.
+        # The texts of the conditions are those of the draft. It has no text for conditions that the law has added
+        # since.
         opened = self.open_item()
         recipients = () if opened is None else opened[0].recipients
         terms = find_own_terms(self._kept.conversation, ask, recipients, act.rule)
         fault = find_unlike(act, ask, rule=terms.rule, conditions_hash=terms.conditions_hash)
         if act.covers_until is not None and not terms.are_read:
-            fault = RulingFault.OTHER_CONDITIONS  # a text is not known any more: nobody has read it beforehand
+            fault = RulingFault.OTHER_CONDITIONS  # a text is no longer known: nobody can have read it beforehand
         if fault is None and act.grounds:
             in_force = self._list_in_force(ask)
             fault = find_unavailable_ground(act, is_obliged=self._is_obliged(ask), in_force=in_force)
@@ -86,7 +88,7 @@ class KeptLaw:
             raise RulingError(fault)
 
     def open_item(self) -> tuple[ReadDraft, ItemLaw] | None:
-        """Return the draft of the newest revision, and the law about it; None if no draft is kept.
+        """Return the draft of the newest revision, and the law about it; None if no draft is stored.
 
         Raises:
             Exception: The draft cannot be opened, or is malformed.
@@ -138,7 +140,7 @@ def require_received_fit(act: Answering, ask: Ask, received: ReceivedItem, law: 
 
 
 def list_opening_roles(law: LawInForce) -> frozenset[str]:
-    """Return the roles that may recall, correct or withdraw an item unasked: those that may approve one."""
+    """Return the roles that may recall, correct or withdraw an item without being asked: those that may approve one."""
     return frozenset(law.context.disclosure_filter.pack.approvers)
 
 

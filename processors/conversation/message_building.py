@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class MessagePlace(NamedTuple):
-    """Which item a message is about, and where and when it is written.
+    """The item that a message is about, and where and when the message is written.
 
     Attributes:
         item: Id of the item.
@@ -70,7 +70,7 @@ class MessageBuilder:
             place: Item, partition and time.
             record: The item.
             recipient: What the law decides for the recipient: it has the conditions and redactions of this notice.
-            revision: Which state of the item it is.
+            revision: The state of the item.
             kind: ITEM or CORRECTION.
             pack: The law.
         """
@@ -95,7 +95,7 @@ class MessageBuilder:
     def build_recall(self, place: MessagePlace, indicator: str, ask: Ask, pack: PackReference) -> OutputRecord:
         """Return the recall of an item. It names the item, and has neither content nor legal terms.
 
-        It needs no draft and no answer of the law: what a State has can always be recalled.
+        It needs no draft and no decision by the law: what a State has can always be recalled.
 
         Args:
             place: Item, partition and time.

@@ -1,7 +1,7 @@
 """What the conversation tells the agency of an item: what was asked, answered and sent, and what is withheld for good.
 
-The acts say more, and are for supervisors. Here is nothing of who has dealt with it: no id of an officer, no claim, no
-authority, and nothing about items of other States.
+The acts say more, and are for supervisors. These reports say nothing about who dealt with it: no officer's id, no
+claim, no authority, and nothing about items of other States.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def list_followed(
         undelivered: Positions of the effects whose addressee cannot be sent anything.
     """
     if not after.indicator or not after.publisher.agency:
-        return []  # nothing was ever decided about it: only another State has named it
+        return []  # nothing was ever decided about it: only another State has mentioned it
     told: list[tuple[Revision, FollowedOutcome]] = []
     for place, effect in enumerate(effects):
         described = _describe(effect)
@@ -82,7 +82,9 @@ def list_followed(
             continue
         revision, outcome = described
         if place in undelivered and outcome.states:
-            if isinstance(effect, Ended):  # the question is over, although the State that was asked does not know that
+            if isinstance(
+                effect, Ended
+            ):  # the question has ended, although the State that was asked does not know that
                 told.append(described)
             outcome = FollowedOutcome(FollowedKind.UNDELIVERED, outcome.states, outcome.ask)
         told.append((revision, outcome))
@@ -94,7 +96,7 @@ def list_followed(
 
 
 def _describe(effect: Effect) -> tuple[Revision, FollowedOutcome] | None:
-    """Return what is reported to an agency about an effect, and the revision that it is about; None if nothing."""
+    """Return what is reported to an agency about an effect, and the revision that it concerns; None if nothing is."""
     match effect:
         case Send(state, revision, kind):
             return revision, FollowedOutcome(_SENT[kind], (state,))
@@ -107,7 +109,9 @@ def _describe(effect: Effect) -> tuple[Revision, FollowedOutcome] | None:
             states = tuple(sorted(ask.recipients))
             return ask.revision, FollowedOutcome(_ENDED[ask.status], states, ask.kind.value, answer=answer)
         case _:
-            return None  # who deals with a question, whom it was escalated to, and what was reported to another State
+            return (
+                None  # who is dealing with a question, to whom it was escalated, and what was reported to another State
+            )
 
 
 def _describe_opened(ask: Ask) -> FollowedOutcome:
@@ -118,7 +122,7 @@ def _describe_opened(ask: Ask) -> FollowedOutcome:
 
 
 def _list_closed(before: Conversation, after: Conversation) -> Iterator[tuple[Revision, FollowedOutcome]]:
-    """Yield the revisions that are withheld for good now, each with the States."""
+    """Yield the revisions that are now withheld for good, each with the States."""
     closed: dict[Revision, list[str]] = defaultdict(list)
     for key, delivery in after.deliveries.items():
         if delivery.status is not DeliveryStatus.CLOSED:
@@ -149,7 +153,7 @@ class BatchFollowed:
         self._rows: dict[int, tuple[list[bytes], list[RowTag]]] = defaultdict(lambda: ([], []))
 
     def add(self, events: Collection[FollowedEvent]) -> None:
-        """Add what followed; what has no id that could be reported is left out."""
+        """Add what followed; anything without an id that can be reported is left out."""
         for event in events:
             packed = pack_id(event.indicator)
             if packed == UNKNOWN_ID:

@@ -1,4 +1,4 @@
-"""What one batch knows of the covers of a partition."""
+"""What one batch knows about the covers of a partition."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class PartitionCovers:
     """The covers of one partition, during one batch.
 
     Attributes:
-        kept: What is kept.
-        verified: The rulings that were verified again in this batch, by their digest; None where that has failed.
+        kept: What is stored.
+        verified: The rulings that were verified again in this batch, by their digest; None if verification failed.
     """
 
     kept: Covers

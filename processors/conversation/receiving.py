@@ -1,7 +1,8 @@
-"""What an opened message of another State is, as an event of the conversation about its item.
+"""Converts an opened message of another State to an event of the conversation about its item.
 
-The envelope is verified, and the content is what the envelope says (`decode_content`). Here its parts are read, and
-what does not belong to this bus is refused. No message decides what is in time: the broker's time of a reply does.
+The envelope is verified, and the content is what the envelope says (`decode_content`). This module reads its parts and
+refuses what does not belong to this bus. Whether a reply is in time is decided by its broker timestamp, never by the
+message.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from sharing.serialization.codec import decode_record
 from sharing.trust.documents import CLOCK_TOLERANCE_MS
 
 AWAY_MS: Final = 30 * DAY_MS
-"""How long before the conversation reads of it the gate may have opened an Ask: nothing of other States that is older
-counts."""
+"""How long before the conversation reads of an Ask the gate may have opened it: older messages of other States do not
+count."""
 
 MessageEvent = NoticeReceived | OfferReceived | OfferWithdrawn | ResultReceived | Replied | ReceiptReceived
 
@@ -65,7 +66,7 @@ def read_message(
     Args:
         record: The record in which it came.
         message: The message.
-        state: One's own State.
+        state: This State.
         now_ms: The time, in UTC milliseconds.
         trusts_writers: As in `ConversationBatch`.
 
@@ -92,8 +93,8 @@ def require_plausible(event: Replied, ask: Ask | None) -> None:
 
     Args:
         event: The answer.
-        ask: Its Ask, if it is known. The gate may have opened it long before the conversation has read of it, such as
-            while the worker was away.
+        ask: Its Ask, if it is known. The gate may have opened it long before the conversation read of it, such as while
+            the worker was down.
 
     Raises:
         RefusalError: It is refused.
@@ -157,6 +158,6 @@ def _read_revision(fields: Mapping[str, Any]) -> Revision:
 
 
 def _read_urgency(fields: Mapping[str, Any]) -> Urgency:
-    """Return the urgency that counts. An unknown one gives no right to hurry anybody."""
+    """Return the urgency that counts. An unknown urgency does not justify hurrying anybody."""
     urgency = Urgency(fields["urgency"])
     return Urgency.ORDINARY if urgency is Urgency.UNKNOWN else urgency

@@ -20,10 +20,10 @@ def read_broker_time(record: ConsumedRecord, *, trusts_writers: bool = False) ->
 
     Args:
         record: The record.
-        trusts_writers: Whether the time of its writer is taken where the broker has stamped none.
+        trusts_writers: Whether the writer's timestamp is used if the broker has not stamped the record.
 
     Raises:
-        RefusalError: The record has another time, or none: anybody who writes could choose it.
+        RefusalError: The record has a different kind of timestamp, or none: any writer could choose it.
     """
     kind, at_ms = record.timestamp()
     if kind != LOG_APPEND_TIME and not (trusts_writers and kind == CREATE_TIME):
@@ -55,6 +55,6 @@ def describe_refusal(record: ConsumedRecord, error: Exception) -> RefusedRecord:
         case InputError():
             cause = "NOT_KEPT"
         case _:
-            # The text of an unexpected error may hold content, so only its type is recorded.
+            # The text of an unexpected error may contain content, so only its type is recorded.
             cause, message = "UNEXPECTED", f"the conversation failed on this record ({type(error).__name__})"
     return RefusedRecord(record.topic(), record.partition(), record.offset(), cause, "", message, stage)

@@ -1,4 +1,4 @@
-"""The legal terms of what leaves: what the law in force decides now, within the terms on which it was released."""
+"""The legal terms of what is sent: what the law in force decides now, within the terms on which it was released."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_kept_item(law: KeptLaw | None) -> tuple[ReadDraft, ItemLaw]:
     """Return the draft of an item, and the law about it.
 
     Raises:
-        RefusalError: No draft is kept.
+        RefusalError: No draft is stored.
         Exception: It cannot be opened, or is malformed.
     """
     opened = None if law is None else law.open_item()
@@ -69,12 +69,12 @@ def restrict_recipient(
     Args:
         recipient: What the law in force decides.
         terms: The terms on which the item was released.
-        drafted: What the gate has decided, whose draft is kept: it has the texts of conditions that the law in force
-            no longer imposes. None if it has nothing for that State.
+        drafted: The gate's decision in the stored draft: it has the texts of conditions that the law in force no longer
+            imposes. None if it has nothing for that State.
 
     Raises:
-        RefusalError: A condition does not have the text on which the item was released: the State would not know by
-            what it is bound, or would get what nobody accepted.
+        RefusalError: A condition does not have the text on which the item was released: the State would not know what
+            binds it, or would get what nobody accepted.
     """
     earlier = () if drafted is None else drafted.conditions
     granted = terms.list_texts(terms.conditions)

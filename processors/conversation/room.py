@@ -1,7 +1,7 @@
-"""How much of one State may wait here: what is beyond is refused, with an alert, and changes nothing.
+"""How much of one State may wait here: anything beyond that is refused, with an alert, and changes nothing.
 
 The bounds of one item keep its entry small (`sharing.conversation.received_bounds`); those of a partition keep the
-store small, and the list of what people are asked readable. The recall of what is here is taken in any case.
+store small, and the list of questions readable. A recall of something that is here is always accepted.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from sharing.conversation.received_item import ReceivedItem
 from sharing.model.vocabulary import NoticeKind
 
 OPEN_MAX: Final = 10_000
-"""How much of one State may wait in one partition: open Asks, and replies and withdrawals of what is not known yet."""
+"""How much of one State may wait in one partition: open Asks, and replies to and withdrawals of what is not known
+yet."""
 
 RECALLS_MAX: Final = 2 * OPEN_MAX
-"""How much of one State may wait before the recall of what is not here is refused: more than for offers, so that
-these leave room for recalls."""
+"""How much of one State may wait before a recall of something that is not here is refused: more than for offers, so
+that offers leave room for recalls."""
 
 
 def require_room(event: ReceivedEvent, kept: ReceivedItem, waiting: int) -> None:
-    """Refuse a message about an item of another State, if too much of that State waits, or is here.
+    """Refuse a message about an item of another State if too much of that State is waiting or stored here.
 
-    A message that adds nothing to what waits is taken in any case. So is the recall of what is here: an item, or
-    an offer. A recall may also come before its item, which it keeps out; of these, there is room for some.
+    A message that adds nothing to what waits is always accepted. So is a recall of something that is here: an item or
+    an offer. A recall may also come before its item, which it keeps out; there is limited room for these.
 
     Args:
         event: What the message does to the item.
         kept: What is known about the item.
-        waiting: How much of that State waits in the partition.
+        waiting: How much of that State is waiting in the partition.
 
     Raises:
         RefusalError: It is refused.
@@ -54,7 +55,7 @@ def require_room(event: ReceivedEvent, kept: ReceivedItem, waiting: int) -> None
 
 
 def require_reply_room(waiting: int, from_state: str) -> None:
-    """Refuse a reply to an Ask that is not known yet, if too much of that State waits in the partition.
+    """Refuse a reply to an Ask that is not known yet if too much of that State is waiting in the partition.
 
     Raises:
         RefusalError: It is refused.
@@ -63,7 +64,7 @@ def require_reply_room(waiting: int, from_state: str) -> None:
 
 
 def _is_taken(event: NoticeReceived, kept: ReceivedItem) -> bool:
-    """Return whether a recall is known, ends an Ask, or is one of something here that was not recalled before."""
+    """Return whether a recall is known, ends an Ask, or recalls something here that was not recalled before."""
     if event.ask in kept.asks or list_ended_by_recall(kept, event.revision):
         return True
     return any(not copy.is_recall and kept.recalled < copy.revision <= event.revision for copy in kept.inbox)

@@ -1,19 +1,18 @@
 """What the conversation writes when an effect sends something: a notice, a recall, an offer, a reply, an amended item.
 
-Pure, and fail-closed: the law in force is asked again for the legal terms of what leaves, and a message never has less
-conditions or redactions than the terms under which people have released it.
+Pure, and fail-closed: the law in force is evaluated again for the legal terms of what is sent, and a message never has
+fewer conditions or redactions than the terms under which people released it.
 
-**When.** A record is written for each effect before the state is kept that the effect belongs to. If one cannot be
-written, the record that has caused it is refused by reference, and nothing of it is kept: neither its state nor its
-acts nor other messages. What time alone causes needs neither a draft nor the law, so it can always be written: a recall
-names the item and has no content, and what is withdrawn has none either.
+**When.** The records of an effect are written before the state that it belongs to is stored. If one cannot be written,
+the record that caused it is refused by reference, and nothing of it is stored: neither its state nor its acts nor other
+messages. What time alone causes needs neither a draft nor the law, so it can always be written: a recall names the item
+and has no content, and neither does a withdrawal.
 
-**A State without a verified seal key** cannot be sent anything. The law that is asked must be that of a directory
-without such States (`LoopSealing`): it withholds items from them, so an officer decides again. Where what is already
-with that State cannot be recalled, or a reply cannot be sent, the act says so (`UNDELIVERED`): the recall is sent again
-when its Ask expires. An officer's own answer to such a State is refused, so that it can be given again. Only a recall
-of a State that has left, whose root is no longer pinned, can be acknowledged without telling it: the copies are
-deleted.
+**A State without a verified seal key** cannot be sent anything. The law must be evaluated with a directory without such
+States (`LoopSealing`): it withholds items from them, so an officer decides again. If something that the State already
+has cannot be recalled, or a reply cannot be sent, the act says so (`UNDELIVERED`): the recall is sent again when its
+Ask expires. An officer's own answer to such a State is refused, so that it can be given again. Only a recall of a State
+that has left, whose root is no longer pinned, can be acknowledged without telling it: the copies are deleted.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Written(NamedTuple):
 
     Attributes:
         records: The records, not sealed yet.
-        is_delivered: Whether the State that is to get something can get it.
+        is_delivered: Whether the addressee can get it.
     """
 
     records: tuple[OutputRecord, ...]
@@ -58,18 +57,18 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SendingContext:
-    """What holds for all that one record, or time, causes about one item.
+    """The context of everything that one record, or time, causes for one item.
 
     Attributes:
         provider: The State that provides the item.
         place: Item, partition and time.
-        after: What is to be kept: the state that the effects belong to.
+        after: What must be stored: the state that the effects belong to.
         pack: The law in force.
         receiving: The States that can get something; None if all can.
-        law: The law about the item; None where the item is another State's.
-        ruling: The ruling that has caused the effects; None if no ruling did.
+        law: The law about the item; None if the item belongs to another State.
+        ruling: The ruling that caused the effects; None if no ruling did.
         limits: How large a record may be before it is sealed.
-        root: Signed root of the batch in which the message came that has caused the effects; None if no message did.
+        root: Signed root of the batch of the message that caused the effects; None if no message did.
         pinned: The States whose roots this State has pinned: any other has left. None if none is pinned.
     """
 
@@ -100,15 +99,15 @@ class MessageWriter:
         self._builder = MessageBuilder(state, framing)
 
     def write(self, effect: Effect | ReceivedEffect, context: SendingContext) -> Written:
-        """Return what an effect sends. One that sends nothing has no records.
+        """Return what an effect sends. An effect that sends nothing has no records.
 
         Args:
             effect: The effect.
             context: What it belongs to.
 
         Raises:
-            RefusalError: It cannot be sent. Then nothing of what has caused it may be kept or written.
-            Exception: The draft cannot be opened, or is malformed. Then the same holds.
+            RefusalError: It cannot be sent. Then nothing of its cause may be stored or written.
+            Exception: The draft cannot be opened, or is malformed. Then the same applies.
         """
         if isinstance(effect, SentAgain):
             effect = effect.repeated
@@ -186,12 +185,12 @@ class MessageWriter:
 
 
 def find_addressee(effect: Effect | ReceivedEffect, provider: str, state: str) -> str | None:
-    """Return the State to which something leaves because of an effect; None if nothing leaves the State.
+    """Return the State to which an effect sends something; None if nothing leaves this State.
 
     Args:
         effect: The effect.
         provider: The State that provides the item.
-        state: One's own State. If it receives the item, only an answer, and what its people were asked, are sent to
+        state: This State. If it receives the item, only an answer, and what its people were asked, are sent to
             the State that asks.
     """
     receives = state != provider
@@ -209,11 +208,11 @@ def find_addressee(effect: Effect | ReceivedEffect, provider: str, state: str) -
 
 
 def _leave_undelivered(effect: Effect | ReceivedEffect, addressee: str, *, has_left: bool) -> Written:
-    """Return that an effect sends nothing, because nothing can be sent to its addressee.
+    """Return a result that sends nothing because nothing can be sent to the addressee of an effect.
 
     Args:
         effect: The effect.
-        addressee: The State that is to get something.
+        addressee: The State that should get something.
         has_left: Whether that State will never get anything again.
 
     Raises:
@@ -221,7 +220,7 @@ def _leave_undelivered(effect: Effect | ReceivedEffect, addressee: str, *, has_l
     """
     match effect:
         case Reply(answer=Answer.ACKNOWLEDGED) if has_left:
-            is_lost = False  # what it recalls is deleted here all the same
+            is_lost = False  # what it recalls is deleted here anyway
         case Send(kind=NoticeKind.ITEM | NoticeKind.CORRECTION) | Reply():
             is_lost = True
         case Opened(ask):
@@ -244,7 +243,7 @@ def _get_conversation(context: SendingContext) -> Conversation:
 
 
 def _find_read(effect: Effect | ReceivedEffect, context: SendingContext) -> str | None:
-    """Return the hash of the conditions under which an officer has answered; if that is sent again, of the offer."""
+    """Return the hash of the conditions of an officer's answer; if the answer is sent again, that of the offer."""
     act, after = None if context.ruling is None else context.ruling.ruling.act, context.after
     if isinstance(act, Answering):
         return act.conditions_hash
@@ -254,7 +253,7 @@ def _find_read(effect: Effect | ReceivedEffect, context: SendingContext) -> str 
 
 
 def _find_urgency(effect: Effect | ReceivedEffect, after: Conversation | ReceivedItem) -> Urgency:
-    """Return the urgency of what a reply is about. A reply to an Ask that is not known hurries nobody."""
+    """Return the urgency of what a reply is about. A reply to an unknown Ask is not urgent."""
     match effect:
         case Opened(ask) | Ended(ask):
             return ask.urgency
@@ -266,7 +265,7 @@ def _find_urgency(effect: Effect | ReceivedEffect, after: Conversation | Receive
 
 
 def _check_size(record: OutputRecord, limits: OutputLimits) -> None:
-    """Refuse a record that would be too large once it is sealed: it would stop the loop for good."""
+    """Refuse a record that would be too large once it is sealed: it would stop the loop permanently."""
     length = len(record.value or b"")
     if length > limits.get_value_bytes_max(record.topic):
         raise RefusalError(

@@ -1,4 +1,4 @@
-"""What events do to one item, what must be written for that, and the acts that say so."""
+"""What events do to one item, what must be written for it, and the acts that record it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sharing.disclosure.law_in_force import LawInForce
 
 Kept = KeptConversation | ReceivedItem
-"""What is kept about an item: of the State's own, or of another State."""
+"""What is stored about an item of the State's own, or of another State."""
 
 
 @dataclass(slots=True)
@@ -40,23 +40,23 @@ class ConversationBatch:
     """What one batch works with, and its result so far.
 
     Attributes:
-        entries: What is kept.
-        law: The law in force. Its directory has no State as receiving to which nothing can be sealed.
+        entries: What is stored.
+        law: The law in force. In its directory, a State to which nothing can be sealed does not receive.
         now_ms: The processing time of the batch, in UTC milliseconds; within the day of the law.
         find_officer: The register of the State's officers.
-        rulings: Opens the rulings that arrive, and those that are kept.
+        rulings: Opens the rulings that arrive, and the stored ones.
         result: The result.
-        read_until: For each partition, up to which instant everything that was written to it has been read, in UTC
-            milliseconds: deadlines act up to there. None: everything has been read up to the time of the batch.
+        read_until: For each partition, the instant up to which everything written to it has been read, in UTC
+            milliseconds: deadlines take effect up to then. None: everything has been read up to the time of the batch.
         receiving: The States that can get something; None if all can.
         pinned: The States whose roots this State has pinned: any other has left. None if none is pinned.
         limits: How large a record may be before it is sealed.
-        trusts_writers: Whether writers' times are taken where the broker stamps no records: for demos only.
+        trusts_writers: Whether writers' timestamps are used if the broker does not stamp records: for demos only.
         covers: The answers that cover later Asks, by partition, as far as they were checked.
         seals_again: Whether what is in the inbox is sealed again if it arrives again: a key of this State was revoked.
 
     Raises:
-        ValueError: The time is outside of the day of the law.
+        ValueError: The time is outside the day of the law.
     """
 
     entries: BatchEntries
@@ -77,21 +77,21 @@ class ConversationBatch:
         self.law.require_day(self.now_ms)
 
     def get_instant(self, partition: int) -> int:
-        """Return the instant up to which deadlines act in a partition, in UTC milliseconds."""
+        """Return the instant up to which deadlines take effect in a partition, in UTC milliseconds."""
         return self.now_ms if self.read_until is None else min(self.now_ms, self.read_until.get(partition, 0))
 
 
 class Step(NamedTuple):
-    """What events have done to one item. It is not kept yet.
+    """What events have done to one item. It is not stored yet.
 
     Attributes:
         entry: The entry of the item.
         item: Id of the item.
         provider: The State that provides it.
-        before: What was kept.
-        after: What is to be kept.
+        before: What was stored.
+        after: What must be stored.
         effects: What must be done, in order.
-        root: Signed root of the batch in which the message came that has caused it; None if no message did.
+        root: Signed root of the batch of the message that caused it; None if no message did.
     """
 
     entry: DueItem
@@ -104,7 +104,7 @@ class Step(NamedTuple):
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything is to be kept."""
+        """Whether anything must be stored."""
         return _get_state(self.after) != _get_state(self.before)
 
 
@@ -133,7 +133,7 @@ def advance_item(
 def advance_received_item(
     partition: int, received: ReceivedItem, events: Iterable[ReceivedEvent], now_ms: int
 ) -> Step:  # fmt: skip
-    """Return what events do to an item of another State, one after the other; arguments as of `advance_item`."""
+    """Return what events do to an item of another State, one after the other; arguments as for `advance_item`."""
     after, effects = received, list[ReceivedEffect]()
     for event in events:
         after, caused = advance_received(after, event, now_ms)
@@ -144,7 +144,7 @@ def advance_received_item(
 
 @final
 class ActWriter:
-    """Writes the acts of one State, each as a record of its own: they become entries of blocks when a part is finished.
+    """Writes the acts of one State, each as a separate record: they become entries of blocks when a part is finished.
 
     Args:
         state: The State.
@@ -166,7 +166,7 @@ class ActWriter:
         Args:
             step: The step.
             batch: The batch.
-            ruling: The ruling that has caused it; None if no ruling did.
+            ruling: The ruling that caused it; None if no ruling did.
             undelivered: Positions of the effects whose addressee cannot be sent anything.
         """
         context = ActContext(
@@ -201,7 +201,7 @@ class ActWriter:
 
 
 def describe_ruling(ruling: VerifiedRuling | None, law: LawInForce | None) -> dict[str, Any]:
-    """Return what an act says of the ruling that has caused it; nothing if no ruling did.
+    """Return what an act says about the ruling that caused it; nothing if no ruling did.
 
     Args:
         ruling: The ruling.

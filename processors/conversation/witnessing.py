@@ -1,4 +1,4 @@
-"""Connects the witness of audit logs with the conversation's loop: its replies come and go as messages of that loop."""
+"""Connects the witness of audit logs with the conversation's loop: its replies travel as messages of that loop."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def is_about_witnessing(message: ReceivedMessage) -> bool:
-    """Return whether an opened message is for the witness, and not for a conversation."""
+    """Return whether an opened message is for the witness rather than for a conversation."""
     return message.kind is MessageKind.REPLY and is_about_audit_log(message.content)
 
 
 class WitnessDriver:
-    """Gives the witness its part of the batches of the conversation's loop.
+    """Passes the witness its part of the batches of the conversation's loop.
 
     Args:
         witness: The witness.
@@ -72,7 +72,7 @@ class WitnessDriver:
             raise RefusalError(str(error.fault), f"{message.from_state}: {error}") from None
 
     def build_messages(self, batch: BatchWitness, now_ms: int) -> list[OutputRecord]:
-        """Return the replies that are to be sent, not sealed yet.
+        """Return the replies that must be sent, not sealed yet.
 
         Args:
             batch: What has processed the part of the batch.

@@ -104,6 +104,6 @@ def describe_rejection(error: Exception) -> Rejection:
         case InputError():
             stage, cause = "CHECK", f"FIELD_{error.field.upper().replace('.', '_')}"
         case _:
-            # The text of an unexpected error may hold content, so only its type is recorded.
+            # The text of an unexpected error may contain content, so only its type is recorded.
             return Rejection("DECIDE", "UNEXPECTED", f"the gate failed on this record ({type(error).__name__})")
     return Rejection(stage, cause, str(error))

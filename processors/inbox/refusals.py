@@ -53,7 +53,7 @@ def describe_refusal(record: ConsumedRecord, error: Exception, claimed_state: st
         case RefusalError():
             cause = error.cause
         case _:
-            # The text of an unexpected error may hold content, so only its type is recorded.
+            # The text of an unexpected error may contain content, so only its type is recorded.
             cause, message = "UNEXPECTED", f"the inbox failed on this record ({type(error).__name__})"
     return RefusedRecord(record.topic(), record.partition(), record.offset(), cause, claimed_state, message, stage)
 

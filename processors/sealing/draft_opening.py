@@ -44,7 +44,7 @@ class DraftOpening:
         self._framing = framing
 
     def open_arrived(self, records: Iterable[ConsumedRecord]) -> dict[int, bytes | SealError]:
-        """Return the drafts among records, in clear, by their places; or why one cannot be opened.
+        """Return the drafts among records, in clear, by position; or why one cannot be opened.
 
         Args:
             records: The records of a batch.

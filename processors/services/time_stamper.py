@@ -96,7 +96,7 @@ class TimeStamper(Service):
         super().__init__(**options)
 
     def ask(self, wanted: Mapping[str, SignedNote]) -> None:
-        """Take the checkpoints that are to be stamped, in place of those of the last call."""
+        """Take the checkpoints that must be stamped; they replace those of the last call."""
         with self._lock:
             self._arrived = {origin: stamp for origin, stamp in self._arrived.items() if origin in wanted}
             self._wanted = {

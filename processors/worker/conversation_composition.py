@@ -79,7 +79,7 @@ class WorkerParts:
         broker_clock: The brokers' clock, to be read before anything is opened.
         get_pack: Returns the law that the gate applies: a time before it is wrong.
         framing: How records are framed.
-        outcomes: Tells agencies what became of their items; None where it is switched off.
+        outcomes: Tells agencies what became of their items; None if that is switched off.
         state_folder: Folder in which the worker keeps a local copy of its conversations; None to keep it in memory.
         witness_plan: Who witnesses whom.
         witness_beginnings: The logs that are witnessed again after a gap (`Witness`).
@@ -159,9 +159,9 @@ def add_conversation(
         state: The State.
         opened: Its loop.
         endpoints: The worker's HTTP endpoints.
-        sources: Where a batch gets what it is processed with.
+        sources: Where a batch gets its inputs: directory, keys, law, officers.
         sender: Sends escalation messages.
-        trusts_writers: Whether writers' times are taken where the broker stamps no records: for demos only.
+        trusts_writers: Whether writers' timestamps are used if the broker does not stamp records: for demos only.
     """
     app, framing, loop = parts.app, parts.framing, opened.loop
     observer = ConversationObserver(opened.status)

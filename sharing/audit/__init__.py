@@ -1,4 +1,4 @@
-"""The audit log: blocks of decisions and acts, chained by partition, and what proves that none was changed or left out.
+"""The audit log: blocks of decisions and acts, chained by partition, and the proofs that none was changed or left out.
 
 Everything here is pure: randomness, clocks and keys are arguments.
 """

@@ -1,4 +1,4 @@
-"""Blocks of an audit log: one record for all that a batch has decided, or done, about the items of one partition.
+"""Blocks of an audit log: one record for everything that a batch has decided or done about the items of one partition.
 
 A block is written as a whole. One record instead of thousands saves most of what Python and Kafka need for each output,
 and the chain, the tree and the checkpoints are about blocks. Each entry can still be proved by itself: its path leads
@@ -24,7 +24,7 @@ from sharing.sign.merkle_tree import HASH_BYTES, compute_root, hash_leaf, hash_l
 SCHEMA: Final = "audit_block"
 
 BLOCK_BYTES_MAX: Final = 400_000
-"""A block with several entries is not longer: larger records gain nothing and make readers wait."""
+"""The size limit of a block with several entries: larger records gain nothing and make readers wait."""
 
 _HEAD_CODEC: Final[Codec] = get_split_codecs(SCHEMA, "entries")[0]
 _HEAD_BYTES_MAX: Final = 4_096
@@ -43,11 +43,11 @@ class AuditBlock:
         number: How many blocks the log of the partition has before it.
         first: How many entries the log of the partition has before it.
         written_at: Instant of the batch, in UTC milliseconds.
-        previous: Leaf hash of the block before.
+        previous: Leaf hash of the previous block.
         message_roots: The signed roots of the messages that were written together with it.
         root: Root of the tree over its entries.
         entries: Decisions or acts, each in single-object encoding.
-        head: The head: all fields before the entries, as they were written, whatever the release that wrote them.
+        head: The head: all fields before the entries, as they were written, no matter which release wrote them.
         salt_nonce: Random bytes from which the salts of the commitments are derived; empty if there are none.
         commitments: For each entry 32 bytes that commit to the content that it is about; empty if there are none.
     """
@@ -76,7 +76,7 @@ class AuditBlock:
         return self.commitments[index * COMMITMENT_BYTES : (index + 1) * COMMITMENT_BYTES]
 
     def hash_entries(self) -> list[bytes]:
-        """Return the leaf hashes of its entries, of which the root in its head is made."""
+        """Return the leaf hashes of its entries, from which the root in its head is computed."""
         if not self.commitments:
             return hash_leaves(self.entries)
         return hash_prefixed_leaves(map(self.get_commitment, range(len(self.entries))), self.entries)
@@ -88,7 +88,7 @@ class AuditBlock:
 
 @dataclass(frozen=True, slots=True)
 class LogPlace:
-    """Which log a batch adds to.
+    """The log that a batch adds to.
 
     Attributes:
         state: Code of the State.
@@ -102,7 +102,7 @@ class LogPlace:
 
 
 Commit = Callable[[LogPlace, int, int], tuple[bytes, Sequence[bytes]]]
-"""Commits to what the entries from one position up to another are about, which are a block of a log.
+"""Commits to the contents of the entries from one position up to another, which form a block of a log.
 
 Returns the random bytes of the salts, and the commitment of each entry.
 """
@@ -118,7 +118,7 @@ def add_blocks(
     commit: Commit | None = None,
     bytes_max: int = BLOCK_BYTES_MAX,
 ) -> Iterator[tuple[AuditBlock, LogHead]]:
-    """Yield the blocks that hold some entries, each with the head of the log after it.
+    """Yield the blocks that contain the entries, each with the head of the log after it.
 
     Args:
         head: The head of the log before them.
@@ -126,8 +126,8 @@ def add_blocks(
         entries: The entries, in order.
         message_roots: The signed roots of the messages that are written together with them.
         written_at: Instant of the batch, in UTC milliseconds.
-        commit: Commits to what the entries are about; None if nothing does.
-        bytes_max: A block with several entries is not longer.
+        commit: Commits to the contents of the entries; None to make no commitments.
+        bytes_max: The size limit of a block with several entries.
     """
     roots = tuple(message_roots)
     added = 0 if commit is None else COMMITMENT_BYTES
@@ -148,7 +148,7 @@ def read_block(value: bytes | None) -> AuditBlock:
     """Return a block as it was written, in single-object encoding. Its root is not computed again.
 
     Raises:
-        DecodeError: The value is not a block, or its number of entries is not the one that its head names.
+        DecodeError: The value is not a block, or its number of entries differs from the one in its head.
     """
     fields = get_codec(SCHEMA).decode(value)
     entries = tuple(fields["entries"])
@@ -189,7 +189,7 @@ def decode_entries(value: bytes | None) -> list[dict[str, Any]]:
 
 
 def read_entry_id(entry: bytes, log: AuditLogName) -> str:
-    """Return which item an entry is about, without decoding the rest of it: of a decision, the id of the indicator.
+    """Return which item an entry is about, without decoding the rest of it; for a decision, the id of the indicator.
 
     Raises:
         DecodeError: It is not an entry of this log.
@@ -237,10 +237,10 @@ def _encode_head(
 
 
 def _find_head(unframed: bytes, fields: Mapping[str, Any], entries: Sequence[bytes]) -> bytes:
-    """Return the head as it was written: the bytes before the entries, whatever the fields of that release were.
+    """Return the head as it was written: the bytes before the entries, no matter which fields that release had.
 
-    A block whose entries are in another form than the one that is written is altered, and verification says so. Its
-    head is still the one that its fields make, so that what follows can be checked.
+    A block whose entries are not in the form that is written was altered, and verification reports it. Its head is
+    still the one that its fields encode, so that what follows can be checked.
     """
     tail = _encode_tail(entries, fields["commitments"])
     if unframed.endswith(tail):
@@ -263,7 +263,7 @@ def _encode_tail(entries: Sequence[bytes], commitments: bytes) -> bytes:
 def _split(entries: Sequence[bytes], bytes_max: int, added: int) -> Iterator[tuple[int, int]]:
     """Yield the start and the end of consecutive entries that fit into a block together.
 
-    One that does not fit is by itself.
+    An entry that is too large gets a block of its own.
 
     Args:
         entries: The entries.

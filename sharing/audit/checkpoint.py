@@ -1,4 +1,4 @@
-"""Checkpoints: what a State states about one of its logs, as a note that its gate key signs (C2SP tlog-checkpoint).
+"""Checkpoints: a State's statement about one of its logs, as a note that its gate key signs (C2SP tlog-checkpoint).
 
 The text has the origin of the log, the size of its tree, the root of its tree, and one extension line with the time:
 
@@ -10,7 +10,7 @@ The text has the origin of the log, the size of its tree, the root of its tree, 
 The State signs it once. Others sign the same text with the time at which they saw it (`cosignature`).
 
 The gate key signs batches and other objects as well. These begin with `sharing/`, a file in COSE with CBOR, a
-cosignature with `cosignature/v1`, and a checkpoint with the origin of a log, so none can be taken for another.
+cosignature with `cosignature/v1`, and a checkpoint with the origin of a log, so none can be mistaken for another.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Checkpoint:
 def sign_checkpoint(place: LogPlace, size: int, root: bytes, signed_at: int, key: SigningKey) -> Checkpoint:
     """Return a checkpoint with the signature of the State whose log it is.
 
-    The caller must know that the log has this root in what is committed: two checkpoints of one log that do not
-    agree are proof against the State that signed them.
+    The caller must know that the committed log has this root: two checkpoints of one log that do not agree are proof
+    against the State that signed them.
 
     Args:
         place: The log.
@@ -114,7 +114,7 @@ def read_tree_head(text: bytes) -> TreeHead:
     """Return the tree head that a checkpoint of any log states.
 
     Raises:
-        TrustError: The text is not in the one form of a checkpoint.
+        TrustError: The text is not in the canonical form of a checkpoint.
     """
     try:
         origin, size, root, *extensions = text.decode("utf-8").removesuffix("\n").split("\n")
@@ -138,7 +138,7 @@ def read_checkpoint(data: bytes) -> Checkpoint:
     """Return a checkpoint of a State's log, which is not verified.
 
     Raises:
-        TrustError: It is none.
+        TrustError: It is not a checkpoint.
     """
     note = read_note(data)
     head = read_tree_head(note.text)
@@ -162,12 +162,12 @@ def verify_checkpoint(
         checkpoint: The checkpoint.
         keys: Online keys of the State.
         now: The reader's clock, in UTC milliseconds.
-        arrived_at: When it was seen by others than the signer, in UTC milliseconds: a key that was revoked only
+        arrived_at: When someone other than the signer saw it, in UTC milliseconds: a key that was revoked only
             afterwards counts. None: it is seen now.
 
     Raises:
-        TrustError: It is another State's, or not signed by a gate key of the State that was valid at its time and is
-            not revoked.
+        TrustError: It belongs to another State, or is not signed by a gate key of the State that was valid at its time
+            and is not revoked.
     """
     state = checkpoint.place.state
     if keys.state != state:

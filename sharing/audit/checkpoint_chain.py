@@ -37,7 +37,7 @@ class CheckpointChain:
     def receive(self, offset: int, value: bytes | None) -> None:
         """Receive a record of `checkpoints.<st>` about this log, in single-object encoding.
 
-        The same checkpoint may come again, with what others have cosigned since.
+        The same checkpoint may come again, with the cosignatures that it has got since.
         """
         try:
             record = read_checkpoint_record(value)
@@ -67,7 +67,7 @@ class CheckpointChain:
     def finish(self) -> list[KnownCheckpoint]:
         """Return the checkpoints that the State has signed, the smallest first, of all sizes and roots.
 
-        Those whose signature does not count any more are among them, and marked.
+        Those whose signature no longer counts are included, and marked.
         """
         known = list(self._collect().values())
         trusted = [verified for each in known if (verified := self._verifier.verify(each)) is not None]
@@ -76,10 +76,10 @@ class CheckpointChain:
         return self._verify_newest_stamp(trusted) if self._policy.newest_stamp_only else trusted
 
     def find_covering(self, block: int) -> KnownCheckpoint | None:
-        """Return the smallest checkpoint of a block that is witnessed, if possible one that is time-stamped as well.
+        """Return the smallest witnessed checkpoint that covers a block, if possible one that is also time-stamped.
 
-        If none is witnessed, return the largest of those that most States have cosigned. Only as many signatures are
-        verified as that needs.
+        If none is witnessed, return the largest of those that most States have cosigned. No more signatures are
+        verified than necessary.
 
         Args:
             block: Number of the block.
@@ -145,7 +145,7 @@ class CheckpointChain:
         return known
 
     def _verify_newest_stamp(self, trusted: list[KnownCheckpoint]) -> list[KnownCheckpoint]:
-        """Return the checkpoints; the largest one of which a time stamp counts has it verified."""
+        """Return the checkpoints; the largest one with a valid time stamp has it verified."""
         for place in reversed(range(len(trusted))):
             verified = self._verifier.verify_stamps(trusted[place]) if trusted[place].is_trusted else trusted[place]
             if verified.stamped_at is not None:
@@ -170,7 +170,7 @@ class CheckpointChain:
 
 
 def _merge(known: dict[bytes, KnownCheckpoint], each: KnownCheckpoint) -> None:
-    """Add a checkpoint to those that are known. Every signature is kept, also two different ones by one key."""
+    """Add a checkpoint to those that are known. Every signature is kept, even two different ones by one key."""
     text = each.checkpoint.note.text
     present = known.get(text)
     if present is None:

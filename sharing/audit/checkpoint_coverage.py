@@ -1,4 +1,4 @@
-"""Up to which block a log is under a checkpoint, and up to which block under one that enough States have cosigned."""
+"""Up to which block a log is covered by a checkpoint, and up to which block by one that enough States have cosigned."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Final
 from sharing.model.times import HOUR_MS, MINUTE_MS
 
 COVERED_WITHIN_MS: Final = 10 * MINUTE_MS
-"""A block is covered by a checkpoint in this time: there is one each minute."""
+"""A block must be covered by a checkpoint within this time: there is one each minute."""
 
 WITNESSED_WITHIN_MS: Final = HOUR_MS
-"""A block is covered by a checkpoint with enough cosignatures in this time."""
+"""A block must be covered by a checkpoint with enough cosignatures within this time."""
 
 
 class CheckpointCoverage:
     """Receives the blocks of a log in order, and the checkpoints that agree with them.
 
     Attributes:
-        witnessed: How many entries are under a checkpoint with enough cosignatures, and unchanged.
+        witnessed: How many entries are covered by a checkpoint with enough cosignatures and unchanged.
         witnessed_blocks: Size of the log in the last such checkpoint.
-        witnessed_at: When that one had enough cosignatures, in UTC milliseconds; None if there is none.
-        sure_blocks: The same as `witnessed_blocks`, but of the last such checkpoint before anything that is wrong.
-        sure_at: The same as `witnessed_at`, but of that one.
+        witnessed_at: When that checkpoint had enough cosignatures, in UTC milliseconds; None if there is none.
+        sure_blocks: The same as `witnessed_blocks`, but for the last such checkpoint before anything is wrong.
+        sure_at: The same as `witnessed_at`, but for that checkpoint.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class CheckpointCoverage:
 
         self._uncovered: tuple[int, int] | None = None
         self._unwitnessed: tuple[int, int] | None = None
-        """Number of the first block that waits, and when it says that it was written."""
+        """Number of the first block that waits, and its own time of writing."""
 
     def add_block(self, number: int, written_at: int, entries: int) -> None:
         """Add the next block.
@@ -51,7 +51,7 @@ class CheckpointCoverage:
         self._unwitnessed = self._unwitnessed or waiting
 
     def drop_pending(self) -> None:
-        """Note that no later checkpoint shows that the entries that wait are unchanged."""
+        """Note that no later checkpoint shows that the waiting entries are unchanged."""
         self._pending = 0
 
     def add_checkpoint(self, size: int, witnessed_at: int | None, *, is_sure: bool) -> None:

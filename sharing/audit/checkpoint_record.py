@@ -22,12 +22,12 @@ from sharing.trust.signatures import SigningKey
 
 SCHEMA: Final = "checkpoint"
 EARLIER_MAX: Final = 16
-"""At most so many earlier checkpoints are in a record."""
+"""The maximum number of earlier checkpoints in a record."""
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierCheckpoint:
-    """An earlier checkpoint with what it got since.
+    """An earlier checkpoint with what it has received since.
 
     Attributes:
         checkpoint: The checkpoint with the signature of its State and with cosignatures.
@@ -44,9 +44,9 @@ class CheckpointRecord:
 
     Attributes:
         checkpoint: The checkpoint with the signature of its State.
-        previous_size: Number of blocks in the checkpoint before; 0 in the first one.
+        previous_size: Number of blocks in the previous checkpoint; 0 in the first one.
         consistency: Proof that the log begins with these blocks.
-        earlier: Earlier checkpoints of the same log that got cosignatures since the record before.
+        earlier: Earlier checkpoints of the same log that got cosignatures since the previous record.
     """
 
     checkpoint: Checkpoint
@@ -83,13 +83,13 @@ class CheckpointRecord:
 
 
 def read_checkpoint_record(value: bytes | None) -> CheckpointRecord:
-    """Return a record of `checkpoints.<st>`, of which no signature is verified.
+    """Return a record of `checkpoints.<st>`, without verifying its signatures.
 
     Args:
         value: The record in single-object encoding.
 
     Raises:
-        DecodeError: It is none, or not in its canonical form, or its parts do not fit together.
+        DecodeError: It is not such a record, not in canonical form, or its parts do not match.
     """
     fields = get_codec(SCHEMA).decode(value)
     try:
@@ -116,7 +116,7 @@ def read_checkpoint_record(value: bytes | None) -> CheckpointRecord:
         or any(each.checkpoint.place != checkpoint.place for each in record.earlier)
         or any(each.checkpoint.size > checkpoint.size for each in record.earlier)
     ):
-        raise DecodeError("a record of checkpoints has parts that do not fit together", cause="MALFORMED")
+        raise DecodeError("a record of checkpoints has parts that do not match", cause="MALFORMED")
     return record
 
 
@@ -140,11 +140,11 @@ def make_checkpoint_record(
 
     Args:
         place: The log.
-        before: Its leaves in the checkpoint before, [0, m); an empty range if there is none.
+        before: Its leaves in the previous checkpoint, [0, m); an empty range if there is none.
         added: Those that were committed since, [m, n).
         signed_at: The time, in UTC milliseconds.
         key: The State's gate key.
-        earlier: Earlier checkpoints that got cosignatures since the record before.
+        earlier: Earlier checkpoints that got cosignatures since the previous record.
 
     Raises:
         ValueError: The ranges do not follow each other.

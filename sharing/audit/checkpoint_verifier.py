@@ -1,4 +1,4 @@
-"""Which signatures on a checkpoint count: of the State whose log it is, of its witnesses, of time-stamping services.
+"""Which signatures on a checkpoint count: those of the log's State, of its witnesses, and of time-stamping services.
 
 One checkpoint at a time; `checkpoint_chain` compares them with each other.
 """
@@ -39,7 +39,7 @@ class CheckpointPolicy:
         required: How many of these must have cosigned.
         now: The reader's clock, in UTC milliseconds.
         stamp_roots: The roots of the trusted time-stamping services; without any, no time stamp is checked.
-        newest_stamp_only: Whether `CheckpointChain.finish` verifies only the newest time stamp of the log that counts.
+        newest_stamp_only: Whether `CheckpointChain.finish` verifies only the newest valid time stamp of the log.
     """
 
     keys: TrustedKeys
@@ -58,11 +58,11 @@ class KnownCheckpoint:
         checkpoint: The checkpoint, with all its signatures; once they are verified, with those that count.
         offset: Offset of its record; None if it came from elsewhere.
         cosigned_by: The States that have cosigned it, with the time in UTC milliseconds.
-        witnessed_at: When enough of them had, in UTC milliseconds; None if they have not.
+        witnessed_at: When enough of them had cosigned it, in UTC milliseconds; None if they have not.
         before: The leaves that it covers, if the next checkpoint's proof contains them.
         time_stamps: Time stamps of services on its text; once they are verified, those that count.
         stamped_at: The earliest time in them, in UTC milliseconds; None if none counts, or none is verified.
-        is_trusted: False if its key was revoked, or has ended so long ago that it is not listed any more. Then it is no
+        is_trusted: False if its key was revoked, or ended so long ago that it is no longer listed. Then it is not
             evidence, but what contradicts it is suspicious.
     """
 
@@ -89,7 +89,7 @@ class CheckpointVerifier:
         self._report = report
 
     def verify(self, each: KnownCheckpoint) -> KnownCheckpoint | None:
-        """Return a checkpoint with what counts of its signatures; None if its State has not signed it."""
+        """Return a checkpoint with those of its signatures that count; None if its State has not signed it."""
         policy, checkpoint = self._policy, each.checkpoint
         found, faults = verify_cosignatures(checkpoint, policy.witnesses, now=policy.now)
         for fault in faults:
@@ -128,10 +128,10 @@ class CheckpointVerifier:
         return replace(each, time_stamps=stamps, stamped_at=found[0][0] if found else None)
 
     def _verify_own(self, each: KnownCheckpoint, witnessed_at: int | None) -> list[NoteSignature] | None:
-        """Return the State's signatures that count; None if there is none, and one is wrong, or all are missing.
+        """Return the State's signatures that count; None if there are none because one is wrong or all are missing.
 
-        A key that has ended long ago is not listed any more, and one that was revoked counts only for what others saw
-        before. Neither is a fault of the log: later checkpoints cover what these would.
+        A key that ended long ago is no longer listed, and a revoked one counts only for what others saw before. Neither
+        is a fault of the log: later checkpoints cover what these would.
         """
         policy, checkpoint = self._policy, each.checkpoint
         own = [signature for signature in checkpoint.note.signatures if signature.name == checkpoint.origin]
@@ -151,12 +151,12 @@ class CheckpointVerifier:
         return None if is_wrong and not counted else counted
 
     def _is_past(self, fault: TrustError, checkpoint: Checkpoint) -> bool:
-        """Return whether a signature does not count only because its key was revoked, or is not listed any more."""
+        """Return whether a signature does not count only because its key was revoked or is no longer listed."""
         is_old = checkpoint.signed_at < self._policy.now - KEEP_ENDED_GATE_DAYS * DAY_MS
         return fault.fault is TrustFault.REVOKED or (fault.fault is TrustFault.UNKNOWN_KEY and is_old)
 
     def _report_strangers(self, each: KnownCheckpoint) -> None:
-        """Report signatures by unknown names on a checkpoint that would otherwise perhaps be witnessed."""
+        """Report signatures by unknown names on a checkpoint that might otherwise be witnessed."""
         known = {format_witness(state) for state in self._policy.witnesses} | {each.checkpoint.origin}
         for signature in each.checkpoint.note.signatures:
             if signature.name not in known:
@@ -165,5 +165,5 @@ class CheckpointVerifier:
 
 
 def _to_name(text: str) -> str:
-    """Return the name of a key, which anybody may have chosen, for messages."""
+    """Return the name of a key for messages: anybody may have chosen it."""
     return text if len(text) <= _NAME_MAX and text.isprintable() else "?"

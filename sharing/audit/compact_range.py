@@ -1,9 +1,9 @@
-"""Compact ranges: what is left of a range of leaves when only roots of complete subtrees are kept.
+"""Compact ranges: what remains of a range of leaves when only roots of complete subtrees are kept.
 
 A range [begin, end) of leaves of a tree of RFC 9162 is the disjoint union of the largest complete subtrees that lie in
-it. Their hashes, from left to right, are at most two for each level, so about 40 for a million leaves. From the range
-[0, n) follows the root of the tree of n leaves, without the leaves; from the ranges [0, m) and [m, n), the proof that
-the second tree begins with the first one. So a writer that keeps the range [0, n) can append forever and sign each
+it. Their hashes, from left to right, are at most two for each level, so about 40 for a million leaves. The root of the
+tree of n leaves follows from the range [0, n), without the leaves; the proof that the second tree begins with the first
+one follows from the ranges [0, m) and [m, n). So a writer that keeps the range [0, n) can append forever and sign each
 root, in constant space.
 """
 
@@ -25,15 +25,15 @@ EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 
 @dataclass(frozen=True, slots=True)
 class CompactRange:
-    """The leaves from `begin` to `end`, as the roots of complete subtrees. Appending and merging return another one.
+    """The leaves from `begin` to `end`, as the roots of complete subtrees. Appending and merging return a new range.
 
     Attributes:
         begin: Index of the first leaf.
-        end: Index after the last leaf. With `begin` 0 it is the size of the tree.
+        end: Index after the last leaf. If `begin` is 0, it is the size of the tree.
         hashes: Roots of the complete subtrees, from left to right.
 
     Raises:
-        ValueError: There are not as many hashes as these limits need, or one is not a hash.
+        ValueError: The number of hashes does not match these limits, or one is not a hash.
     """
 
     begin: int = 0
@@ -50,7 +50,7 @@ class CompactRange:
 
     @classmethod
     def from_bytes(cls, begin: int, end: int, data: bytes) -> Self:
-        """Return the range of which `to_bytes` returned this.
+        """Return the range for which `to_bytes` returned these bytes.
 
         Raises:
             ValueError: These are not the hashes of such a range.
@@ -111,7 +111,7 @@ class CompactRange:
         """Return the root of the tree over some of the leaves, whose limits are limits of complete subtrees.
 
         Raises:
-            ValueError: A limit is within one of the complete subtrees, or outside of the range.
+            ValueError: A limit is within one of the complete subtrees, or outside the range.
         """
         inside = [(start, size, node) for start, size, node in self._list_nodes() if begin <= start < end]
         if not inside or inside[0][0] != begin or sum(size for _, size, _ in inside) != end - begin:

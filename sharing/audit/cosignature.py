@@ -1,8 +1,9 @@
-"""Cosignatures: another State states when it saw a checkpoint, and that no other view of the log was shown to it.
+"""Cosignatures: another State states when it saw a checkpoint, and that it was not shown a different view of the log.
 
 A cosignature is a signature line of the checkpoint's note, of the type 0x04 (C2SP tlog-cosignature, version 1): 8 bytes
 with the time in seconds since 1970, and an Ed25519 signature on `cosignature/v1`, the time, and the whole text of the
-checkpoint. A State signs it by its gate key, under the name `<state>.sharing/witness`. No State cosigns its own logs.
+checkpoint. A State signs it by its gate key, under the name `<state>.sharing/witness`. A State does not cosign its own
+logs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sharing.trust.signatures import SIGNATURE_BYTES, SigningKey, is_signature_b
 from sharing.trust.verification import find_online_key
 
 WITNESSES_DEFAULT: Final = 2
-"""How many other States must have cosigned a checkpoint, so that what it covers counts as witnessed."""
+"""How many other States must have cosigned a checkpoint for what it covers to count as witnessed."""
 
 _TIME_BYTES: Final = 8
 _SECOND_MS: Final = 1000
@@ -57,7 +58,7 @@ def build_cosigned_message(text: bytes, seconds: int) -> bytes:
 
 
 def cosign_checkpoint(checkpoint: Checkpoint, state: str, key: SigningKey, now: int) -> SignedNote:
-    """Return the checkpoint's text with the cosignature of another State, and with no other signature.
+    """Return the checkpoint's text with only the cosignature of another State.
 
     Args:
         checkpoint: The checkpoint, which `witnessing` has found to be consistent with all that this State saw.
@@ -66,7 +67,7 @@ def cosign_checkpoint(checkpoint: Checkpoint, state: str, key: SigningKey, now: 
         now: Its clock, in UTC milliseconds.
 
     Raises:
-        ValueError: It is its own log, or the time is not of the years 2000 to 2099.
+        ValueError: It is its own log, or the time is not in the years 2000 to 2099.
     """
     if state == checkpoint.place.state:
         raise ValueError("a State cannot cosign its own log")
@@ -79,7 +80,7 @@ def cosign_checkpoint(checkpoint: Checkpoint, state: str, key: SigningKey, now: 
 
 
 def read_cosigned_at(signature: NoteSignature) -> int | None:
-    """Return when a cosignature claims to have been made, in UTC milliseconds; None if it has no such form."""
+    """Return when a cosignature claims to have been made, in UTC milliseconds; None if it does not have that form."""
     if len(signature.value) != _TIME_BYTES + SIGNATURE_BYTES:
         return None
     return int.from_bytes(signature.value[:_TIME_BYTES], "big") * _SECOND_MS
@@ -88,7 +89,7 @@ def read_cosigned_at(signature: NoteSignature) -> int | None:
 def verify_cosignature(text: bytes, signature: NoteSignature, keys: TrustedKeys, *, now: int) -> VerifiedCosignature:
     """Return who cosigned a checkpoint and when.
 
-    A key that is revoked does not count, whatever time it claims: a thief can claim any time.
+    A revoked key does not count, no matter what time it claims: a thief can claim any time.
 
     Args:
         text: The text of the checkpoint.
@@ -148,10 +149,10 @@ def verify_cosignatures(
 
 
 def find_witnessed_at(cosignatures: Iterable[VerifiedCosignature], required: int) -> int | None:
-    """Return when the last cosignature came that was required, in UTC milliseconds; None if there are not enough.
+    """Return when the last required cosignature came, in UTC milliseconds; None if there are not enough.
 
     Args:
-        cosignatures: Genuine cosignatures of a checkpoint, each by another State.
+        cosignatures: Genuine cosignatures of a checkpoint, each by a different State.
         required: How many there must be.
     """
     times = sorted(each.cosigned_at for each in cosignatures)

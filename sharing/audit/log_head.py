@@ -1,7 +1,7 @@
 """The head of an audit log: all that must be known of a partition's blocks to add the next one.
 
-It is kept in the state store of the loop that writes the log, and moves in the transaction that writes the block. So
-after a kill, a rebalance or an aborted transaction, the log continues from the last committed block.
+It is kept in the state store of the loop that writes the log, and is updated in the transaction that writes the block.
+So after a kill, a rebalance or an aborted transaction, the log continues from the last committed block.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from sharing.audit.compact_range import CompactRange
 from sharing.sign.merkle_tree import HASH_BYTES
 
 NO_BLOCK: Final = bytes(HASH_BYTES)
-"""In the place of the leaf hash of the block before, in the first block."""
+"""Used in the first block instead of the leaf hash of the previous block."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
-    """How far the log of one partition is.
+    """The current end of the log of one partition.
 
     Attributes:
         entries: Number of the entries of all blocks.
@@ -58,7 +58,7 @@ class LogHead:
         """Return the head in an entry of a state store.
 
         Raises:
-            ValueError: It is none: the number of subtrees does not fit that of the blocks.
+            ValueError: It is not a head: the number of subtrees does not match that of the blocks.
         """
         return cls(fields["entries"], fields["previous"], CompactRange(0, fields["blocks"], tuple(fields["subtrees"])))
 

@@ -44,7 +44,7 @@ def prove_consistency(leaves: Sequence[bytes], size: int) -> bytes:
     """Return the proof that the tree over these leaves begins with the tree over the first `size` of them.
 
     Raises:
-        ValueError: There are not as many leaves.
+        ValueError: There are fewer leaves than that.
     """
     if not 0 <= size <= len(leaves):
         raise ValueError("a tree cannot begin with a larger tree")
@@ -95,7 +95,7 @@ def is_consistent(size: int, root: bytes, larger: int, larger_root: bytes, proof
 def extract_range(size: int, root: bytes, larger: int, proof: bytes) -> CompactRange | None:
     """Return the leaves of a tree as a compact range, from the proof that a larger tree begins with it.
 
-    So who knows a checkpoint and the one after it can go on from there, without the leaves before.
+    So anyone who knows a checkpoint and the next one can continue from there without the earlier leaves.
 
     Args:
         size: Number of leaves of the smaller tree.

@@ -1,4 +1,4 @@
-"""Compares what other States say that they have got with what a State's own log names."""
+"""Compares what other States say they have received with what a State's own log names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _UnreadableActs:
 
 
 class ReceiptBook:
-    """Compares the batches that other States say they have got with those that the State's blocks name.
+    """Compares the batches that other States say they have received with those that the State's blocks name.
 
     Args:
         state: The State.
@@ -47,7 +47,7 @@ class ReceiptBook:
         self._unreadable: dict[LogPlace, _UnreadableActs] = {}
 
     def observe(self, offset: int, block: AuditBlock) -> None:
-        """Look at a block of one of the State's logs."""
+        """Examine a block of one of the State's logs."""
         self._roots.update(block.message_roots)
         if block.log is not AuditLogName.ACTS:
             return
@@ -57,7 +57,7 @@ class ReceiptBook:
                 continue
             try:
                 receipt = find_receipt(get_codec("act").decode(entry))
-            except DecodeError:  # such as one of a newer release: nobody can say whether it is a receipt
+            except DecodeError:  # such as one of a newer release: it is not known whether it is a receipt
                 self._unreadable.setdefault(place, _UnreadableActs(offset, block.number)).count += 1
                 continue
             if receipt is not None:

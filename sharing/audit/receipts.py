@@ -3,7 +3,7 @@
 Each message is in a batch whose root its sender has signed, and the block of the sender's log that was written with the
 batch names that root. A recipient records the root in its own log (PUT_IN_INBOX), which other States witness, and names
 it in its receipt, which the sender records (RECEIPT_RECORDED). A root that no block of the sender names was signed for
-messages whose decisions or acts are not in its log any more.
+messages whose decisions or acts are no longer in its log.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class Receipt(NamedTuple):
-    """That a message came under a root.
+    """A recipient's statement that a message came under a root.
 
     Attributes:
         root: The root.

@@ -1,4 +1,4 @@
-"""Signed notes: a text and signatures on it, one a line (C2SP signed-note).
+"""Signed notes: a text and signatures on it, one per line (C2SP signed-note).
 
 A signature line has an em dash, the name of the key, and base64 of 4 bytes that identify the key and of the signature.
 The id depends on name, type of signature and public key. It is short, so it only says which key to try.
@@ -66,7 +66,7 @@ class SignedNote:
         return self.text + b"\n" + "".join(signature.to_line() for signature in self.signatures).encode()
 
     def add(self, signatures: Iterable[NoteSignature]) -> SignedNote:
-        """Return the note with further signatures; of a key that has signed already, the one that is there stays."""
+        """Return the note with additional signatures; if a key has already signed, its existing signature stays."""
         merged = {(each.name, each.key_id): each for each in self.signatures}
         for each in signatures:
             merged.setdefault((each.name, each.key_id), each)
@@ -89,7 +89,8 @@ def sign_text(text: bytes, name: str, key: SigningKey) -> NoteSignature:
     """Return the signature on a text, of the type `ED25519_SIGNATURE`.
 
     Args:
-        text: The text. It begins with the name of a log, so it is never anything else that this key signs.
+        text: The text. It begins with the name of a log, so it cannot be confused with anything else that this key
+            signs.
         name: Name of the key.
         key: The key.
     """
@@ -100,7 +101,7 @@ def read_note(data: bytes) -> SignedNote:
     """Return a note, which is not verified. Only its canonical form is accepted.
 
     Raises:
-        TrustError: It is none.
+        TrustError: It is not valid.
     """
     if len(data) > NOTE_BYTES_MAX:
         raise TrustError(TrustFault.MALFORMED, f"a signed note is longer than {NOTE_BYTES_MAX:,} bytes")
@@ -123,7 +124,7 @@ def read_signature_line(line: str) -> NoteSignature:
     """Return the signature of a line, which is given without its line break.
 
     Raises:
-        TrustError: It is none.
+        TrustError: It is not valid.
     """
     name, _, encoded = line.removeprefix(_SIGNATURE_LINE).partition(" ")
     try:

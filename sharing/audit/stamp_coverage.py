@@ -1,4 +1,4 @@
-"""Up to which block a log is time-stamped, and which blocks were stamped later than they say that they were written."""
+"""Up to which block a log is time-stamped, and which blocks were stamped too long after their own time of writing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from sharing.model.times import DAY_MS, format_time
 
 STAMPED_WITHIN_MS: Final = 3 * DAY_MS
-"""A block is covered by a time stamp in this time, once its log gets time stamps: a service may be away for a weekend.
-A history that was rewritten has no time stamps from the time that it describes."""
+"""A block must be covered by a time stamp within this time, once its log gets time stamps: a service may be down for a
+weekend. A rewritten history has no time stamps from the time that it describes."""
 
 
 class LateStamp(NamedTuple):
@@ -37,7 +37,7 @@ class StampCoverage:
         self.last_at: int | None = None
         self.first_at: int | None = None
         self._waiting: tuple[int, int] | None = None
-        """Number of the first block that no time stamp covers, and when it says that it was written."""
+        """Number of the first block that no time stamp covers, and its own time of writing."""
 
     def add_block(self, number: int, written_at: int) -> None:
         """Add the next block."""
@@ -47,7 +47,7 @@ class StampCoverage:
     def add_stamp(self, size: int, stamped_at: int) -> LateStamp | None:
         """Add the time stamp of a checkpoint that covers all blocks so far; return what it covers too late.
 
-        What was written before the log got time stamps is not late: it is known to be as old as the first one.
+        Blocks written before the log got time stamps are not late: they are known to be as old as the first time stamp.
         """
         late = None
         if self.first_at is None:

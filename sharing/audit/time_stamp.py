@@ -1,4 +1,4 @@
-"""Time stamps of a service on a checkpoint (RFC 3161): somebody who is no State states when it existed.
+"""Time stamps of a service on a checkpoint (RFC 3161): a party that is not a State confirms when it existed.
 
 What is stamped is the text of the checkpoint. The library `rfc3161-client` is imported only where it is used: it is in
 the extra `timestamps`.
@@ -27,7 +27,7 @@ REQUEST_TYPE, RESPONSE_TYPE = "application/timestamp-query", "application/timest
 
 @dataclass(frozen=True, slots=True)
 class TimeStampQuery:
-    """A question to a service.
+    """A request to a service.
 
     Attributes:
         data: The request (TimeStampReq, in DER).
@@ -42,7 +42,7 @@ def require_service(url: str, roots: Sequence[Certificate]) -> None:
     """Refuse a service that cannot be asked, or whose answers cannot be verified.
 
     Raises:
-        SettingsError: Its address is not one of HTTP, or its root is not named.
+        SettingsError: Its address is not an HTTP address, or its root is not named.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
         raise SettingsError("SHARING_TIME_STAMP_URL must begin with https:// or http://")
@@ -51,7 +51,7 @@ def require_service(url: str, roots: Sequence[Certificate]) -> None:
 
 
 def make_query(text: bytes) -> TimeStampQuery:
-    """Return the request for a time stamp on a text, of which the service sees the SHA-256 only.
+    """Return the request for a time stamp on a text; the service sees only its SHA-256.
 
     Raises:
         SettingsError: The library is not installed.
@@ -69,10 +69,10 @@ def verify_time_stamp(response: bytes, text: bytes, roots: Sequence[Certificate]
         response: The answer of the service (TimeStampResp, in DER), with its certificates.
         text: The text.
         roots: The roots of the services that are trusted.
-        nonce: The number that the answer must repeat; None if it was another's question.
+        nonce: The number that the answer must repeat; None if someone else sent the request.
 
     Raises:
-        TrustError: The answer is malformed, a refusal, of a service that is not trusted, or about another text.
+        TrustError: The answer is malformed, a refusal, from a service that is not trusted, or about another text.
         SettingsError: The library is not installed.
     """
     library = _import_library()
@@ -100,10 +100,10 @@ def verify_checkpoint_stamp(
         checkpoint: The checkpoint.
         roots: The roots of the services that are trusted.
         now: The reader's clock, in UTC milliseconds.
-        nonce: The number that the answer must repeat; None if it was another's question.
+        nonce: The number that the answer must repeat; None if someone else sent the request.
 
     Raises:
-        TrustError: As `verify_time_stamp`; or the time cannot be: before the State signed the checkpoint by its own
+        TrustError: As `verify_time_stamp`; or the time is impossible: before the State signed the checkpoint by its own
             clock, or in the future.
         SettingsError: The library is not installed.
     """

@@ -1,8 +1,8 @@
-"""What left a State, to whom, by which law and on which basis: counts from its audit logs, without items and persons.
+"""What left a State, to whom, under which law and basis: counts from its audit logs, without items and persons.
 
 A *transfer* is one disclosure to one State. What the gate decides to disclose is sent with its decision; what it offers
-or holds is sent later, after an answer, and then an act says so. A decision names law and basis, an act does not: they
-are those of the decision on the same version of the item.
+or holds is sent later, after an answer, and then an act says so. A decision names law and basis; an act does not: it
+has those of the decision on the same version of the item.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sharing.model.vocabulary import NoticeKind, Outcome
 
 
 class TransferKind(StrEnum):
-    """What was done towards a State.
+    """What was done with respect to a State.
 
     Attributes:
         SENT: An item was sent by the gate's decision.
@@ -39,10 +39,10 @@ class TransferKind(StrEnum):
 
 
 TRANSFERS: Final = frozenset({TransferKind.SENT, TransferKind.RELEASED, TransferKind.CORRECTED, TransferKind.RECALLED})
-"""What reached the other State: content, or word about content that it has."""
+"""What reached the other State: content, or a message about content that it has."""
 
-UNKNOWN_BASIS: Final = "not known any more"
-"""In the place of law and basis where the decision is not found: the item's conversation has ended."""
+UNKNOWN_BASIS: Final = "no longer known"
+"""Used instead of law and basis if the decision is not found because the item's conversation has ended."""
 
 _BY_OUTCOME: Final = {
     Outcome.DISCLOSE: TransferKind.SENT,
@@ -60,7 +60,7 @@ _FORBIDDING: Final = frozenset({"DENY"})
 
 
 class Grounds(NamedTuple):
-    """By which law, and on which basis.
+    """Under which law, and on which basis.
 
     Attributes:
         basis: The treaty; "" if no common treaty is known.
@@ -94,7 +94,7 @@ class TransferRow(NamedTuple):
         month: Year and month, in UTC: `2026-11`.
         state: The other State.
         kind: What was done.
-        grounds: By which law, and on which basis.
+        grounds: Under which law, and on which basis.
     """
 
     month: str
@@ -166,7 +166,8 @@ class TransferCounts:
 
         Args:
             decision: The decision.
-            is_counted: Whether it is in the period; otherwise it only says by which law something was sent in it.
+            is_counted: Whether it is in the period; otherwise it only determines under which law something was sent in
+                the period.
         """
         month = format_month(decision["decided_at"]) if is_counted else ""
         for each in decision["recipients"]:

@@ -1,12 +1,12 @@
-"""Whether a log is complete, in order and unchanged, and up to which block other States have witnessed that.
+"""Whether a log is complete, in order and unchanged, and up to which block other States have witnessed it.
 
-A verifier reads the blocks of one partition once, in order, and keeps nothing of them but a compact range. It compares
+A verifier reads the blocks of one partition once, in order, and keeps only a compact range of them. It compares
 
 - each block with its head: the root over its entries, and its canonical form;
-- each head with the block before: numbers, and the hash of that block's head;
+- each head with the previous block: numbers, and the hash of that block's head;
 - the tree over all heads with every checkpoint that the State has signed.
 
-Where blocks are missing, it goes on from the next checkpoint: the proof that comes with the one after it contains the
+Where blocks are missing, it continues from the next checkpoint: the proof that comes with the one after it contains the
 tree up to there. A block whose hash is named by a block that a checkpoint covers is covered as well.
 """
 
@@ -29,7 +29,8 @@ from sharing.serialization.codec import HEADER_LENGTH
 from sharing.sign.merkle_tree import compute_root
 
 TIME_TOLERANCE_MS: Final = HOUR_MS
-"""How much earlier the time of a record may be than that in its block: an old time lets retention delete it."""
+"""How much earlier the timestamp of a record may be than the time in its block: an old timestamp lets retention delete
+it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ class LogReport:
         place: The log.
         blocks: Number of blocks that were read.
         records: Number of entries in them: decisions or acts.
-        witnessed: How many of these are under a checkpoint with enough cosignatures, and unchanged.
+        witnessed: How many of these are covered by a checkpoint with enough cosignatures and unchanged.
         witnessed_blocks: Size of the log in the last checkpoint with enough cosignatures that agrees with the blocks.
         witnessed_at: When that checkpoint had enough cosignatures, in UTC milliseconds.
-        sure_blocks: The same as `witnessed_blocks`, but of the last such checkpoint before anything that is wrong.
+        sure_blocks: The same as `witnessed_blocks`, but for the last such checkpoint before anything is wrong.
         sure_at: Instant of that checkpoint, in UTC milliseconds.
         findings: What is wrong.
         stamped_blocks: Size of the log in the last checkpoint with a time stamp that agrees with the blocks.
@@ -90,8 +91,8 @@ class LogVerifier:
             checkpoints: What `CheckpointChain.finish` returned; None if the State has no keys, and signs none.
             from_beginning: Whether the first block that comes should be the first of the log.
             to_end: Whether the last block that comes should be the last of the log.
-            required: How many witnesses are required; 0 if none has to have cosigned.
-            observe: Called with offset and block of each block that is whole.
+            required: How many witnesses are required; 0 if no cosignature is required.
+            observe: Called with offset and block of each intact block.
         """
         self.findings: list[AuditFinding] = []
         self._place = place
@@ -115,7 +116,7 @@ class LogVerifier:
         Args:
             offset: Its offset.
             value: The record in single-object encoding.
-            time: Its time on the broker, in UTC milliseconds; None if it is not compared.
+            time: Its broker timestamp, in UTC milliseconds; None if it is not compared.
         """
         try:
             block = read_block(value)
@@ -141,7 +142,7 @@ class LogVerifier:
             self._observe(offset, block)
 
     def report_unreadable(self, offset: int, sentence: str) -> None:
-        """Report records that the broker has and that cannot be read."""
+        """Report records that the broker has but that cannot be read."""
         self._report(AuditFault.UNREADABLE, offset, self._next_number, sentence)
         self._forget()
 
@@ -178,7 +179,7 @@ class LogVerifier:
         )
 
     def _check_place(self, offset: int, block: AuditBlock) -> bool:
-        """Compare numbers and hash with the block before; return whether the block comes next or later."""
+        """Compare numbers and hash with the previous block; return whether the block comes next or later."""
         number = block.number
         if self._next_number is not None and number < self._next_number:
             sentence = f"block {number} is repeated or out of order: block {self._next_number} was expected"
@@ -199,7 +200,7 @@ class LogVerifier:
         return True
 
     def _check_content(self, offset: int, block: AuditBlock, value: bytes) -> bool:
-        """Compare a block with its head; return whether it is whole."""
+        """Compare a block with its head; return whether it is intact."""
         if compute_root(block.hash_entries()) != block.root:
             sentence = f"the entries or commitments of block {block.number} are not those that its head names"
             self._report(AuditFault.CHANGED, offset, block.number, sentence)
@@ -267,7 +268,7 @@ class LogVerifier:
             self._report(AuditFault.TAIL_CUT, largest.offset if blocks == 0 else None, blocks, sentence)
 
     def _forget(self) -> None:
-        """Forget what was before: it cannot be compared with what comes."""
+        """Forget what came before: it cannot be compared with what follows."""
         self._coverage.drop_pending()
         self._tree = self._next_first = self._previous = None
 

@@ -1,7 +1,7 @@
 """What a witness does: it sees the checkpoints of another State's log, and cosigns those that are consistent.
 
 Pure: the caller keeps the `WitnessedLog` of each log durably, and writes it in the same transaction as the cosignature,
-or before. A witness that forgets what it has seen can be shown another history.
+or before. A witness that forgets what it has seen can be shown a different history.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sharing.trust.key_statement import TrustedKeys
 from sharing.trust.signatures import SigningKey
 
 REMEMBERED_MAX: Final = 16
-"""How many checkpoints a witness remembers of a log, to compare with those that others have cosigned."""
+"""How many checkpoints of a log a witness remembers, to compare with those that others have cosigned."""
 
 
 class Sighting(StrEnum):
@@ -29,9 +29,9 @@ class Sighting(StrEnum):
     Attributes:
         CONSISTENT: The log only grew, or is unchanged. It is cosigned.
         REPEATED: Exactly this checkpoint was seen before.
-        FORK: The State has signed two different logs. That is proved, by two signed checkpoints.
+        FORK: The State has signed two different logs, as two signed checkpoints prove.
         INCONSISTENT: The State does not prove that the log only grew.
-        ROLLED_BACK: The State has signed a shorter log later than a longer one.
+        ROLLED_BACK: The State has signed a shorter log after a longer one.
         GAP: Checkpoints are missing between what was seen and this one.
         UNTRUSTED: The State has not signed it by a gate key that counts.
     """
@@ -56,8 +56,8 @@ class WitnessedLog:
 
     Attributes:
         seen: The last checkpoints that were consistent, as notes, the newest last. At least one.
-        first_size: Size of the log when this witness saw it first: what was before, it has not watched grow.
-        evidence: The two checkpoints that prove a fork, once there was one; empty until then. From then on nothing of
+        first_size: Size of the log when this witness first saw it: it has not watched the log grow to that size.
+        evidence: The two checkpoints that prove a fork, once there was one; empty until then. After a fork, nothing of
             this log is cosigned.
     """
 
@@ -82,14 +82,14 @@ class WitnessedLog:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What came of a checkpoint.
+    """The result for a checkpoint.
 
     Attributes:
         sighting: What it is.
         log: What the witness knows from now on; None if it never saw a good checkpoint of this log.
         checkpoint: The checkpoint.
         reason: One sentence for people.
-        evidence: Checkpoints that show it to others: of a fork, the two that contradict each other.
+        evidence: Checkpoints that prove it to others: for a fork, the two that contradict each other.
     """
 
     sighting: Sighting
@@ -101,7 +101,7 @@ class Observation:
     def cosign(self, state: str, key: SigningKey, now: int) -> bytes | None:
         """Return the cosignature of this witness as a note; None if it must not cosign.
 
-        Write `log` durably before it leaves.
+        Write `log` durably before sending it.
 
         Args:
             state: The State of the witness.
@@ -130,7 +130,7 @@ def observe_checkpoint(
         witnesses: Online keys of the other witnesses, whose cosignatures are compared with what was seen.
 
     Raises:
-        ValueError: `log` is another log.
+        ValueError: `log` is a different log.
     """
     checkpoint = record.checkpoint
     if log is not None and log.last.place != checkpoint.place:
@@ -156,7 +156,7 @@ def observe_checkpoint(
 
 
 def _compare(log: WitnessedLog, record: CheckpointRecord) -> Observation:
-    """Return what a record is that contradicts none of the remembered checkpoints."""
+    """Return the result for a record that does not contradict any of the remembered checkpoints."""
     last, checkpoint = log.last, record.checkpoint
     evidence = (log.seen[-1], checkpoint.note.to_bytes())
     if any(read_checkpoint(note).note.text == checkpoint.note.text for note in log.seen):
@@ -195,7 +195,8 @@ def _find_fork(
 ) -> tuple[bytes, Checkpoint] | None:
     """Return two checkpoints that the State has signed for the same size with different roots: the one in `log` first.
 
-    What others have cosigned counts only with the State's own signature: no witness can accuse it by a text alone.
+    What others have cosigned counts only with the State's own signature: a witness cannot accuse the State by a text
+    alone.
     """
     seen = {checkpoint.size: (checkpoint, note) for note in log.seen for checkpoint in (read_checkpoint(note),)}
     for shown in (record.checkpoint, *(each.checkpoint for each in record.earlier)):

@@ -1,5 +1,5 @@
 """Drafts of what an officer writes after a notice: a request to preserve data or for assistance, a stop-payment sheet.
 
 Everything here is pure: a notice and what is known of the authorities go in, a document comes out. A draft asserts
-nothing that the notice does not say. What is a legal judgement, or not known, is left blank and marked.
+nothing that the notice does not say. Legal judgements and unknown facts are left blank and marked.
 """

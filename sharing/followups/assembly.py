@@ -1,4 +1,4 @@
-"""What every draft has, whatever it asks for: where it comes from, its marking, and what is to be read first."""
+"""What every draft has, no matter what it asks for: where it comes from, its marking, and what must be read first."""
 
 from __future__ import annotations
 

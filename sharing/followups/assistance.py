@@ -87,7 +87,7 @@ def _list_proceedings(notice: Notice) -> Iterator[DraftField]:
 def _list_assistance(notice: Notice) -> Iterator[DraftField]:
     element = "46(15)(d)"
     yield leave_blank(
-        "Assistance that is asked for",
+        "Assistance requested",
         Blank.JUDGEMENT,
         "measure, such as subscriber data, traffic data, search, bank records, interview",
         element=element,
@@ -99,12 +99,12 @@ def _list_assistance(notice: Notice) -> Iterator[DraftField]:
         "Relation of the data to the offence", Blank.JUDGEMENT, "what the data would show", element=element
     )
     yield leave_blank(
-        "Procedure that is to be followed",
+        "Procedure to be followed",
         Blank.JUDGEMENT,
         "formalities, presence of officers, certificates",
         element=element,
     )
-    yield leave_blank("Urgency, and until when it is needed", Blank.JUDGEMENT, "with the reason", element=element)
+    yield leave_blank("Urgency, and deadline", Blank.JUDGEMENT, "with the reason", element=element)
 
 
 def _list_person(notice: Notice) -> Iterator[DraftField]:
@@ -126,9 +126,9 @@ def _list_person(notice: Notice) -> Iterator[DraftField]:
 def _list_purpose(notice: Notice) -> Iterator[DraftField]:
     element = "46(15)(f)"
     yield leave_blank(
-        "Purpose for which it is asked",
+        "Purpose of the request",
         Blank.JUDGEMENT,
-        "for what the evidence or information is used",
+        "what the evidence or information will be used for",
         element=element,
     )
     yield fill_or_blank(

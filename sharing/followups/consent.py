@@ -2,10 +2,10 @@
 
 A follow-up passes information on: to another State, or to a bank. A request for assistance also puts it into
 proceedings. So a condition that forbids either makes the draft say first that consent must be asked, and from whom. A
-condition whose kind says neither is shown for a person to compare. An unknown kind or code counts as forbidding.
+condition whose kind does neither is shown for a person to compare. An unknown kind or code counts as forbidding.
 
-Where the addressee is the State that sent the notice, that State learns nothing new. Its conditions are still shown, to
-be compared: how it wants its information to be used is for it to say.
+Where the addressee is the State that sent the notice, that State learns nothing new. Its conditions are still shown for
+comparison: that State decides how its information may be used.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _OPEN_PAP: Final = frozenset({Pap.CLEAR.value, Pap.GREEN.value})
 _ORDER: Final = (Severity.CONSENT, Severity.CHECK, Severity.DUTY)
 
 _FORBIDS: Final = {
-    ConditionKind.ONWARD_CONSENT: "forbids to pass the information on without consent",
-    ConditionKind.CONFIDENTIALITY: "demands that the information is kept confidential",
-    ConditionKind.NO_EVIDENCE: "forbids to use the information in proceedings or as evidence",
+    ConditionKind.ONWARD_CONSENT: "forbids passing the information on without consent",
+    ConditionKind.CONFIDENTIALITY: "requires that the information be kept confidential",
+    ConditionKind.NO_EVIDENCE: "forbids using the information in proceedings or as evidence",
     ConditionKind.HANDLING: "limits how the information is handled",
     ConditionKind.OTHER: "binds the use of the information",
 }
@@ -59,7 +59,7 @@ def list_cautions(kind: FollowUpKind, notice: Notice, context: FollowUpContext) 
         *_judge_content(notice),
     ]
     if any(caution.severity is Severity.CONSENT for caution in found):
-        first = "Consent must be asked before this is sent to anybody. " + describe_whom_to_ask(notice, context)
+        first = "Consent is required before this is sent to anybody. " + describe_whom_to_ask(notice, context)
         found.insert(0, Caution(Severity.CONSENT, first))
     return tuple(sorted(found, key=lambda caution: _ORDER.index(caution.severity)))
 
@@ -84,7 +84,7 @@ def describe_whom_to_ask(notice: Notice, context: FollowUpContext) -> str:
 
 
 def _is_back_to_provider(kind: FollowUpKind, notice: Notice, context: FollowUpContext) -> bool:
-    """Return whether only the State learns of it that sent the notice."""
+    """Return whether only the State that sent the notice learns of it."""
     return kind is not FollowUpKind.STOP_PAYMENT and context.addressee == notice.from_state
 
 
@@ -98,7 +98,7 @@ def _judge_conditions(kind: FollowUpKind, notice: Notice, context: FollowUpConte
             text = f"{quoted} Compare it with what this draft is for. If that is another use, ask for consent first."
             yield Caution(Severity.CHECK, text, codes)
         elif _is_back_to_provider(kind, notice, context):
-            text = f"{quoted} The addressee has set it, so nothing is passed on; compare what is asked with it."
+            text = f"{quoted} The addressee has set it, so nothing is passed on; compare the request with it."
             yield Caution(Severity.CHECK, text, codes)
         else:
             yield Caution(
@@ -110,13 +110,13 @@ def _describe_exception(condition: Condition) -> str:
     if not condition.exculpatory_exception:
         return ""
     return (
-        " What clears an accused person may be disclosed in spite of it, after notice to the providing State (UNCAC "
-        "art. 46(5))."
+        " Information that clears an accused person may be disclosed despite it, after notice to the providing State "
+        "(UNCAC art. 46(5))."
     )
 
 
 def _judge_handling(kind: FollowUpKind, notice: Notice, context: FollowUpContext) -> Iterator[Caution]:
-    """Yield what codes and markings demand that no condition says already."""
+    """Yield what codes and markings require beyond the conditions."""
     content, is_back = notice.content, _is_back_to_provider(kind, notice, context)
     severity = Severity.CHECK if is_back else Severity.CONSENT
     imposed = {condition.code for condition in notice.conditions}
@@ -150,7 +150,7 @@ def _name_addressee(*, is_back: bool) -> str:
 def _describe_code(code: str) -> str:
     known = {
         Handling.H1.value: "forbids use in judicial proceedings without the provider's permission",
-        Handling.H2.value: "forbids to pass the information on without the provider's permission",
+        Handling.H2.value: "forbids passing the information on without the provider's permission",
         Handling.H3.value: "is a restriction in words, which the provider states",
     }
     return known.get(code, "is unknown to this version, so it counts as forbidding")
@@ -164,7 +164,7 @@ def _judge_origin(kind: FollowUpKind, notice: Notice, context: FollowUpContext) 
 
 
 def _judge_content(notice: Notice) -> Iterator[Caution]:
-    """Yield what holds because of what the information is."""
+    """Yield what applies because of the nature of the information."""
     content = notice.content
     if notice.condition_model is ConditionModel.PRE_ACCEPT and notice.conditions:
         yield Caution(Severity.DUTY, "Our State has accepted the conditions, and is bound by them.")

@@ -12,7 +12,7 @@ from sharing.model.vocabulary import Authority
 
 @dataclass(frozen=True, slots=True)
 class Drafter:
-    """The officer who drafts, as the register has him or her.
+    """The officer who drafts, as recorded in the register.
 
     Attributes:
         name: Name of the officer.
@@ -33,11 +33,11 @@ class FollowUpContext:
         now: When the draft is made, in UTC milliseconds.
         drafter: Who drafts.
         own: What the drafter's State announces in the directory; None if that is not known.
-        provider: What the State announces that sent the notice.
+        provider: What the State that sent the notice announces.
         addressee: The State that is asked; None if the drafter has not chosen one.
         requested: What that State announces.
-        instruments: Names of the instruments in force between the drafter's State and the addressee, as the table of
-            treaties has them; None if that is not known.
+        instruments: Names of the instruments in force between the drafter's State and the addressee, according to the
+            table of treaties; None if that is not known.
         extends: Reference of an earlier preservation that is extended, or on which a request for assistance follows.
     """
 
@@ -52,7 +52,7 @@ class FollowUpContext:
 
 
 def list_authorities(entry: DirectoryEntry | None, kind: str | None = None) -> tuple[CompetentAuthority, ...]:
-    """Return the authorities that a State announces, those of a kind if it announces any of that kind."""
+    """Return the authorities that a State announces: only those of a kind if it announces any of that kind."""
     if entry is None:
         return ()
     of_kind = tuple(each for each in entry.authorities if each.kind == kind)

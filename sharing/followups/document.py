@@ -1,4 +1,4 @@
-"""What a draft consists of, whatever it is written as: cautions, sections and fields."""
+"""What a draft consists of, in any file format: cautions, sections and fields."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Blank(StrEnum):
     """Why a field is left to the drafter.
 
     Attributes:
-        JUDGEMENT: It is a legal judgement, or a decision that a person takes.
+        JUDGEMENT: It is a legal judgement, or a decision that a person makes.
         UNKNOWN: Neither the notice nor the bus says it.
         NOT_DISCLOSED: The providing State's law redacted it.
-        SIGNATURE: Somebody signs.
+        SIGNATURE: Somebody signs it.
     """
 
     JUDGEMENT = "JUDGEMENT"
@@ -44,7 +44,7 @@ class Blank(StrEnum):
 
     @property
     def words(self) -> str:
-        """How the mark begins."""
+        """The beginning of the mark."""
         return _BLANK_WORDS[self]
 
 
@@ -57,7 +57,7 @@ _BLANK_WORDS = {
 
 
 class Severity(StrEnum):
-    """How much a caution stops.
+    """How severe a caution is.
 
     Attributes:
         CONSENT: Nothing may be sent before consent was given.
@@ -75,7 +75,7 @@ class Caution:
     """What must be read before the draft is used.
 
     Attributes:
-        severity: How much it stops.
+        severity: How severe it is.
         text: One sentence or two.
         codes: Codes of the conditions from which it follows.
     """
@@ -94,7 +94,7 @@ class DraftField:
         lines: Its text; empty if it is blank.
         exact: Whether the text must be copied as it is, such as an account number.
         blank: Why it is left to the drafter; None if it is filled.
-        hint: What a drafter should write there, or check.
+        hint: What a drafter should write or check there.
         element: The element of the treaty that it belongs to, such as `29(2)(a)`; "" for none.
     """
 
@@ -120,7 +120,7 @@ def fill(label: str, *texts: object, element: str = "", exact: bool = False, hin
     """Return a field with texts, each made plain.
 
     Raises:
-        ValueError: Nothing is left of the texts: such a field must be marked as blank.
+        ValueError: The texts are empty: such a field must be marked as blank.
     """
     lines = tuple(line for text in texts for line in ((make_plain(text),) if exact else split_lines(text)) if line)
     if not lines:
@@ -174,13 +174,13 @@ class DraftSection:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpDocument:
-    """A draft. It has content: it is handled as the notice is.
+    """A draft. It has content, so it is handled like the notice.
 
     Attributes:
         kind: What is drafted.
         title: Its title, without anything from the notice.
         notice: Id of the notice.
-        marking: The marking that each page bears, such as `TLP:AMBER`; "" if none is stated.
+        marking: The marking on each page, such as `TLP:AMBER`; "" if none is stated.
         cautions: What must be read first, the most severe first.
         sections: The sections.
         made_at: When, in UTC milliseconds.

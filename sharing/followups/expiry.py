@@ -1,7 +1,7 @@
 """How long another State keeps data that it was asked to preserve, and when people must act.
 
 Budapest Convention art. 29(7): a preservation lasts at least 60 days, so that a request for assistance can follow; once
-that has been received, until it is decided. National law may allow longer, or may limit renewals.
+the request has been received, it lasts until that is decided. National law may allow longer, or may limit renewals.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRESERVATION_DAYS: Final = 60
 """How long a preservation lasts at least, in days (art. 29(7))."""
 
 PRESERVATION_DAYS_MAX: Final = 366
-"""How far ahead an expiry may be, in days: a later one is a mistake of typing."""
+"""How far ahead an expiry may be, in days: a later one is a typing error."""
 
 WARN_DAYS: Final = 14
 URGENT_DAYS: Final = 3
@@ -36,11 +36,11 @@ class ExpiryLevel(StrEnum):
     """How urgent an expiry is.
 
     Attributes:
-        CLOSED: Nobody waits for it any more.
+        CLOSED: Nobody is waiting for it any longer.
         LATER: More than 14 days are left.
         SOON: At most 14 days are left.
         URGENT: At most 3 days are left.
-        OVERDUE: The time is over: the data may be gone.
+        OVERDUE: The time has passed: the data may be gone.
     """
 
     CLOSED = "CLOSED"
@@ -51,7 +51,7 @@ class ExpiryLevel(StrEnum):
 
 
 class CloseReason(StrEnum):
-    """Why nobody watches a preservation any more.
+    """Why nobody watches a preservation any longer.
 
     Attributes:
         REQUEST_RECEIVED: The addressee has received the request for assistance, and keeps the data until it decides.
@@ -75,7 +75,7 @@ _Id = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
 
 
 class Preservation(StrictModel):
-    """A preservation that was asked for. Times are in UTC milliseconds.
+    """A preservation that was requested. Times are in UTC milliseconds.
 
     Attributes:
         format: Version of this format.
@@ -84,7 +84,7 @@ class Preservation(StrictModel):
         item: Id of the item.
         addressee: The State that keeps the data.
         reference: Reference of the addressee; "" if it has given none yet.
-        requested_at: When it was asked for.
+        requested_at: When it was requested.
         expires_at: Until when the addressee keeps the data.
         renewals: How often it was extended.
         closed_at: Since when nobody watches it; None while somebody does.
@@ -131,7 +131,7 @@ class Preservation(StrictModel):
             reference: Its reference, if it has given a new one.
 
         Raises:
-            InputError: It is closed, or the expiry is not later, is over, or is too far ahead.
+            InputError: It is closed, or the expiry is not later, has passed, or is too far ahead.
         """
         self._require_open()
         if expires_at <= self.expires_at:
@@ -162,7 +162,7 @@ def require_expiry(expires_at: int, now: int) -> None:
     """Refuse an expiry that another State cannot have given.
 
     Raises:
-        InputError: It is over, or too far ahead.
+        InputError: It has passed or is too far ahead.
     """
     if expires_at <= now:
         raise InputError(IS_OVER, field="expires")

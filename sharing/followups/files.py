@@ -1,4 +1,4 @@
-"""The files in which an officer takes a draft away."""
+"""The files in which an officer downloads a draft."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DraftFile:
     """A file. Its `repr` shows no content.
 
     Attributes:
-        name: Its name: kind and the beginning of the notice's id, nothing of the content.
+        name: Its name: the kind and the beginning of the notice's id, but no content.
         media_type: Its media type.
         data: Its bytes.
     """

@@ -1,4 +1,4 @@
-"""A draft as one HTML file to print: no script, no link, nothing from elsewhere."""
+"""A draft as one HTML file to print: no scripts, links or external resources."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from sharing.model.notice import Notice
 
 
 def format_marking(notice: Notice) -> str:
-    """Return the marking that each page bears: TLP, PAP and handling codes, as far as they are stated."""
+    """Return the marking on each page: TLP, PAP and handling codes, as far as they are stated."""
     content = notice.content
     parts = [f"TLP:{content['tlp']}" if content["tlp"] else "", f"PAP:{content['pap']}" if content["pap"] else ""]
     return make_plain(" ".join(filter(None, (*parts, *content["handling"]))))
@@ -38,7 +38,7 @@ def fill_content(
         value = None
     is_redacted = name in notice.redacted
     reason = (
-        f"the law of {describe_state(notice.from_state)} withheld it; ask whether it can be had"
+        f"the law of {describe_state(notice.from_state)} withheld it; ask whether it is available"
         if is_redacted
         else hint
     )
@@ -47,7 +47,7 @@ def fill_content(
 
 
 def make_references(notice: Notice, context: FollowUpContext) -> DraftSection:
-    """Return dates and references, and what follows on what (templates T-CY(2018)10 and 11)."""
+    """Return dates and references, and what the request follows up (templates T-CY(2018)10 and 11)."""
     revision = f"{notice.version}.{notice.amendment}" if notice.amendment else str(notice.version)
     is_further = bool(context.extends)
     provider = describe_state(notice.from_state)
@@ -84,7 +84,7 @@ def _describe_notice_law(notice: Notice) -> DraftField:
 
 
 def make_requesting_fields(context: FollowUpContext, element: str) -> tuple[DraftField, ...]:
-    """Return who asks: the officer's authority, its contact points, and what the bus does not know of it."""
+    """Return who asks: the officer's authority, its contact points, and what the bus does not know about it."""
     drafter = context.drafter
     points = list(describe_authorities(list_authorities(context.own, drafter.authority.value)))
     return (
@@ -112,7 +112,7 @@ def make_addressee_fields(context: FollowUpContext) -> tuple[DraftField, ...]:
 
 
 def make_period_field(notice: Notice, label: str, element: str) -> DraftField:
-    """Return the period that a drafter sets, with the one instant that the notice has as a help."""
+    """Return the period that a drafter sets, with the one instant in the notice as a hint."""
     observed = notice.content["observed_at"]
     hint = "first and last instant in UTC"
     if observed is not None:
@@ -121,7 +121,7 @@ def make_period_field(notice: Notice, label: str, element: str) -> DraftField:
 
 
 def make_basis_field(context: FollowUpContext, needed: str, article: str) -> DraftField:
-    """Return which treaty the request rests on. A drafter decides; the table of treaties is a help, and not checked."""
+    """Return which treaty the request rests on. A drafter decides; the table of treaties is an unchecked hint."""
     treaty = describe_treaty(needed)
     if context.instruments is None or context.addressee is None:
         help_text = "it is not known whether both States are Parties"
@@ -135,7 +135,7 @@ def make_basis_field(context: FollowUpContext, needed: str, article: str) -> Dra
 
 
 def list_offence_fields(notice: Notice, element: str) -> Iterator[DraftField]:
-    """Yield the offences, and what of them a drafter judges."""
+    """Yield the offences, and what a drafter must judge about them."""
     content = notice.content
     codes = [*content["offence_codes"], *content["offence_modifiers"]]
     if codes:
@@ -182,7 +182,7 @@ def list_identifier_fields(notice: Notice, element: str) -> Iterator[DraftField]
 
 
 def list_location_fields(notice: Notice, element: str) -> Iterator[DraftField]:
-    """Yield what points to who keeps the data, and where."""
+    """Yield what indicates who keeps the data, and where."""
     host = find_host(notice.content["type"], notice.content["value"])
     if host is not None:
         yield fill("Name of the system, read from the identifier", host, element=element, exact=True)
@@ -227,7 +227,7 @@ def make_handling(notice: Notice) -> DraftSection:
             _describe_instant("Delete at the latest", retain),
             _describe_instant("Review at", review),
             leave_blank(
-                "Confidentiality that is asked of the addressee",
+                "Confidentiality requested of the addressee",
                 Blank.JUDGEMENT,
                 "whether, and until when it is secret",
             ),

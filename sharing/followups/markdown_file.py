@@ -1,4 +1,4 @@
-"""A draft as Markdown (CommonMark), in which nothing of the notice is markup, a link or HTML."""
+"""A draft as Markdown (CommonMark), in which nothing from the notice is markup, a link or HTML."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _SEVERITY_WORDS: Final = {
 def escape_markdown(text: str) -> str:
     r"""Return a text of one line in which CommonMark, and GitHub's autolinks, see no markup.
 
-    A backslash before punctuation is the punctuation itself (CommonMark 0.31, section 2.4). A point within a word and a
-    colon before a slash are escaped too, so that a program that looks for addresses makes no link of them.
+    A backslash before punctuation is the punctuation itself (CommonMark 0.31, section 2.4). A period within a word and
+    a colon before a slash are also escaped, so that a program that looks for addresses does not turn them into links.
     """
     escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", text)
     return _LONG_NUMBER.sub(r"\1\\\2", escaped)
@@ -79,7 +79,7 @@ def _list_field(field: DraftField) -> Iterator[str]:
 
 
 def _quote(text: str) -> str:
-    """Return a text as a code span, which is copied as it is: between more backticks than it has in a row."""
+    """Return a text as a code span, which is copied as is: enclosed in more backticks than it has in a row."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     space = " " if text.startswith("`") or text.endswith("`") else ""

@@ -1,4 +1,4 @@
-"""What a draft calls States, languages and authorities: by their names, as people abroad read them."""
+"""The names of States, languages and authorities in a draft, for readers abroad."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sharing.model.code_words import AUTHORITY_WORDS
 from sharing.model.countries import STATES, TEST_STATES
 
 LANGUAGE: Final = "en"
-"""Of drafts, wherever they are made."""
+"""The language of drafts, no matter where they are made."""
 
 
 def describe_state(code: str) -> str:
-    """Return the name of a State with its code; the code alone, made plain, if it is that of no State."""
+    """Return the name of a State with its code; the code alone, made plain, if it is not the code of a State."""
     if code not in STATES:  # babel has names for more than States, such as 001 for the world
         return make_plain(code)
     return f"{TEST_STATES.get(code) or Locale(LANGUAGE).territories.get(code, code)} ({code})"

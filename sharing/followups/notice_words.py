@@ -1,4 +1,4 @@
-"""What a notice says in codes, as a draft says it: in words, with the codes that mark or grade beside them."""
+"""What a notice says in codes, written out in words for a draft, together with the codes that mark or grade."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def find_words(words: Mapping[str, Sentence], code: str | None) -> str | None:
 
 
 def name_urgency(notice: Notice) -> str:
-    """Return how urgent the providing State has called it."""
+    """Return how urgent the providing State said it is."""
     return URGENCY_WORDS.get(notice.urgency, notice.urgency)
 
 
 def describe_reliability(notice: Notice) -> list[str]:
-    """Return whether the information is a fact, and its grades: a line for each that is stated."""
+    """Return whether the information is a fact, and its grades: one line for each that is stated."""
     content = notice.content
     grade = content["grading_admiralty"] or ""
     europol = _describe_grades(

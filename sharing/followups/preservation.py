@@ -80,7 +80,7 @@ def _list_data(notice: Notice) -> Iterator[DraftField]:
     element = "29(2)(c)"
     yield from list_identifier_fields(notice, element)
     yield leave_blank(
-        "Data that are asked for",
+        "Data requested",
         Blank.JUDGEMENT,
         "subscriber data, traffic data, content: which of the account or system",
         element=element,
@@ -114,7 +114,7 @@ def _list_intent() -> tuple[DraftField, ...]:
         leave_blank(
             "Measure, and when the request is to follow",
             Blank.JUDGEMENT,
-            "which of these; by when. Strike the sentence out if it is not so",
+            "which of these; by when. Delete the sentence if it does not apply",
             element=element,
         ),
     )
@@ -126,7 +126,7 @@ def _list_duration() -> tuple[DraftField, ...]:
             "Duration",
             "At least 60 days, so that the request can follow; after its receipt, until it is decided (art. 29(7)).",
         ),
-        leave_blank("Longer period that is asked for", Blank.JUDGEMENT, "if our or their law allows one"),
+        leave_blank("Longer period requested", Blank.JUDGEMENT, "if our or their law allows one"),
         leave_blank(
             "Dual criminality",
             Blank.JUDGEMENT,
@@ -137,5 +137,5 @@ def _list_duration() -> tuple[DraftField, ...]:
             Blank.JUDGEMENT,
             "whether the custodian may warn the person concerned (art. 29(6))",
         ),
-        leave_blank("Partial disclosure of traffic data", Blank.JUDGEMENT, "whether it is asked for too (art. 30)"),
+        leave_blank("Partial disclosure of traffic data", Blank.JUDGEMENT, "whether it is also requested (art. 30)"),
     )

@@ -64,7 +64,7 @@ def draft_stop_payment(notice: Notice, context: FollowUpContext) -> FollowUpDocu
     sections = (
         DraftSection("Account", tuple(_list_account(notice))),
         DraftSection("Payment", tuple(_list_payment(notice))),
-        DraftSection("What is asked", _list_measure()),
+        DraftSection("What is requested", _list_measure()),
         DraftSection("Contact", make_requesting_fields(context, "")),
         DraftSection("Offence", tuple(list_offence_fields(notice, "")), _OUR_FILE),
         DraftSection("Facts", tuple(list_fact_fields(notice, "")), _OUR_FILE),

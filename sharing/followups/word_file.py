@@ -1,4 +1,4 @@
-"""A draft as a Word document (Office Open XML), in which nothing of the notice is a field, a link or markup."""
+"""A draft as a Word document (Office Open XML), in which nothing from the notice is a field, a link or markup."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MARGIN: Final = Mm(20)
 
 
 def write_word_file(document: FollowUpDocument) -> bytes:
-    """Return a draft as the bytes of a .docx file. Blank fields are highlighted; each page bears the marking.
+    """Return a draft as the bytes of a .docx file. Blank fields are highlighted; each page has the marking.
 
-    The file names no author, and its properties have nothing of the notice.
+    The file names no author, and its properties contain nothing from the notice.
     """
     file = Document()
     _set_properties(file, document)

@@ -102,7 +102,7 @@ def test_what_was_sent_later_has_the_law_of_its_decision_or_says_that_it_is_not_
     story.reply(Answer.ACCEPTED)
     ch.write_acts(item, "CH", story.effects)
     write_records(ch.broker, CONVERSATIONS.topic("CH"), [None], key=make_own_key(item))
-    assert count(ch) == {("DE", "released", "not known any more"): 1}
+    assert count(ch) == {("DE", "released", "no longer known"): 1}
 
 
 def make_opened_draft(value: str) -> bytes:

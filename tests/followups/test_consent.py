@@ -86,11 +86,11 @@ def test_consent_is_the_first_thing_that_a_draft_says() -> None:
     for kind in KINDS:
         document = make_draft(kind, notice, make_full_context())
         assert document.needs_consent
-        assert document.cautions[0].text.startswith("Consent must be asked before this is sent to anybody. Ask fedpol")
+        assert document.cautions[0].text.startswith("Consent is required before this is sent to anybody. Ask fedpol")
         order = [caution.severity for caution in document.cautions]
         assert order == sorted(order, key=list(Severity).index)
         for text in (write_markdown(document), write_html(document)):
-            assert 0 < text.index("Consent must be asked") < text.index("References")
+            assert 0 < text.index("Consent is required") < text.index("References")
 
 
 def test_whom_to_ask_is_named_as_far_as_it_is_known() -> None:

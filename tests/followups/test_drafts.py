@@ -69,7 +69,7 @@ def test_what_a_person_judges_is_never_filled(name: str) -> None:
     marks = {field.label: field.blank for section in DRAFTS[name].sections for field in section.fields}
     judged = {
         FollowUpKind.PRESERVATION: ("Why the preservation is necessary", "Dual criminality", "Treaty basis"),
-        FollowUpKind.ASSISTANCE: ("Dual criminality", "Necessity and proportionality", "Assistance that is asked for"),
+        FollowUpKind.ASSISTANCE: ("Dual criminality", "Necessity and proportionality", "Assistance requested"),
         FollowUpKind.STOP_PAYMENT: ("Measure", "Legal basis"),
     }[DRAFTS[name].kind]
     assert {marks[label] for label in judged} == {Blank.JUDGEMENT}
@@ -282,7 +282,7 @@ def test_a_stop_payment_sheet_is_about_a_payment() -> None:
     assert FollowUpKind.STOP_PAYMENT not in list_fitting(make_domain_notice())
     assert FollowUpKind.STOP_PAYMENT in list_fitting(make_account_notice())
     assert FollowUpKind.STOP_PAYMENT in list_fitting(make_notice({"type": None}, redacted=["type"]))
-    with pytest.raises(InputError, match="about no account, card or payment"):
+    with pytest.raises(InputError, match="not about an account, card or payment"):
         make_draft(FollowUpKind.STOP_PAYMENT, make_domain_notice(), make_context())
 
 

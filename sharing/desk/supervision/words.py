@@ -65,7 +65,7 @@ def describe_grounds(text: str) -> str:
 
 def describe_law(law: str, basis: str) -> tuple[str, str]:
     """Return law and basis of a row as a page shows them."""
-    unknown = _("not known any more")
+    unknown = _("no longer known")
     shown_law = unknown if law == UNKNOWN_BASIS else law or _("no rule permits it")
     shown_basis = unknown if basis == UNKNOWN_BASIS else name_treaty(basis) if basis else _("none")
     return shown_law, shown_basis

@@ -149,7 +149,7 @@ def test_a_sheet_that_does_not_fit_says_so(opened: FollowUpDesk) -> None:
     opened.contents.notice = make_domain_notice()
     page = opened.draft("STOP_PAYMENT")
     assert page.status_code == 400
-    assert "about no account, card or payment" in page.text
+    assert "not about an account, card or payment" in page.text
 
 
 def test_hostile_text_is_escaped_on_the_page(opened: FollowUpDesk) -> None:
