@@ -1,7 +1,7 @@
 """A thread for the blocking calls of one service, such as those of a Kafka client.
 
 `asyncio.to_thread` takes any thread, and a cancelled task does not wait for its call: what runs next, such as closing
-the client, would run while the call still uses it.
+the client, would run while the call is still using it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class WorkerThread:
-    """Runs calls one after the other, also those of which the result is no longer awaited.
+    """Runs calls one after the other, including those whose result is no longer awaited.
 
     It is a daemon thread, because a call that never returns must not keep the process alive.
 
@@ -37,7 +37,7 @@ class WorkerThread:
         return future
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Queue a call, and return its result. If the task is cancelled, a call that has not begun is dropped."""
+        """Queue a call, and return its result. If the task is cancelled, a call that has not started is dropped."""
         return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
 
     def stop(self) -> None:

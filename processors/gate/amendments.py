@@ -1,7 +1,7 @@
-"""Amendments as the gate reads them: what one says must agree with the item that it contains.
+"""Amendments as the gate reads them: what an amendment says must agree with the item that it contains.
 
-The conversation writes them, and they are sealed under the State's own key. They are checked all the same: what does
-not agree is quarantined, and nothing of it is decided.
+The conversation writes them, and they are sealed under the State's own key. They are checked anyway: an amendment that
+does not agree is quarantined, and nothing in it is decided.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def check_amendment(amended: AmendedItem, record: dict[str, Any], key: bytes | N
         state: The State of the gate.
 
     Raises:
-        AmendmentError: It says something else than the item in it.
+        AmendmentError: It does not match the item in it.
         InputError: The item is invalid, belongs to another State, or its id is not the record's key.
     """
     check_amended_record(record)

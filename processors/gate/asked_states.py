@@ -1,7 +1,7 @@
 """The States from which an item is withheld only because of facts that people of its State can supply.
 
-Their recipients are listed in the item's draft, so that the conversation can ask. What is asked is found again there;
-here it matters only whether anything is. A search takes milliseconds, and items with one verdict share it.
+Their recipients are listed in the item's draft, so that the conversation can ask. What is asked is determined again
+there; here it matters only whether anything is asked. A search takes milliseconds, and items with one verdict share it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sharing.model.decision import Verdict
 
 ASKED_MAX: Final = 20_000
-"""Limit of the cache, which is cleared when full. Reached only if hardly any two items have one verdict."""
+"""Limit of the cache, which is cleared when full. Reached only if hardly any two items share a verdict."""
 
 ASKED_RECIPIENTS_MAX: Final = 60_000
 """Limit of the recipients in all its verdicts together: the cache keeps the verdicts in memory."""
@@ -32,7 +32,7 @@ class AskedStates:
     """Finds these States under one law and directory.
 
     Args:
-        finder: Finds the missing facts; None where a gate has no conversation, so that nobody is asked.
+        finder: Finds the missing facts; None if a gate has no conversation, so that nobody is asked.
     """
 
     def __init__(self, finder: MissingFactsFinder | None) -> None:
@@ -54,8 +54,8 @@ class AskedStates:
     def find_for_group(self, record: Mapping[str, Any], verdict: Verdict, now_ms: int) -> frozenset[str] | None:
         """Return the States for all items of an item group; None where they differ from item to item.
 
-        Where the urgency is unknown, it matters whether an item names an officer and a reason, without which it cannot
-        be an emergency. The items of a group may differ in that.
+        If the urgency is unknown, it matters whether an item names an officer and a reason: without them it cannot be
+        an emergency. The items of a group may differ in that.
 
         Args:
             record: One of the items.

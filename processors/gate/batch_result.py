@@ -22,7 +22,7 @@ _get_topic = itemgetter(OutputRecord._fields.index("topic"))
 
 
 class DecidedContents(NamedTuple):
-    """What was decided on, of one partition, in the order of the records.
+    """What was decided on in one partition, in the order of the records.
 
     Attributes:
         positions: The position of each decided record.
@@ -60,7 +60,7 @@ class BatchOutputs:
     def prepare(
         cls, decisions_topic: str, records: InputRecords, contents: Iterable[bytes | None] = ()
     ) -> BatchOutputs:
-        """Return the outputs of records that have none yet.
+        """Return outputs for records, still empty.
 
         Args:
             decisions_topic: Topic of the decisions.
@@ -147,7 +147,7 @@ class BatchOutputs:
         """Return what was decided on, of each partition, in the order of `group_decisions`.
 
         Raises:
-            ValueError: It is not known of a record what was decided on.
+            ValueError: It is not known what was decided on for a record.
         """
         decided: dict[int, DecidedContents] = {}
         for partition, start, end in iter_runs(self.partitions):
@@ -160,7 +160,7 @@ class BatchOutputs:
         return decided
 
     def iter_other_outputs(self) -> Iterator[OutputRecord]:
-        """Yield all outputs but the decisions. Each partition of a topic keeps the order of the records."""
+        """Yield all outputs except the decisions. Each partition of a topic keeps the order of the records."""
         for position in sorted(self.other_outputs):
             yield from self.other_outputs[position]
 
@@ -213,7 +213,7 @@ class BatchResult:
 
     @classmethod
     def join(cls, parts: Iterable[BatchResult]) -> BatchResult:
-        """Return the result of a batch from the results of all of its parts, in order."""
+        """Return the result of a batch from the results of all its parts, in order."""
         whole = cls()
         for part in parts:
             whole.add_counts(part)
@@ -274,7 +274,7 @@ def is_conserved(messages: Sized, result: BatchResult) -> bool:
 
 
 def is_balanced(result: BatchResult) -> bool:
-    """Return whether exactly those outputs are counted that the counts of records and recipients require.
+    """Return whether the counted outputs are exactly those that the counts of records and recipients require.
 
     These are a decision for each decided record, a quarantine record for each quarantined one, a notice or an offer for
     each recipient whose outcome requires one unless the conversation sends it, and a draft for each indicator that is

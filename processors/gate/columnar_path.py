@@ -1,7 +1,7 @@
 """The columnar path: processes many records at once, in parts whose outputs fit in memory together.
 
 The rows of a batch are decoded and planned as a whole wherever possible, because the fixed cost of a columnar operation
-is that of many rows. But outputs, and plans that few items share, can be a thousand times larger than their records
+equals that of many rows. But outputs, and plans that few items share, can be a thousand times larger than their records
 (a notice for each of 193 States), so rows are planned and written only as far as a limit of bytes allows.
 """
 
@@ -92,7 +92,7 @@ class ColumnarPath:
     def take_part(self) -> tuple[list[PlannedRows], int]:
         """Return rows for the next part, and the position of the first record after it.
 
-        The outputs of these rows are at most about `part_bytes_max` bytes, unless those of a single row are more.
+        The outputs of these rows are at most about `part_bytes_max` bytes, unless a single row has more.
         """
         part: list[PlannedRows] = []
         bytes_left = self._part_bytes_max
@@ -156,7 +156,7 @@ class ColumnarPath:
             if count < len(batch.positions):
                 self._unplanned.appendleft(batch.slice(count, len(batch.positions)))
                 batch = batch.slice(0, count)
-            # In this order: a misplaced record is no version of its item.
+            # In this order: a misplaced record does not count as a version of its item.
             plans = plans.leave_out(self._find_misplaced(batch))
             plans = plans.leave_out(self._find_other_versions(batch, plans))
             self._planned.append(PlannedRows.with_counts(batch, plans))
@@ -175,7 +175,7 @@ class ColumnarPath:
     def _find_other_versions(self, batch: ColumnBatch, plans: RowResults[OutputPlan]) -> list[int]:
         """Return the rows whose version is not the latest of their item; record the versions of the others.
 
-        Also returns every row whose key another record of the batch has, since these records must stay in order.
+        Also returns every row whose key occurs in another record of the batch, since these records must stay in order.
         """
         versions = self._versions
         if versions is None:
@@ -192,7 +192,7 @@ class ColumnarPath:
         return [row for row in suspects if not self._is_latest(batch, plans, row, versions)]
 
     def _is_latest(self, batch: ColumnBatch, plans: RowResults[OutputPlan], row: int, versions: ItemVersions) -> bool:
-        """Return whether a row has the latest version of its item, and record the version; or repeats it."""
+        """Return whether a row has, or repeats, the latest version of its item; record the version."""
         key, position = batch.keys[row], batch.positions[row]
         plan, value = plans.get_result(row), self._values[position]
         if plan is None or value is None or key in versions.shared_keys:
@@ -202,7 +202,7 @@ class ColumnarPath:
         return standing is Standing.LATEST or standing is Standing.REPEATED
 
     def _count_rows_within(self, rows: PlannedRows, bytes_max: int) -> tuple[int, int]:
-        """Return how many rows have outputs of at most this many bytes together, and the bytes of all rows."""
+        """Return how many rows have outputs of at most this many bytes in total, and the bytes of all rows."""
         plans = rows.plans
         value_bytes_max = self._value_bytes_max
         upper_bound = sum([count * (plan.output_bytes + plan.copies * value_bytes_max) for plan, count in rows.counts])

@@ -76,7 +76,7 @@ class EncodedTails:
     def encode_decision_frame(self, revision: Revision, now_ms: int) -> tuple[bytes, bytes]:
         """Return the bytes before and after the id in the head of a decision.
 
-        It is in single-object encoding whatever the framing, because it becomes an entry of a block.
+        It is always in single-object encoding, regardless of the framing, because it becomes an entry of a block.
         """
         head = {
             "indicator_id": PLACEHOLDER_ID,
@@ -198,7 +198,7 @@ class EncodedTails:
 
 
 def get_offer_period(record: Mapping[str, Any]) -> int:
-    """Return for how long an offer of an item can be accepted, in milliseconds. An unknown urgency hurries nobody."""
+    """Return how long an offer of an item can be accepted, in milliseconds. An unknown urgency is not urgent."""
     urgency = Urgency(get_effective_urgency(record))
     return KINDS[AskKind.ACCEPT].lasts[Urgency.ORDINARY if urgency is Urgency.UNKNOWN else urgency]
 

@@ -7,7 +7,7 @@ that is withheld from every State, and a version that a later one has replaced. 
 quarantined with its reason.
 
 Where the State has keys, it has a conversation, which sends what is not a first version: corrections, recalls, and
-what follows from amendments. The gate decides on them all the same, and writes only decision and draft. A first
+what follows from amendments. The gate decides on them too, but writes only the decision and the draft. A first
 version that is withheld only because of facts that people can supply yields a draft too, so that they are asked.
 
 Hence: records in = disclosed + offered + held + withheld + quarantined, always.
@@ -15,8 +15,8 @@ Hence: records in = disclosed + offered + held + withheld + quarantined, always.
 Outputs go to the partition of their input, so all records about an item are on one partition, in order.
 
 Two paths produce the same bytes. The columnar path (`docs/adr/0017`) decodes a batch as a whole, decides once for all
-items with the same facts, and concatenates their outputs from pre-encoded parts. The record path takes the rest: small
-batches, and every record that the columnar path leaves out.
+items with the same facts, and concatenates their outputs from pre-encoded parts. The record path processes the rest:
+small batches, and every record that the columnar path leaves out.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ The columnar path costs a fixed 4.4 ms per batch; the record path costs 0.042 ms
 PART_BYTES_MAX = 16 * 1024 * 1024
 """Approximate limit of the outputs that are in memory together, and of the output plans and tails that are cached.
 
-By default, a batch of 10,000 items is one part if each second one is disclosed to one State.
+By default, a batch of 10,000 items is one part if every second one is disclosed to one State.
 """
 
 
@@ -68,12 +68,12 @@ class Gate:
         treaties: The treaty table.
         look_up_country: Returns the country of an IP address.
         agency_by_topic: The agency of each topic that only one agency may write to, as the cluster's ACLs enforce. A
-            record of another agency in such a topic is rejected. None for a topic that agencies share. Empty where they
+            record of another agency in such a topic is rejected. None for a topic that agencies share. Empty if they
             share all topics.
         framing: The framing of records.
-        has_conversation: Whether the State has keys, so that its conversation goes on with what the gate decides. The
-            gate then writes only decision and draft for what is not a first version, and a draft also where an item
-            is withheld only because of facts that people can supply.
+        has_conversation: Whether the State has keys, so that its conversation continues with what the gate decides. The
+            gate then writes only decision and draft for what is not a first version, and also a draft if an item is
+            withheld only because of facts that people can supply.
         agencies_not_asked: The agencies about whose items nobody is asked for missing facts.
         columnar_min: Smallest batch for the columnar path.
         part_bytes_max: Approximate limit of the outputs of a part of a batch, in bytes.

@@ -17,7 +17,7 @@ from sharing.seal.faults import SealError
 _T = TypeVar("_T")
 
 OpenAmendment = Callable[[bytes, bytes], bytes]
-"""Opens the value of an amendment with this key. Raises a `SealError` where it is refused."""
+"""Opens the value of an amendment with this key. Raises a `SealError` if it is refused."""
 
 OpenValues = Callable[
     [Sequence[bytes | None], Sequence[bytes | None]], tuple[Sequence[bytes | None], Mapping[int, SealError]]
@@ -26,7 +26,7 @@ OpenValues = Callable[
 
 
 class AmendmentSource(NamedTuple):
-    """Where amendments come from.
+    """The source of amendments.
 
     Attributes:
         topic: Their topic.
@@ -44,13 +44,13 @@ class InputRecords:
     Attributes:
         messages: The records.
         keys: Their keys.
-        values: Their values, opened where they were sealed; None for one that is empty or refused. `messages` has the
+        values: Their values, opened if they were sealed; None for one that is empty or refused. `messages` has the
             values as they were received.
         partitions: The partitions that they were read from.
         partition_count: Number of partitions of each topic that is read; 0 if unknown.
         refusals: Why a record is refused before anything of it is read, by its position.
-        amendments: The records that are amendments, opened, by their position. They have no value in `values`: they
-            take the record path. None for one that is empty or refused.
+        amendments: The records that are amendments, opened, by their position. They have no value in `values`: they are
+            processed on the record path. None for one that is empty or refused.
     """
 
     messages: Sequence[ConsumedRecord]
@@ -77,7 +77,7 @@ class InputRecords:
             partition_count: Number of partitions of each topic that is read; 0 if unknown.
             open_values: Opens sealed values; None if none is sealed.
             partitions: The partition of each record; None to read it from the records.
-            amendment_source: Where amendments come from; None if none are read.
+            amendment_source: The source of amendments; None if none are read.
         """
         messages = list(messages)
         if partitions is None:
@@ -147,7 +147,7 @@ def _take_amendments(
 
 
 def _shift(by_position: Mapping[int, _T], start: int, stop: int) -> Mapping[int, _T]:
-    """Return what belongs to the positions from one up to another, by the position after `start`."""
+    """Return the entries for the positions from one up to another, by the position relative to `start`."""
     if not by_position:
         return by_position
     return {position - start: each for position, each in by_position.items() if start <= position < stop}

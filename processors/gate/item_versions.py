@@ -2,15 +2,15 @@
 
 The gate's state store has an entry for each item with a version above 1 or an amendment, which includes every withdrawn
 item. Its key is the item's id, and it is on the partition that the item is read from. Nearly all records are a first
-version whose id is neither in the store nor twice in the batch; `needs_check` is false for them, and they cost a lookup
-each.
+version whose id is neither in the store nor twice in the batch; for them `needs_check` is false, and each costs one
+lookup.
 
 A record is compared with the last version of the same item of the same agency. Agencies may share an id, because both
-may import the same MISP event, and none of them may supersede or withdraw the other's item; therefore an entry has a
-version for each agency. Agencies are stored as digests: an entry is kept for ever, and holds no words.
+may import the same MISP event, but neither may supersede or withdraw the other's item; therefore an entry has a version
+for each agency. Agencies are stored as digests: an entry is kept forever, and contains no text.
 
-An older version is withheld from every State; the same version with other content is quarantined; the same version
-with the same content is a repetition, and is decided as the first time. A newer version is decided by the law alone,
+An older version is withheld from every State; the same version with different content is quarantined; the same version
+with the same content is a repetition, and is decided like the first time. A newer version is decided by the law alone,
 even after a withdrawal, and replaces the last version.
 
 Officers amend a version (`sharing.disclosure.amended_item`). Its amendments come after it, in the order of their
@@ -18,7 +18,7 @@ numbers, and before the agency's next version. An amendment of a version that is
 has withdrawn, is refused: only the agency can publish again what was withdrawn, with a higher version.
 
 A version counts as processed as soon as its record is known to be valid. If an error occurs later, while it is decided,
-older versions are withheld all the same.
+older versions are still withheld.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ if TYPE_CHECKING:
     from sharing.model.recipient_terms import RuleReference
 
 NO_KEY_DIGESTER: Final = RecordDigester()
-"""Of a gate without keys."""
+"""The digester of a gate without keys."""
 
 FIRST_REVISION: Final = Revision(1)
-"""What an item without an entry has at most."""
+"""The highest revision that an item without an entry can have."""
 
 
 class Standing(Enum):
-    """How a version of an item stands to the last one.
+    """How a version of an item relates to the last one.
 
     Attributes:
         LATEST: It is newer, or the first.
         REPEATED: It is the last one again, with the same content.
         OUTDATED: It is older.
-        CONFLICTING: It has the same number and other content.
+        CONFLICTING: It has the same number but different content.
     """
 
     LATEST = auto()
@@ -73,7 +73,7 @@ class ItemVersion:
         amendment: Number of the amendment of the version; 0 for what the agency published.
         withdrawn: Whether it withdraws the item.
         content_digest: Digest of the record.
-        digest_key: Id of the key with which that was made.
+        digest_key: Id of the key with which the digest was made.
     """
 
     agency_digest: bytes
@@ -146,7 +146,7 @@ class ItemVersions:
         return self._read_entry(partition, key).get(agency_digest)
 
     def check_amendment(self, item: ItemVersion, last: ItemVersion | None) -> None:
-        """Check that an amendment amends what the gate knows.
+        """Check that an amendment applies to a version that the gate knows.
 
         Args:
             item: The amendment.
@@ -174,7 +174,7 @@ class ItemVersions:
             partition: The partition of its record.
             key: The key of its record.
             item: The version.
-            value: What it was described by: the last version may have a digest under an older key.
+            value: The record or amendment that it was made from: the last version may have a digest under an older key.
         """
         entry = self._read_entry(partition, key)
         last = entry.get(item.agency_digest)
@@ -203,7 +203,7 @@ class ItemVersions:
 
 
 def encode_canonically(record: Any) -> bytes:
-    """Return a decoded record in single-object encoding with the current schema, whatever its encoding was."""
+    """Return a decoded record in single-object encoding with the current schema, whatever its original encoding."""
     return get_codec("indicator").encode(record)
 
 

@@ -1,7 +1,7 @@
 """The fields of notices and offers: the gate writes what a decision discloses, the conversation what people release.
 
-Both call these functions, so that a State reads the same in either. The gate encodes the fields that many items share
-once (`processors.gate.encoded_tails`).
+Both call these functions, so that a State gets the same fields from either. The gate encodes the fields that many items
+share once (`processors.gate.encoded_tails`).
 """
 
 from __future__ import annotations
@@ -98,6 +98,6 @@ def build_legal_terms(recipient: RecipientDecision) -> dict[str, Any]:
 
 
 def build_subject(record: Mapping[str, Any], recipient: RecipientDecision) -> dict[str, Any]:
-    """Return what an offer says of its item: its category, and the offences if the law does not redact them."""
+    """Return what an offer says about its item: its category, and the offences if the law does not redact them."""
     codes = () if OFFENCE_CODES in recipient.redacted else tuple(record["offence"]["codes"])
     return {"category": VALUE_TYPES[record["type"]].group, OFFENCE_CODES: codes}

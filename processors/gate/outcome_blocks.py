@@ -42,10 +42,10 @@ class OutcomeTopics:
         self._own = {agency: OUTCOMES.topic(state, agency) for agency in agencies}
 
     def find(self, agency: str) -> str | None:
-        """Return the topic of an agency; None if it has none: each of the others' topics is read by one other agency.
+        """Return the topic of an agency; None if it has none: each of the other topics is read by one other agency.
 
         Args:
-            agency: The agency; "" where it is not known.
+            agency: The agency; "" if it is not known.
         """
         return self._shared or self._own.get(agency)
 
@@ -65,7 +65,7 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeBlocks:
-    """Where blocks go, and how.
+    """Where blocks are written, and how.
 
     Attributes:
         topics: The topics.
@@ -80,7 +80,7 @@ class BatchOutcomes:
     """The outcomes of one batch of the gate.
 
     Args:
-        blocks: Where they go; None where nothing is reported.
+        blocks: Where they are written; None if nothing is reported.
         batch: The batch.
         pack: The law that it applies.
         limits: How large outputs may be.

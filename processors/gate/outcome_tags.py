@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sharing.model.decision import RecipientDecision, Verdict
 
 TAGS_MAX: Final = 20_000
-"""Limit of the cache of tags, which is cleared when full. More mean that hardly any two items share one."""
+"""Limit of the cache of tags, which is cleared when full. If more are needed, hardly any two items share one."""
 
 TAG_OVERHEAD_BYTES: Final = 500
 """Approximate memory of a tag beyond its outcome."""
@@ -34,12 +34,12 @@ RECIPIENT_BYTES: Final = 300
 UNKNOWN_REVISION: Final = Revision(0)
 
 FRAME_BYTES: Final = 10_000
-"""More than a block has beyond a single outcome."""
+"""An upper bound on what a block has beyond a single outcome."""
 
 
 @final
 class OutcomeTags:
-    """Makes the tags of decided items, each once for items that share it.
+    """Makes the tags of decided items, each only once for items that share it.
 
     Args:
         limits: How large outputs may be.
@@ -102,7 +102,7 @@ def group_recipients(
         alike.setdefault((id(recipient.terms), index in sent, recipient.state in asked), []).append(recipient)
     states: dict[DecidedGroup, list[str]] = {}
     for (_, is_sent, is_asked), recipients in alike.items():
-        # Terms that differ only in what is not reported to an agency are the same to it.
+        # Terms that differ only in what is not reported to an agency are the same for the agency.
         group = _make_group(recipients[0], is_sent=is_sent, is_asked=is_asked)
         states.setdefault(group, []).extend(recipient.state for recipient in recipients)
     groups = [replace(group, states=tuple(sorted(members))) for group, members in states.items()]
@@ -133,8 +133,8 @@ def tag_rejected(
 ) -> RowTag:
     """Return the tag of a record that was rejected.
 
-    It names the item by the record's key, which is what its publisher has chosen, whatever the record says. Where the
-    key is no id, it names the record by its offset.
+    It identifies the item by the record's key, which its publisher has chosen, no matter what the record says. If the
+    key is not an id, it identifies the record by its offset.
 
     Args:
         rejected: The record, by reference.
@@ -153,9 +153,9 @@ def tag_rejected(
 
 
 def read_origin(record: object) -> tuple[str, Revision]:
-    """Return agency and version that a rejected record states; "" and version 0 where it states none.
+    """Return agency and version that a rejected record states; "" and version 0 if it states none.
 
-    Where agencies share a topic, nobody but they reads what the record says of itself.
+    If agencies share a topic, only they read what the record says about itself.
 
     Args:
         record: The record, decoded; an error if it cannot be.

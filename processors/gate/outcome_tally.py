@@ -1,7 +1,7 @@
 """What one indicator adds to the counts of a batch, and which outputs it requires.
 
-States again, from verdict and record alone, what `processors.gate.output_policy` decides, and does not use it: whether
-a batch is conserved is judged by this (`processors.gate.batch_result`).
+Derives from verdict and record alone what `processors.gate.output_policy` decides, without using it: the conservation
+check of a batch relies on this (`processors.gate.batch_result`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ItemStanding(NamedTuple):
     Attributes:
         has_conversation: Whether the conversation sends what is not a first version.
         is_amendment: Whether it is an amendment of what an agency published.
-        is_asked_about: Whether people are asked for facts, because of which it is withheld from some State.
+        is_asked_about: Whether people are asked for the facts because of which it is withheld from some State.
         is_stale: Whether a later revision of the item was processed before.
     """
 
@@ -119,7 +119,7 @@ def _required_delivery(outcome: Outcome) -> TopicKind | None:
 
 
 def _requires_draft(outcome: Outcome) -> bool:
-    """Return whether every indicator with this outcome must have a draft, whatever else is true of it."""
+    """Return whether every indicator with this outcome must have a draft, regardless of everything else."""
     match outcome:
         case Outcome.DISCLOSE | Outcome.OFFER | Outcome.HOLD:
             return True

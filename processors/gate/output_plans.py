@@ -58,7 +58,7 @@ class OfferPlan:
     Attributes:
         topic: Topic of the offer.
         state: The recipient.
-        period_ms: For how long it can be accepted, in milliseconds.
+        period_ms: How long it can be accepted, in milliseconds.
         tail: Tail of the offer.
     """
 
@@ -144,7 +144,7 @@ class OutputPlanner:
         """Return the plan for items like this one, or None when an output could exceed the size limit or they differ.
 
         Args:
-            record: One such item. Of its item fields only the retention and the effective urgency are read.
+            record: One such item. Of its item fields, only the retention and the effective urgency are read.
             now_ms: The processing time at which the retention is evaluated, in UTC milliseconds.
             evidence: The nexus evidence that the items' values give.
         """
@@ -158,7 +158,7 @@ class OutputPlanner:
         return plan if self._fits(plan) else None
 
     def _fits(self, plan: OutputPlan) -> bool:
-        """Return whether each output fits whatever the item's head is, which is at most as long as its record."""
+        """Return whether each output fits for any item head, which is at most as long as the item's record."""
         tails = [(self._tails.decisions_topic, len(plan.decision_tail))]
         tails += [(each.topic, _count_tail_bytes(each)) for each in plan.recipient_plans]
         if plan.draft_tail is not None:

@@ -1,7 +1,7 @@
 """The output policy: which outputs an indicator requires, given its verdict.
 
 Every indicator requires a decision. This module decides on the other outputs, for both writers. To check their result,
-`processors.gate.outcome_tally` states the same requirements again, and does not use this module.
+`processors.gate.outcome_tally` states the same requirements independently, without using this module.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ _HOLD = _OutcomePolicy(None, is_drafted=True)
 _WITHHOLD = _OutcomePolicy(None, is_drafted=False)
 
 CLOSED = RequiredOutputs(is_closed=True)
-"""Nothing but the decision."""
+"""Only the decision."""
 
 
 class OutputPolicy:

@@ -1,4 +1,4 @@
-"""Digests of records in the gate's state store, which tell a repetition from a conflict.
+"""Digests of records in the gate's state store, which distinguish a repetition from a conflict.
 
 Values are enumerable: a reader of the topic could find one by trying all. So the digests of a gate with keys are
 made under a key that is derived from the State's wrapping key. An entry names that key, and stays comparable for as
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DIGEST_BYTES: Final = 16
 NO_KEY: Final = ""
-"""Names the key of a gate without keys: there is none."""
+"""Used as the key id of a gate without keys."""
 
 _CONTEXT: Final = b"sharing/gate-state/record-digest/v1"
 
@@ -63,7 +63,7 @@ class RecordDigester:
 
 
 def compute_digest(data: bytes) -> bytes:
-    """Return a digest that is equal for equal data only, and that needs no key: of what can be known to everybody."""
+    """Return a digest that is equal only for equal data and needs no key: for data that everybody may know."""
     return blake2b(data, digest_size=DIGEST_BYTES).digest()
 
 

@@ -1,6 +1,6 @@
 """The record path: processes one record at a time, and quarantines those that cannot be processed.
 
-It takes small batches, and every record that the columnar path leaves out.
+It processes small batches, and every record that the columnar path leaves out.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a gate requires of a record, beyond its being valid.
+    """What a gate requires of a record beyond validity.
 
     Attributes:
         state: The State that it must belong to.
         agency_by_topic: The agency of each topic that only one agency may write to, and None for a topic that agencies
-            share. Empty if they share all topics; otherwise no record of another topic is admitted.
+            share. Empty if they share all topics; otherwise records of other topics are not admitted.
     """
 
     state: str
@@ -157,7 +157,7 @@ class RecordPath:
             rejected = RejectedRecord.refer(message, rejection)
             result.record_rejection(rejected)
             self.tags[position] = self._tag_rejected(position, rejected, rejection, amended)
-            # As it was received: what was sealed stays so.
+            # As it was received: what was sealed stays sealed.
             return [self._writer.build_quarantine_record(rejected, rejection, message.value(), self._limits)]
         self.tags[position] = tag
         self.contents[position] = value
@@ -197,7 +197,7 @@ class RecordPath:
     ) -> RowTag:
         """Return what is reported to the agency of a rejected record.
 
-        On a topic that only one agency may write to, it is that agency whatever the record says.
+        On a topic that only one agency may write to, it is that agency, no matter what the record says.
         """
         records = self._records
         key, topic = records.keys[position], records.messages[position].topic()
@@ -215,8 +215,8 @@ class RecordPath:
         """Return the rule of the bus that withholds an outdated version; None for any other version.
 
         Raises:
-            ContentConflictError: A record with this version and other content was processed before.
-            AmendmentError: It amends what is not known, or what is withdrawn.
+            ContentConflictError: A record with this version but different content was processed before.
+            AmendmentError: It amends something unknown or withdrawn.
         """
         key, version = self._records.keys[position] or b"", record["version"]
         versions = self._versions

@@ -174,7 +174,8 @@ class RecordWriter:
             rejected: The rejected record, by reference.
             rejection: Why it was rejected.
             value: Its value as received; None if it could not be read. It is left out if it is too large to be copied,
-                or if the topic accepts no record with it: a refused quarantine record would stop the gate for good.
+                or if the topic would not accept a record with it: a refused quarantine record would stop the gate
+                permanently.
             limits: How large outputs may be.
         """
         topic = QUARANTINE.topic(self._tails.state)

@@ -22,11 +22,11 @@ class MisplacedRecordError(SharingError):
 
 
 class ContentConflictError(SharingError):
-    """A record has the id and version of another one, and other content."""
+    """A record has the id and version of another one, but different content."""
 
 
 class AmendmentError(SharingError):
-    """An amendment does not agree with itself, or with what is known of its item.
+    """An amendment does not agree with itself or with what is known about its item.
 
     Attributes:
         cause: A short code.
@@ -45,7 +45,7 @@ class Rejection:
         stage: Where it was rejected: READ, OPEN, DECODE, CHECK or DECIDE.
         cause: A short code.
         message: A sentence without content.
-        indicator_id: Id of the indicator, where it is known.
+        indicator_id: Id of the indicator, if it is known.
     """
 
     stage: str
@@ -62,7 +62,7 @@ class RejectedRecord(NamedTuple):
         partition: Number of its partition.
         offset: Its offset.
         cause: Why, as a short code.
-        indicator_id: Id of the indicator, where it is known.
+        indicator_id: Id of the indicator, if it is known.
     """
 
     topic: str

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sharing.serialization.framing import Framing
 
 TAIL_CACHE_MAX = 50_000
-"""Limit of the tail cache, which is cleared when full. More tails mean that hardly any two items share a tail."""
+"""Limit of the tail cache, which is cleared when full. If more are needed, hardly any two items share a tail."""
 
 WITHHELD_MAX = 1_000
 """Limit of the cache of verdicts that are withheld by a rule of the bus: corrections that arrive late are rare."""
@@ -99,7 +99,7 @@ class GateSession:
             framing: The framing of records.
             limits: How large the outputs may be.
             plan_bytes_max: Approximate limit of the memory for output plans, and for tails, in bytes.
-            has_conversation: Whether the conversation goes on with what the gate decides.
+            has_conversation: Whether the conversation continues with what the gate decides.
             agencies_not_asked: The agencies about whose items nobody is asked for missing facts.
         """
         cache: BoundedCache[Hashable, bytes] = BoundedCache(TAIL_CACHE_MAX, plan_bytes_max, lambda _, tail: len(tail))

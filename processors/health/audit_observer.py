@@ -1,4 +1,4 @@
-"""Shows in the metrics what a worker sees of audit logs."""
+"""Shows in the metrics what a worker sees in audit logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def show_uncovered(writer: CheckpointWriter) -> None:
-    """Show since when a block of a log waits for its checkpoint."""
+    """Show since when a block of a log has been waiting for its checkpoint."""
     gauge = audit_metrics.AUDIT_UNCOVERED.labels(writer.log.lower())
     gauge.set_function(lambda: writer.uncovered_since / 1000)
 

@@ -1,4 +1,4 @@
-"""Compares the clock with each batch of one loop: with the batch before, the law pack, and the broker's clock."""
+"""Compares the clock with each batch of one loop: with the previous batch, the law pack, and the broker's clock."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class BatchClock:
     """Judges the processing times of the batches of one loop.
 
     Args:
-        status: Status of the loop's consumer: it tells how old a record is at most.
-        get_broker_time: Returns what is known about the brokers' clock since the start; None if nothing is.
+        status: Status of the loop's consumer: it gives the maximum age of a record.
+        get_broker_time: Returns what is known about the brokers' clock since the start; None if nothing is known.
     """
 
     def __init__(self, status: ConsumerStatus, get_broker_time: Callable[[], BrokerTime | None]) -> None:
@@ -39,8 +39,8 @@ class BatchClock:
         """
         known = self._get_broker_time()
         shown = self._read_newest(batch)
-        # A record that was there before the worker may be old: it shows no clock that is ahead, and none that is behind
-        # by less than its age. What is known since the start shows both.
+        # A record that was there before the worker may be old: it does not reveal a clock that is ahead, or one that is
+        # behind by less than its age. What is known since the start reveals both.
         times = [each for each in (known, shown) if each is not None]
         self._check.accept_batch(batch.now_ms, times, pack)
 
@@ -48,7 +48,7 @@ class BatchClock:
         """Return what the newest record of a batch shows about the brokers' clock; None if nothing."""
         if not batch.messages:
             return None
-        # The last record of a partition is its newest, and one partition shows what all would show.
+        # The last record of a partition is its newest, and one partition shows the same as all of them.
         newest = batch.messages[-1]
         appended_ms = read_broker_stamp(newest)
         if appended_ms is None:

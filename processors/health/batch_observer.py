@@ -1,4 +1,4 @@
-"""Counts the results of a gate's batches, tracks which are open, and checks the clock by which they are decided."""
+"""Counts the results of a gate's batches, tracks which are open, and checks the clock that they are decided by."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class BatchObserver:
     Args:
         status: Receives the committed offsets.
         tracer: Records a span for each batch.
-        get_broker_time: Returns what is known about the brokers' clock since the start; None if nothing is.
+        get_broker_time: Returns what is known about the brokers' clock since the start; None if nothing is known.
 
     Attributes:
         aborted_at: When a batch was last aborted (`time.monotonic`); None if a batch was committed since.
-        broken: Whether a batch was not conserved. Nothing is committed any more.
+        broken: Whether a batch was not conserved. Nothing more is committed then.
         committed_at: When a batch was last committed (`time.monotonic`), or None.
     """
 

@@ -1,7 +1,7 @@
-"""Reads a broker's clock when a worker starts and each hour, so that a clock that is ahead is seen under a backlog too.
+"""Reads a broker's clock at a worker's start and every hour, so that a clock that is ahead is noticed in a backlog too.
 
-The records of a backlog may be old, so their stamps do not show a clock that is ahead. The reading does: it bounds what
-time the broker can have now, without this machine's clock.
+The records of a backlog may be old, so their timestamps do not reveal a clock that is ahead. The reading does: it
+bounds the broker's current time without this machine's clock.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ READING_AGE_S_MAX = 86_400.0
 batches with each other and with new records."""
 
 READ_AGAIN_S = 3_600.0
-"""How often the clock is read again. Deadlines act by it, if this machine's is ahead."""
+"""How often the clock is read again. Deadlines follow it if this machine's clock is ahead."""
 
 RETRY_S = 5.0
 
 ATTEMPTS_QUIET = 2
-"""How many failed attempts are taken for a passing fault, such as the election of a leader."""
+"""How many failed attempts count as a transient fault, such as the election of a leader."""
 
 
 class BrokerClock(Service):
-    """The clock of the brokers, as it was read last.
+    """The clock of the brokers, as it was last read.
 
     Args:
         read: Reads the broker's clock; may block.
-        now: Returns the time of this machine in UTC milliseconds, as the batches have it.
+        now: Returns the time of this machine in UTC milliseconds, as used for the batches.
 
     Attributes:
         failure: Why the clock cannot be read, after several attempts; None otherwise.
@@ -60,14 +60,14 @@ class BrokerClock(Service):
         super().__init__(**options)
 
     def get_time(self) -> BrokerTime | None:
-        """Return the stamp of the reading and its age; None if there is none that is young enough."""
+        """Return the stamp of the reading and its age; None if there is none that is recent enough."""
         if self._read_at is None:
             return None
         age_s = read_uptime() - self._read_at
         return BrokerTime(self._broker_ms, int(age_s * 1000) + self._error_ms) if age_s < READING_AGE_S_MAX else None
 
     async def wait_until_read(self) -> None:
-        """Wait until the clock was read, or cannot be read on this cluster. Nothing may be decided before."""
+        """Wait until the clock has been read, or cannot be read on this cluster. Nothing may be decided before."""
         await self._is_settled.wait()
 
     @Service.task
@@ -98,9 +98,9 @@ class BrokerClock(Service):
 
 
 async def _call_in_thread(call: Callable[[], ClockReading]) -> ClockReading:
-    """Call in a daemon thread: a broker that does not answer must not delay the end of the process."""
+    """Call a function in a daemon thread: a broker that does not answer must not delay the end of the process."""
     future: Future[ClockReading] = Future()
-    future.set_running_or_notify_cancel()  # from now on it cannot be cancelled: the thread settles it
+    future.set_running_or_notify_cancel()  # it can no longer be cancelled: the thread settles it
 
     def run() -> None:
         try:

@@ -1,4 +1,4 @@
-"""Checks a worker's clock before it decides on a batch: against the batch before, the law pack, and the brokers' clock.
+"""Checks a worker's clock before it decides on a batch: against the last batch, the law pack, and the brokers' clock.
 
 The law that applies, and the times in decisions and notices, follow from this clock. No record is decided under a clock
 that is certainly wrong. Brokers stamp each record when they append it (`LogAppendTime`), so every batch shows their
@@ -34,15 +34,15 @@ class BrokerTime:
 
     Attributes:
         appended_ms: When the broker appended the record, in UTC milliseconds of the broker's clock.
-        age_max_ms: How long ago that was at most, in milliseconds, measured without a clock of either side; None if
-            unknown, as for a record that was there before the worker.
+        age_max_ms: The longest time ago that this can have been, in milliseconds, measured without either side's clock;
+            None if unknown, as for a record that was there before the worker.
     """
 
     appended_ms: int
     age_max_ms: int | None = None
 
     def find_problem(self, now_ms: int, tolerance_ms: int) -> str | None:
-        """Return how far from the brokers' a clock is that says `now_ms`, if by more than is tolerated; else None."""
+        """Return how far a clock that says `now_ms` is from the brokers', if more than is tolerated; else None."""
         if (behind_ms := self.appended_ms - now_ms) > tolerance_ms:
             return f"it is {_format_duration(behind_ms)} behind the broker's"
         if self.age_max_ms is not None and (ahead_ms := now_ms - self.appended_ms - self.age_max_ms) > tolerance_ms:
@@ -57,7 +57,7 @@ class ClockCheck:
         tolerance_ms: Difference that is tolerated, in milliseconds.
 
     Attributes:
-        failure: The sentence with which a batch was refused; None if none was. The worker stops then.
+        failure: The sentence with which a batch was refused; None if none was. The worker then stops.
     """
 
     def __init__(self, tolerance_ms: int = TOLERANCE_MS) -> None:
@@ -70,8 +70,8 @@ class ClockCheck:
 
         Args:
             now_ms: The processing time, in UTC milliseconds.
-            broker_times: What is known about the brokers' clock: from the batch, and since the start. None of it if
-                brokers do not stamp records.
+            broker_times: What is known about the brokers' clock: from the batch, and since the start. Empty if brokers
+                do not stamp records.
             pack: The law pack to be applied.
 
         Raises:

@@ -1,7 +1,7 @@
 """Status of a loop's consumer: broker connection, assigned partitions, their lag, and the records that it may not read.
 
-All of it comes from librdkafka's statistics of the consumer, once a second, so it costs nothing in between. They stand
-still while partitions are assigned, that is while the worker waits for offsets or restores its state.
+All of it comes from librdkafka's statistics of the consumer, once a second, so it costs nothing in between. They are
+not updated while partitions are assigned, that is while the worker waits for offsets or restores its state.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from sharing.telemetry import worker_metrics
 from sharing.telemetry.open_transactions import HiddenRecords, OpenTransactionWatch, PartitionKey, select_assigned
 
 RESPONSE_AGE_S_MAX = 10.0
-"""Age of the last response at which brokers count as unreachable. An idle consumer gets one every few milliseconds."""
+"""Age of the last response from which brokers count as unreachable. An idle consumer gets one every few
+milliseconds."""
 
 _FRESH_S_MAX = 2.0
-"""Age at which a partition's end in the statistics counts as current."""
+"""Age up to which a partition's end in the statistics counts as current."""
 
 _AGE_SLACK_S = 10.0
 """Added to the largest possible age of a record, for the age of the statistics and the drift of clocks."""
@@ -67,7 +68,7 @@ class ConsumerStatus:
         return time.monotonic() - last_response < RESPONSE_AGE_S_MAX
 
     def find_last_response(self, answered_at: float | None = None) -> float | None:
-        """Return when a broker last responded (`time.monotonic`), or None. The argument is the same."""
+        """Return when a broker last responded (`time.monotonic`), or None. `answered_at`: as `is_broker_reachable`."""
         return answered_at if self._is_newer(answered_at) else self.last_response
 
     def _is_newer(self, answered_at: float | None) -> bool:
@@ -86,7 +87,7 @@ class ConsumerStatus:
         return self._open_transactions.find_longest()
 
     def find_uneven_topics(self, topics: Collection[str]) -> dict[str, list[int]]:
-        """Return the partition numbers assigned of each topic; {} if they are the same of all topics.
+        """Return the assigned partition numbers of each topic; {} if they are the same for all topics.
 
         Args:
             topics: All topics that the worker reads.
@@ -94,9 +95,9 @@ class ConsumerStatus:
         return find_uneven_topics(self.assigned or (), topics)
 
     def get_record_age_max(self, key: PartitionKey, offset: int) -> float | None:
-        """Return how many seconds ago a record was appended at most, independent of the clock; None if unknown.
+        """Return the most seconds ago that a record can have been appended, independent of the clock; None if unknown.
 
-        A record at or after the end that its partition once had was appended after that.
+        A record at or after an earlier end of its partition was appended after that end was seen.
         """
         current_end = self._current_ends.get(key)
         if current_end is None or offset < current_end[0]:
@@ -144,13 +145,13 @@ class ConsumerStatus:
         """Return the last end of each partition that is known to have been current, and when (`read_uptime`)."""
         known = {key: end for key, end in self._current_ends.items() if key in partitions}
         if abs(time.time() - statistics["time"]) > _FRESH_S_MAX:
-            return known  # the statistics have waited for this thread, or the clock was changed
+            return known  # the statistics were waiting for this thread, or the clock was changed
         leaders = {broker["nodeid"]: broker for broker in statistics["brokers"].values() if broker["state"] == "UP"}
         uptime = read_uptime()
         for key, partition in partitions.items():
             leader = leaders.get(partition["leader"], {"rxidle": -1})
             is_current = 0 <= leader["rxidle"] < _FRESH_S_MAX * 1_000_000
-            # With records in the queue, fetching may be paused, and the end be that of the last fetch.
+            # With records in the queue, fetching may be paused, and the end may be that of the last fetch.
             is_fetching = partition["fetch_state"] == "active" and partition["fetchq_cnt"] == 0
             if is_current and is_fetching and partition["hi_offset"] >= 0:
                 known[key] = (int(partition["hi_offset"]), uptime)
@@ -162,10 +163,10 @@ class ConsumerStatus:
         return int(end) if end >= 0 else self._ends.get(key, 0)
 
     def _get_position(self, key: PartitionKey, partition: Any) -> int:
-        """Return the offset up to which this worker is done. Before its first commit, this is where it reads from.
+        """Return the offset up to which this worker has finished. Before its first commit, this is where it reads from.
 
-        If all records that it was given are committed, it is done with the transaction markers and aborted records
-        after the last of them too.
+        If all records that it received are committed, it has also finished the transaction markers and aborted records
+        after the last of them.
         """
         consumed = int(partition["app_offset"] if partition["app_offset"] >= 0 else partition["next_offset"])
         committed = self._committed.get(key)
@@ -190,6 +191,6 @@ class ConsumerStatus:
 
 
 def read_uptime() -> float:
-    """Return seconds of a clock that is never set, and that goes on while the machine sleeps where there is one."""
+    """Return seconds of a clock that is never set and, if the system has one, continues while the machine sleeps."""
     clock_id = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock_id is None else time.clock_gettime(clock_id)

@@ -1,4 +1,4 @@
-"""Says in the log when a topic that is read only until it is deleted is drained, so that an operator may delete it."""
+"""Logs when a topic that is read only until its deletion is drained, so that an operator may delete it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 QUIET_S = 60.0
-"""How long nothing must have arrived before a topic counts as drained. A publisher that still runs writes again."""
+"""How long nothing must have arrived before a topic counts as drained. A publisher that is still running writes
+again."""
 
 
 class Progress(NamedTuple):
     """How far a partition has been processed.
 
     Attributes:
-        end: Its end, as the broker has just reported it; None if that is not known.
+        end: Its end, as the broker has just reported it; None if it is not known.
         is_done: Whether everything before the end is committed.
     """
 
@@ -42,7 +43,7 @@ class DrainWatch:
         self._reported: set[str] = set()
 
     def update(self, partitions: Mapping[PartitionKey, Progress], now_s: float) -> None:
-        """Log each topic that has just become drained, as far as this worker reads it; once until something arrives.
+        """Log each topic that has just become drained, as far as this worker reads it, once until something arrives.
 
         Args:
             partitions: The partitions of all topics that are assigned to the worker.

@@ -72,7 +72,8 @@ class HttpEndpoints:
         broker_clock: The brokers' clock.
 
     Attributes:
-        find_inbox_problem: Returns why the inbox opens nothing, in a sentence, or None; itself None without an inbox.
+        find_inbox_problem: Returns why the inbox opens nothing, in a sentence, or None; it is None itself if there is
+            no inbox.
     """
 
     find_inbox_problem: Callable[[], str | None] | None = None

@@ -1,4 +1,4 @@
-"""Counts the results of the inbox's batches, and logs what must not happen: refusals, and messages that are missing."""
+"""Counts the results of the inbox's batches, and logs what must not happen: refusals and missing messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InboxObserver:
         status: Receives the committed offsets.
 
     Attributes:
-        broken: Whether a batch was not conserved. Nothing is committed any more.
+        broken: Whether a batch was not conserved. Nothing more is committed then.
     """
 
     def __init__(self, status: ConsumerStatus) -> None:

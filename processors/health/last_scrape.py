@@ -1,4 +1,4 @@
-"""Shows why a worker ends: its metrics are scraped once more before the process, and they with it, are gone."""
+"""Shows why a worker ends: its metrics are scraped once more before the process ends and they are lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def show_failure(endpoints: HttpEndpoints | None, mark_broken: Callable[[]
 
     Args:
         endpoints: The worker's HTTP endpoints; None when the worker serves none.
-        mark_broken: Is called if the batch is not conserved, so that the metrics say so.
+        mark_broken: Called if the batch is not conserved, so that the metrics show it.
     """
     try:
         yield

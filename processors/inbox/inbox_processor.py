@@ -3,11 +3,11 @@
 A pure function of batch, state, keys and time; the randomness is an argument. For each record, in this order: size;
 addressed to this State, on this topic and partition, from a State whose root is pinned; signed by a key that its State
 names; not too old; its number compared with what was stored; its id not known; it opens; and its content says what its
-envelope says. A record that fails is quarantined *by reference*: topic, partition, offset and cause, and nothing of it.
-It never holds up what follows. What is opened is given to the conversation, which says whether it is for the inbox: a
-reply is not, nor is an item that was recalled. The same id is one message, however often it arrives. Only if the
-State's own gate key under which it was sealed for the readers was revoked since, a message that arrives again is sealed
-again.
+envelope says. A record that fails is quarantined *by reference*: topic, partition, offset and cause, but no content. It
+never holds up what follows. An opened message is passed to the conversation, which says whether it is for the inbox: a
+reply is not, nor is an item that was recalled. The same id is one message, no matter how often it arrives. A message
+that arrives again is sealed again only if the State's own gate key under which it was sealed for the readers was
+revoked since.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class InboxKeys:
         opening: This State's seal keys, by id.
         readers: The public keys of its readers, as the registrar's key has signed them.
         signing: Its gate key.
-        revoked: Ids of its own keys that are revoked: its readers refuse what they have sealed.
+        revoked: Ids of its own revoked keys: its readers refuse what was sealed under them.
     """
 
     trusted: Mapping[str, TrustedKeys]
@@ -75,7 +75,7 @@ class InboxKeys:
 
 
 class _OpenedMessage(NamedTuple):
-    """A message that is to be sealed again: its place among the outcomes, its record, and the message."""
+    """A message that must be sealed again: its position among the outcomes, its record, and the message."""
 
     place: int
     record: ConsumedRecord
@@ -83,7 +83,8 @@ class _OpenedMessage(NamedTuple):
 
 
 Receive = Callable[[ConsumedRecord, ReceivedMessage], bool | None]
-"""Is given a record and the message in it. Returns whether the message is put into the inbox; None if it is refused."""
+"""Called with a record and the message in it. Returns whether the message is put into the inbox; None if it is
+refused."""
 
 
 def _receive_all(_: ConsumedRecord, message: ReceivedMessage) -> bool:
@@ -123,7 +124,7 @@ class InboxProcessor:
             keys: The keys.
             now_ms: The processing time of the batch, in UTC milliseconds.
             unreadable: Record batches, or records, that could not be read.
-            receive: Is given each message that was opened, before it is remembered. What it refuses is not remembered.
+            receive: Called with each opened message before it is remembered. What it refuses is not remembered.
         """
         result = InboxResult()
         for bad in unreadable:
@@ -155,7 +156,7 @@ class InboxProcessor:
         """Return the message in a record, and note its outcome; None if there is nothing to seal.
 
         Raises:
-            Exception: It is refused. Nothing is noted of it but its number, if its sender is proved.
+            Exception: It is refused. Only its number is noted, and only if its sender is proved.
         """
         value = self._framing.to_single_object(record.value())
         if not value:
@@ -192,7 +193,7 @@ class InboxProcessor:
             verified.batch_root,
         )  # fmt: skip
         is_for_inbox = receive(record, message)
-        if is_for_inbox is not None:  # what was refused may come again, repaired
+        if is_for_inbox is not None:  # what was refused may come again, corrected
             state.remember_message(partition, envelope.id, OpenedBefore(verified.commitment, signer))
         result.outcomes.append(InboxOutcome.OPENED if is_for_inbox else InboxOutcome.HANDLED)
         return message if is_for_inbox else None
@@ -226,7 +227,7 @@ class InboxProcessor:
 
 
 def _check_streams(statement: CountStatement, topic: str, partition: int) -> None:
-    """Refuse a count statement in another place than its sender put it: after the messages that it counts.
+    """Refuse a count statement that is not where its sender put it: after the messages that it counts.
 
     Raises:
         RefusalError: It is refused.
@@ -239,7 +240,7 @@ def _check_streams(statement: CountStatement, topic: str, partition: int) -> Non
 
 
 def _check_place(verified: VerifiedMessage, record: ConsumedRecord, now_ms: int) -> None:
-    """Refuse a message that is in another place than its sender put it, too old, or oddly named.
+    """Refuse a message that is not where its sender put it, is too old, or has an invalid name.
 
     Raises:
         RefusalError: It is refused.

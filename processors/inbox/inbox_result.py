@@ -21,8 +21,8 @@ class InboxOutcome(StrEnum):
 
     Attributes:
         OPENED: It was verified and opened, and is in the inbox now.
-        HANDLED: It was verified and opened, and is nothing for the inbox: a reply, or an item that is kept out.
-        REPEATED: It was opened before, or is a message that was: nothing is written.
+        HANDLED: It was verified and opened, but is not for the inbox: a reply, or an item that is kept out.
+        REPEATED: It, or the same message, was opened before: nothing is written.
         COUNTED: It is a count statement, and was compared with what has arrived.
         REFUSED: It is quarantined by reference.
     """
@@ -86,10 +86,10 @@ class InboxResult:
 
     Attributes:
         outcomes: What became of each record, in their order; those that could not be read come first.
-        outputs: By the record's place in `outcomes`, the one record to write for it.
+        outputs: By the record's position in `outcomes`, the one record to write for it.
         refused: The refused records.
         missed: Messages that did not arrive.
-        irregular: Number of messages by sender and arrival, of those that are opened and whose number is not the next.
+        irregular: Number of messages by sender and arrival, for opened messages whose number is not the next one.
         twins: Number of repeated messages that were sealed again: from aborted transactions, or sent again.
         overdue: The streams whose next count statement should have arrived.
     """

@@ -1,4 +1,4 @@
-"""What the inbox remembers: the messages that it has opened, and the streams and how far they have arrived.
+"""What the inbox remembers: the messages that it has opened, and how far each stream has arrived.
 
 All of it is in the state store, in the transaction of the messages. Entries of messages are deleted when a replay would
 be refused for its age. A *sweep* of a partition, once an hour, finds them.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from processors.exactly_once.overlay import Overlay
 
 MESSAGE_AGE_MS_MAX: Final = EXCHANGE_RETENTION_MS
-"""Older messages are refused: their ids may be forgotten, and the topics keep nothing that is older."""
+"""Older messages are refused: their ids may be forgotten, and the topics keep nothing older."""
 
 REMEMBERED_MS: Final = MESSAGE_AGE_MS_MAX + 2 * CLOCK_TOLERANCE_MS
 """How long an id is remembered after its arrival, or its last signing: until a replay is too old, if both clocks are
@@ -79,10 +79,10 @@ class InboxState:
         return BatchState(view, now_ms, self._counted_at)
 
     def list_overdue(self, now_ms: int, trusted: Collection[str]) -> list[StreamId]:
-        """Return the streams whose next count statement should have arrived: something keeps it back.
+        """Return the streams whose next count statement should have arrived: something is holding it back.
 
-        None is expected of a State whose keys are not verified any more, such as one that has left: nothing that it
-        signs would be accepted, and the directory's own alerts say so as long as it is pinned.
+        None is expected from a State whose keys are no longer verified, such as one that has left: nothing that it
+        signs would be accepted, and the directory's own alerts report it as long as the State is pinned.
 
         Args:
             now_ms: The time in UTC milliseconds.
@@ -127,7 +127,7 @@ class BatchState:
         self._changed: set[StreamId] = set()
 
     def find_message(self, partition: int, message_id: str) -> OpenedBefore | None:
-        """Return what is known of a message that was opened before, or None if its id is not known."""
+        """Return what is known about a message that was opened before, or None if its id is not known."""
         entry = self._view.get(partition, make_message_key(message_id))
         return None if entry is None else decode_message(entry)
 
@@ -141,7 +141,8 @@ class BatchState:
         Args:
             partition: The partition.
             message_id: Its id, which is known.
-            signed_at: When what came again was signed, in UTC milliseconds. A copy of what came first extends nothing.
+            signed_at: When the repeated message was signed, in UTC milliseconds. A copy of the first one extends
+                nothing.
         """
         key = make_message_key(message_id)
         entry = self._view.get(partition, key)
@@ -159,7 +160,7 @@ class BatchState:
         self._set_stream(stream, ReceivedStream(position, self._now_ms if known is None else known.counted_at))
 
     def has_room(self, stream: StreamId) -> bool:
-        """Return whether a stream is known, or its State has few enough of them for a further one."""
+        """Return whether a stream is known, or its State has room for another one."""
         if self._get_stream(stream) is not None:
             return True
         known = set(self._counted_at.get(stream.partition, ()))
@@ -168,7 +169,7 @@ class BatchState:
         return sum(key.startswith(prefix) for key in known) < STREAMS_MAX
 
     def settle_counts(self, statement: CountStatement) -> list[MissingTail]:
-        """Return what a count statement names and what has not arrived. It counts as passed from now on.
+        """Return what a count statement lists but has not arrived. It counts as passed from now on.
 
         Args:
             statement: The statement, verified. It was written after the messages that it counts.
@@ -178,7 +179,7 @@ class BatchState:
         tails = find_missing_tails(statement, known)
         for tail in tails:
             if not self.has_room(tail.stream):
-                continue  # it is reported, and not remembered
+                continue  # it is reported but not remembered
             self.set_position(tail.stream, StreamPosition(tail.began_at, tail.numbers.last))
         for stream in streams:
             received = self._get_stream(stream)

@@ -22,7 +22,7 @@ _DECODING: Final = frozenset({SealFault.UNSEALED, SealFault.OVERSIZED, SealFault
 
 
 class RefusalError(SharingError):
-    """A record is refused for another reason than its seal and its signature.
+    """A record is refused for a reason other than its seal or its signature.
 
     Attributes:
         cause: Why, as a short code.
@@ -69,7 +69,7 @@ def describe_unreadable(batch: BadBatch) -> RefusedRecord:
 
 
 def build_quarantine_record(refused: RefusedRecord, state: str, now_ms: int, framing: Framing) -> OutputRecord:
-    """Return the record that names a refused one, by reference: nothing of it is copied.
+    """Return the record that names a refused one by reference: none of its content is copied.
 
     Args:
         refused: The refused record.
@@ -97,7 +97,7 @@ def build_quarantine_record(refused: RefusedRecord, state: str, now_ms: int, fra
 
 
 def find_claimed_state(value: bytes | None) -> str:
-    """Return the State that a record claims to be from, or "" if it names none. Nothing proves it."""
+    """Return the State that a record claims to be from, or "" if it names none. The claim is not verified."""
     try:
         claimed = decode_record(value or b"").envelope.from_state
     except SealError:

@@ -15,7 +15,7 @@ STREAM_PREFIX: Final = b"stream/"
 _SCHEMA: Final = "inbox_state"
 _INSTANT_BYTES: Final = 8
 _INSTANT_START: Final = HEADER_LENGTH + 1
-"""The instant follows the header and the Avro length of eight bytes, which has one byte."""
+"""The instant follows the header and the Avro length prefix of its eight bytes, which is one byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class ReceivedStream:
 
     Attributes:
         position: How far it has arrived.
-        counted_at: Time of the last count statement, in UTC milliseconds; before the first, when it became known.
+        counted_at: Time of the last count statement, in UTC milliseconds; before the first one, when the stream became
+            known.
     """
 
     position: StreamPosition
@@ -54,7 +55,7 @@ def make_stream_key(stream: StreamId) -> bytes:
 
 
 def make_stream_prefix(from_state: str) -> bytes:
-    """Return how the keys of all streams of a State begin."""
+    """Return the prefix of the keys of all streams of a State."""
     return STREAM_PREFIX + f"{from_state}/".encode()
 
 
@@ -82,7 +83,7 @@ def encode_stream(stream: ReceivedStream, now_ms: int) -> bytes:
 
 
 def decode_message(entry: bytes) -> OpenedBefore:
-    """Return what is known of a message that was opened."""
+    """Return what is known about a message that was opened."""
     message: bytes = get_codec(_SCHEMA).decode(entry)["message"]
     return OpenedBefore(message[:HASH_BYTES], message[HASH_BYTES:].hex())
 

@@ -38,7 +38,7 @@ class AmendmentOpening:
         self._framing = framing
 
     def begin_batch(self, now_ms: int) -> AmendmentSource:
-        """Return where the amendments of a batch come from.
+        """Return the source of the amendments of a batch.
 
         Args:
             now_ms: The processing time of the batch, in UTC milliseconds.

@@ -1,8 +1,8 @@
-"""Commitments of a gate to what its decisions are about, one for each decision, in the block that the decision is in.
+"""A gate's commitments to the contents of its decisions, one for each decision, in the block that the decision is in.
 
-Where the item has a draft, the salt belongs to the key of the draft: what deletes the draft deletes the salt. Otherwise
-it is derived from the secret of the day and from random bytes of the block. So the salt of one item can be shown, and
-tells nothing about any other.
+If the item has a draft, the salt belongs to the key of the draft: deleting the draft deletes the salt. Otherwise it is
+derived from the secret of the day and from random bytes of the block. So the salt of one item can be shown without
+revealing anything about any other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class BatchCommitments:
-    """Commits to what is decided in one batch. Its `repr` shows nothing of it.
+    """Commits to what is decided in one batch. Its `repr` shows none of it.
 
     Args:
         secrets: The secrets of days.
@@ -75,7 +75,7 @@ class BatchCommitments:
             draft_salts: The salts of drafts, by position.
             place: The log.
             start: The first of the partition's decisions in this part of the batch that is in the block.
-            stop: The one after the last.
+            stop: The position after the last one.
         """
         decided = contents[place.partition]
         nonce = self._random(NONCE_BYTES)

@@ -1,8 +1,9 @@
 """The secrets of days, in a gate's state store: from them the salts of commitments to content are derived.
 
 There is one for each input partition, UTC day and wrapping key, made when the first decision needs it and written in
-the transaction of that decision. So a gate that is killed finds the secret of every commitment that was committed, and
-that of an aborted transaction is gone with it. When the retention of a day has ended, its secrets are deleted.
+the transaction of that decision. So a gate that was killed finds the secret of every committed commitment, and the
+secret of an aborted transaction is gone with the transaction. When the retention of a day has ended, its secrets are
+deleted.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FIELD: Final = "day_secret"
 
 
 class DaySecrets:
-    """Finds and makes the secrets of days. It remembers them as the state store has them. Its `repr` shows none.
+    """Finds and makes the secrets of days. It caches those in the state store. Its `repr` shows none.
 
     Args:
         random: Returns this many random bytes: `secrets.token_bytes`.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class DraftOpening:
-    """Opens the drafts of one State: those that arrive, and those that are kept.
+    """Opens the drafts of one State: those that arrive, and the stored ones.
 
     Args:
         state: The State.
@@ -50,7 +50,7 @@ class DraftOpening:
             records: The records of a batch.
 
         Raises:
-            SealError: A wrapping key is not in the key folder, which is not the fault of the draft: it must wait.
+            SealError: A wrapping key is not in the key folder. That is not the draft's fault, so it must wait.
             SharingError: The keys cannot be read.
         """
         opened: dict[int, bytes | SealError] = {}
@@ -65,7 +65,7 @@ class DraftOpening:
         return opened
 
     def open_kept(self, value: bytes) -> bytes:
-        """Return a draft that is kept, in clear.
+        """Return a stored draft, in clear.
 
         Raises:
             SealError: It cannot be opened.

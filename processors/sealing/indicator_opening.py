@@ -45,6 +45,6 @@ class IndicatorOpening:
 
         Raises:
             SharingError: The State's own keys cannot be read. Then none of the batch may be processed: its records
-                would all be quarantined, and what is missing is not theirs.
+                would all be quarantined although they are not at fault.
         """
         return partial(self._opener.open_values, opening_keys=self._get_opening_keys(now_ms))

@@ -1,4 +1,4 @@
-"""The sealing of a loop's batches: which keys hold for a batch, and who can receive anything under them.
+"""The sealing of a loop's batches: which keys apply to a batch, and who can receive anything under them.
 
 Two loops of a worker send: the gate, and the conversation. Each has its own sequences and states its own counts.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class KeySource(Protocol):
-    """Where a loop gets its keys from."""
+    """Where a loop gets its keys."""
 
     def collect_keys(self, now_ms: int) -> SealingKeys:
         """Return the keys for a batch.
@@ -102,7 +102,7 @@ class LoopSealing:
     def _restrict(self, directory: Directory, reachable: frozenset[str]) -> Directory:
         """Return the directory in which a State without a seal key cannot receive anything.
 
-        It is the same object as long as nothing changes: a new one ends the caches of what is decided under it.
+        It is the same object as long as nothing changes: a new one invalidates the caches of what is decided under it.
         """
         known = self._restricted
         if known is None or known[0] is not directory or known[1] != reachable:
@@ -112,7 +112,7 @@ class LoopSealing:
         return known[2]
 
     def _lower_limits(self, limits: OutputLimits) -> OutputLimits:
-        """Return the limits of what can be sealed within limits of what is written."""
+        """Return the limits of what can be sealed, given the limits of what is written."""
         if self._limits is None or self._limits[0] != limits:
             topics = (*TOPIC_KINDS, DRAFTS.name, AMENDMENTS.name)
             lower = {name: find_content_bytes_max(limits.get_value_bytes_max(name)) for name in topics}
@@ -125,7 +125,7 @@ class SealedPart(NamedTuple):
 
     Attributes:
         message_roots: The roots that are signed for its messages.
-        commit: Commits to what its decisions are about.
+        commit: Commits to the contents of its decisions.
     """
 
     message_roots: tuple[bytes, ...]
@@ -133,15 +133,15 @@ class SealedPart(NamedTuple):
 
 
 NOTHING_SEALED: Final = SealedPart((), None)
-"""Of a State without keys."""
+"""The sealing of a State without keys."""
 
 
 class BatchSealing:
     """The sealing of one batch.
 
     Attributes:
-        directory: The directory under which the batch must be decided, and the law asked again: a State without a
-            verified seal key is none that receives.
+        directory: The directory under which the batch must be decided and the law evaluated again: in it, a State
+            without a verified seal key does not receive.
         reachable: The States that have such a key.
         limits: How large its outputs may be before they are sealed.
         signing_key: The State's gate key.

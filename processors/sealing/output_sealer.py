@@ -1,7 +1,7 @@
 """Seals what a loop has written for a part of a batch: messages to their recipients, own records to the State itself.
 
 Sealing is a step after the gate or the conversation: it replaces the values of records that are complete. Decisions and
-acts stay as they are: they contain codes and no content. A quarantined record stays as it was received.
+acts stay as they are: they contain codes but no content. A quarantined record stays as it was received.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CONVERSATION_LOOP: Final = "conversation"
 """Name in envelopes of the loop that drives the conversations."""
 
 RECIPIENTS_MIN: Final = 16
-"""The tree of a batch has at least this many leaves, however few States there are."""
+"""The tree of a batch has at least this many leaves, no matter how few States there are."""
 
 COUNTS_KEY: Final = b"counts"
 """Key of the records of count statements."""
@@ -48,10 +48,10 @@ _EXCHANGE_PREFIX: Final = f"{TopicScope.EXCHANGE}."
 _KINDS_BY_TYPE: Final = {
     get_codec(kind.schema_name).schema["name"]: kind for kind in MessageKind if kind is not MessageKind.UNKNOWN
 }
-"""What a record is that leaves the State, by its type of event: a topic may have messages of several kinds."""
+"""The kind of a record that leaves the State, by its type of event: a topic may have messages of several kinds."""
 
 _Place = tuple[list[OutputRecord], int]
-"""Where a record is among the outputs: in which list, and at which index."""
+"""The position of a record among the outputs: the list, and the index in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class SealingKeys:
         recipients_max: How many recipients a batch may have.
         wrapping_key_id: Id of the State's wrapping key.
         wrapping_key: The key.
-        find_wrapping_key: Finds the State's wrapping keys, older ones too; None: only this one is known.
+        find_wrapping_key: Finds the State's wrapping keys, including older ones; None: only this one is known.
     """
 
     signing_key: SigningKey
@@ -124,7 +124,7 @@ class OutputSealer:
     def seal_records(
         self, records: Iterable[OutputRecord], streams: SentStreams, keys: SealingKeys, now_ms: int
     ) -> tuple[list[OutputRecord], tuple[bytes, ...]]:
-        """Return records, in their order, of which all that must be sealed is sealed, and the signed roots.
+        """Return the records in order, with everything sealed that must be, and the signed roots.
 
         Args:
             records: The records of a part of a batch, complete and checked.
@@ -199,7 +199,7 @@ class OutputSealer:
         """Seal notices, offers and replies, and return the root that is signed for them; None if there are none.
 
         Args:
-            places_by_stream: The places of the messages by topic and partition. Those of one topic and partition are
+            places_by_stream: The positions of the messages by topic and partition. Those of one topic and partition are
                 numbered together, in this order.
             streams: The sequences.
             keys: The keys.
@@ -241,7 +241,7 @@ def _find_header(headers: Sequence[Header], name: str, expected: int) -> int:
     Args:
         headers: The headers.
         name: Name of the header.
-        expected: Where it was in the record before: the same for messages of one kind.
+        expected: Where it was in the previous record: the same for messages of one kind.
 
     Raises:
         ValueError: There is none.
@@ -255,10 +255,10 @@ def _find_header(headers: Sequence[Header], name: str, expected: int) -> int:
 
 
 def _read_identity(headers: Sequence[Header], id_index: int, type_index: int) -> tuple[str, MessageKind]:
-    """Return the id of a notice, an offer or a reply, and which of them it is.
+    """Return the id of a notice, an offer or a reply, and its kind.
 
     Raises:
-        ValueError: Its headers do not say so.
+        ValueError: Its headers do not state them.
     """
     record_id, type_name = headers[id_index][1], headers[type_index][1]
     kind = _KINDS_BY_TYPE.get(type_name) if isinstance(type_name, str) else None

@@ -1,4 +1,4 @@
-"""The opening of rulings, which officers' clients seal to the State's worker, and of those that it keeps."""
+"""The opening of rulings that officers' clients seal to the State's worker, and of the stored ones."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class BatchRulings:
         return ArrivedRuling(opened.record, wrap_ruling_key(opened.key, *self._wrapping_key))
 
     def open_kept(self, value: bytes, key: KeptRulingKey | None) -> bytes:
-        """Return a ruling that was kept as it had arrived.
+        """Return a ruling that was stored as it arrived.
 
         Args:
             value: The record as it was in the topic, in single-object encoding.
@@ -119,7 +119,7 @@ class RulingOpening:
             now_ms: The time of the batch, in UTC milliseconds.
 
         Raises:
-            SharingError: The State's wrapping key cannot be read, which is not the fault of a ruling: it must wait.
+            SharingError: The State's wrapping key cannot be read, which is not the ruling's fault: it must wait.
         """
         keys = self._wrapping_keys
         return BatchRulings(
@@ -129,7 +129,7 @@ class RulingOpening:
 
 
 def _find(keys: WrappingKeys, key_id: KeyId, now_ms: int) -> SecretBytes | None:
-    """Return a wrapping key; None also if the folder cannot be read: what was kept does not answer anything then."""
+    """Return a wrapping key; also None if the folder cannot be read: then stored rulings do not answer anything."""
     try:
         return keys.find_wrapping_key(key_id, now_ms)
     except SharingError:

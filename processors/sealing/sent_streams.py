@@ -1,7 +1,7 @@
 """The sequences of sent messages, in a loop's state store: one for each input partition, recipient and topic.
 
-A recipient sees from the numbers that a message was dropped or is repeated. A sequence for a whole loop would tell each
-recipient how much the others get. Each loop has its own sequences, in its own store.
+A recipient sees from the numbers whether a message was dropped or repeated. A sequence for a whole loop would reveal to
+each recipient how much the others get. Each loop has its own sequences, in its own store.
 
 A number is used again if the transaction in which it was used is aborted: the state is rolled back with it. So a
 recipient may find a number twice, under two ids, in a log that was manipulated; it treats them as two messages.
@@ -63,7 +63,7 @@ class SentStreams:
         self._changed.clear()
 
     def take_due_counts(self, interval_ms: int) -> Iterator[tuple[int, str, str, StreamPosition]]:
-        """Yield the sequences of each partition whose counts were not stated for that long, and note that they are now.
+        """Yield the sequences of each partition whose counts are due to be stated, and note that they are now.
 
         Args:
             interval_ms: The time between two statements, in milliseconds.

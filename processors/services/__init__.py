@@ -1,1 +1,1 @@
-"""What runs in a worker beside its loops: followers of topics and files, the heartbeat, time stamps, escalations."""
+"""What runs in a worker alongside its loops: followers of topics and files, the heartbeat, time stamps, escalations."""

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 FOLLOW_SECONDS = 0.5
 
 SNAPSHOT_AGE_SECONDS_MAX = STALL_SECONDS_MAX
-"""A gate decides with no older snapshot. In less time than this the reader confirms an entry, or drops it."""
+"""A gate never decides with an older snapshot. In less time than this the reader confirms or drops an entry."""
 
 
 class DirectoryFollower(Service):
@@ -53,12 +53,12 @@ class DirectoryFollower(Service):
 
     @property
     def version(self) -> str | None:
-        """Version of the directory; None until it was read once."""
+        """Version of the directory; None until it has been read once."""
         return self._version
 
     @property
     def age_s(self) -> float:
-        """Seconds since the snapshot was last confirmed; infinite until it was read once."""
+        """Seconds since the snapshot was last confirmed; infinite until it has been read once."""
         return float("inf") if self._reader is None else self._reader.age_s
 
     @property
@@ -80,7 +80,7 @@ class DirectoryFollower(Service):
         return {} if self._reader is None else self._reader.trusted_keys
 
     def find_newest_keys(self, state: str) -> TrustedKeys | None:
-        """Return the newest online keys of a State, also if they are not valid any more; None if none are verified."""
+        """Return the newest online keys of a State, even if they are no longer valid; None if none are verified."""
         return None if self._reader is None else self._reader.find_newest_keys(state)
 
     async def get_snapshot(self) -> Directory:
@@ -113,7 +113,7 @@ class DirectoryFollower(Service):
         finally:
             self._is_following = False
             self._wake_waiting()
-            await self._thread.run(self._close)  # after the call that is running
+            await self._thread.run(self._close)  # after the current call
             self._thread.stop()
         if failure is not None and not self.should_stop:
             log.critical("%s", failure)

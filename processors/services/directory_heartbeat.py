@@ -1,10 +1,10 @@
 """Renews the State's own directory statement, so that it expires only if nobody renews it.
 
 Every minute, and at once when the key folder has a newer key statement, the State's topic is read and verified. What a
-person has announced is signed again when it is an hour old; roots and key statements that are in the key folder and not
-in the topic are published, because other States refuse what a key signs that they do not know yet. A failure is logged
-and tried again a minute later: nothing that the gate decides waits for it. `SharingDirectoryStatementExpiring` fires
-long before the statement expires.
+person has announced is signed again when it is an hour old. Roots and key statements that are in the key folder but not
+in the topic are published, because other States refuse signatures by keys that they do not know yet. A failure is
+logged and tried again a minute later: nothing that the gate decides waits for it. `SharingDirectoryStatementExpiring`
+fires long before the statement expires.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ LOOK_SECONDS = 1.0
 
 
 class DirectoryHeartbeat(Service):
-    """Renews the State's own statement. It announces nothing that no person has announced.
+    """Renews the State's own statement. It never announces anything that a person has not announced.
 
     Args:
         state: The State.
         connect: Opens the writer of the State's topic; may block.
-        get_version: Returns the version of the newest key statement in the key folder; may block. None if nobody looks.
-        read_register: Reads the register of the State's officers; may block. None where it has none: then no standing
+        get_version: Returns the version of the newest key statement in the key folder; may block. None if that is not
+            checked.
+        read_register: Reads the register of the State's officers; may block. None if there is none: then no standing
             acceptance is renewed.
     """
 
@@ -60,7 +61,7 @@ class DirectoryHeartbeat(Service):
         super().__init__(**options)
 
     async def beat(self) -> None:
-        """Read the topic and renew what is due; log why that is not possible, once for each cause."""
+        """Read the topic and renew what is due; if that is not possible, log why, once for each cause."""
         try:
             expires_at, problem = await asyncio.to_thread(self._renew)
         except SharingError as error:

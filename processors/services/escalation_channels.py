@@ -33,11 +33,11 @@ _HTTP_ACCEPTED: Final = range(200, 300)
 
 
 class WebhookRefusedError(Exception):
-    """The webhook has answered with another status than 2xx."""
+    """The webhook has answered with a status other than 2xx."""
 
 
 class EscalationChannel(Protocol):
-    """Sends messages to somebody.
+    """Sends messages to one recipient.
 
     Attributes:
         name: Its name in metrics and logs.
@@ -46,10 +46,10 @@ class EscalationChannel(Protocol):
     name: str
 
     def takes(self, escalation: Escalation) -> bool:
-        """Return whether it tells of this."""
+        """Return whether it reports this escalation."""
 
     async def send(self, message: EscalationMessage) -> None:
-        """Send a message. Any exception means that it is not known to be sent."""
+        """Send a message. Any exception means that it may not have been sent."""
 
     def describe(self, error: BaseException | None) -> str:
         """Return what went wrong, without anything secret."""
@@ -58,7 +58,7 @@ class EscalationChannel(Protocol):
 class SmtpChannel:
     """Mail to one address over TLS; without TLS only to a server on the same machine.
 
-    Each address is a channel of its own: one that is refused does not make the others get a message again.
+    Each address is a separate channel: if one is refused, the others do not get the message again.
 
     Args:
         name: Its name in metrics and logs.
@@ -148,7 +148,7 @@ class WebhookChannel:
         self._tls = tls
 
     def takes(self, _: Escalation) -> bool:
-        """Return True: who receives it decides what to pass on to whom, by `for_superior`."""
+        """Return True: the receiver decides what to pass on to whom, by `for_superior`."""
         return True
 
     async def send(self, message: EscalationMessage) -> None:

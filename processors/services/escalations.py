@@ -1,12 +1,11 @@
 """Sends escalation messages by mail and webhook, after the commit and at least once.
 
-Each channel has its own task and its own list of what waits, so that one that fails holds up no other. What a channel
-has collected is one message: deadlines that were missed while the worker was away arrive as one digest. After a message
-a channel pauses, unless something more urgent comes: otherwise a feed of which each item is held would send a message
-every second, and people would stop reading them. A failure is
-logged once and tried again, with growing waits, until it succeeds; meanwhile what is added joins the next attempt.
-`EscalationOutbox` keeps in the state store what was not sent. Nothing here blocks the exactly-once loop or raises into
-it.
+Each channel has its own task and its own queue, so that a failing channel does not hold up the others. Everything that
+a channel has collected is one message: deadlines that were missed while the worker was down arrive as one digest. After
+a message a channel pauses, unless something more urgent comes: otherwise a feed whose items are all held would send a
+message every second, and people would stop reading them. A failure is logged once and tried again, with growing waits,
+until it succeeds; anything added in the meantime joins the next attempt. `EscalationOutbox` keeps unsent messages in
+the state store. Nothing here blocks the exactly-once loop or raises into it.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from sharing.telemetry import conversation_metrics
 log = logging.getLogger(__name__)
 
 COLLECT_SECONDS: Final = 0.5
-"""How often a channel looks for what is to be sent. What comes in between is one message."""
+"""How often a channel checks for something to send. Everything that arrives in between is one message."""
 
 PAUSES_SECONDS: Final[Mapping[Urgency, float]] = {
     Urgency.UNKNOWN: 3_600.0,
@@ -38,17 +37,18 @@ PAUSES_SECONDS: Final[Mapping[Urgency, float]] = {
     Urgency.URGENT: 300.0,
     Urgency.EMERGENCY: 10.0,
 }
-"""How long after a message what is so urgent waits for the next. Whatever goes earlier takes along all that waits."""
+"""How long after a message something of this urgency waits for the next one. A message that is sent earlier includes
+everything that waits."""
 
 WAIT_SECONDS_MAX: Final = 60.0
 """The longest wait between two attempts."""
 
 WAITING_MAX: Final = 10_000
-"""How much may wait for a channel. What is beyond is only counted: a message does not list so much."""
+"""How much may wait for a channel. Anything beyond that is only counted: a message does not list so many."""
 
 
 class EscalationService(Service):
-    """Sends what it is given. `submit`, `list_sent` and `settle` may be called from any thread.
+    """Sends what is submitted to it. `submit`, `list_sent` and `settle` may be called from any thread.
 
     Args:
         channels: Where messages go.
@@ -86,7 +86,7 @@ class EscalationService(Service):
         super().__init__(**options)
 
     def submit(self, escalations: Iterable[Escalation]) -> None:
-        """Take what is to be sent. What waits already, or was sent, is not added."""
+        """Take what must be sent. What is already waiting or was sent is not added."""
         with self._lock:
             for escalation in escalations:
                 if self._sent.get(escalation.key) != escalation:
@@ -121,7 +121,7 @@ class EscalationService(Service):
                     del self._sent[escalation.key]
 
     async def on_start(self) -> None:
-        """Begin to send, on each channel apart from the others."""
+        """Start sending, on each channel independently of the others."""
         for channel in self._channels:
             self.add_future(self._serve(channel))
 
@@ -132,7 +132,7 @@ class EscalationService(Service):
             await self.sleep(COLLECT_SECONDS)
 
     def _is_time(self, channel: EscalationChannel) -> bool:
-        """Return whether something waits that is urgent enough to be sent so soon after the last message."""
+        """Return whether something is waiting that is urgent enough to be sent so soon after the last message."""
         told_at = self._told_at.get(channel.name)
         with self._lock:
             urgencies = {escalation.urgency for escalation in self._waiting[channel.name].values()}
@@ -142,7 +142,7 @@ class EscalationService(Service):
         return any(passed >= PAUSES_SECONDS[urgency] for urgency in urgencies)
 
     async def _retry(self, channel: EscalationChannel) -> None:
-        """Send what waits; if that fails, again, until it succeeds or the worker stops."""
+        """Send what is waiting; if that fails, retry until it succeeds or the worker stops."""
 
         def note_failure(attempt: RetryCallState) -> None:
             outcome = attempt.outcome
@@ -180,6 +180,6 @@ class EscalationService(Service):
             self._counted[channel.name] -= more
             waiting = self._waiting[channel.name]
             for key, escalation in taken.items():
-                if waiting.get(key) == escalation:  # otherwise there is more to tell by now
+                if waiting.get(key) == escalation:  # otherwise there is more to report by now
                     del waiting[key]
                     self._settle_if_sent(escalation)

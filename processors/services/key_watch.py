@@ -1,7 +1,7 @@
-"""Counts what needs attention in the State's key folder, so that people hear of it before a key has ended.
+"""Counts what needs attention in the State's key folder, so that people are notified before a key has ended.
 
-It is what `sharing keys show` lists: what ends soon or has ended, and files that others may read or change. Nothing is
-decided by it. A worker whose key has ended stops anyway; this is for the weeks before.
+It is what `sharing keys show` lists: what ends soon or has ended, and files that others may read or change. No decision
+depends on it. A worker whose key has ended stops anyway; this is for the weeks before.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOOK_SECONDS = 60.0
 
 
 class KeyWatch(Service):
-    """Looks into the key folder every minute.
+    """Checks the key folder every minute.
 
     Args:
         folder: The State's key folder.

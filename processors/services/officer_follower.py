@@ -1,8 +1,8 @@
-"""Follows the register of the State's officers for a worker: who may answer, as of the moment when it is asked.
+"""Follows the register of the State's officers for a worker: who may answer, as of the moment of the request.
 
-Rulings are judged by a register that was read after they were: an officer who was revoked before the ruling was written
-is not trusted, and one who was entered before is. While the register cannot be read, rulings wait; none is refused for
-that.
+Rulings are checked against a register that was read after them: an officer who was revoked before the ruling was
+written is not trusted, and one who was added before is. While the register cannot be read, rulings wait; none is
+refused for that reason.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sharing.officers.register import Register
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 10.0
-"""How often the register is read although nobody asks, so that a fault is known before the next ruling."""
+"""How often the register is read even if it is not needed, so that a fault is known before the next ruling."""
 
 RETRY_SECONDS = 1.0
 
@@ -65,13 +65,13 @@ class OfficerFollower(Service):
             yield await self._try_to_read()
 
     async def on_stop(self) -> None:
-        """Close the reader, after the call that is running."""
+        """Close the reader after the current call."""
         async with self._lock:
             await self._thread.run(self._reader.close)
             self._thread.stop()
 
     async def _try_to_read(self) -> Register | None:
-        """Return the register; None if it cannot be read, or the worker stops. The lock must be held."""
+        """Return the register; None if it cannot be read or the worker is stopping. The lock must be held."""
         if self.should_stop:
             return None
         try:

@@ -4,8 +4,8 @@ The law never changes within a batch: a new law waits until the current batch is
 inspected (`stat`). They are read when two consecutive checks find them unchanged, which allows for slow writes and for
 writes of several files. The law must then be valid, signed (if a key is configured), issued for this State, and in
 force. A signed pack must also not be older than the one that was applied last, even before a restart. If so, it is
-applied from the next batch on; otherwise the worker stops. It never continues with the previous law: the records that
-wait in the topic are processed once the law is corrected.
+applied from the next batch on; otherwise the worker stops. It never continues with the previous law: the records
+waiting in the topic are processed once the law is corrected.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PackFiles:
 
     Args:
         state: The State of the gate.
-        settings: Name the folder, the pack and the key.
+        settings: The settings, which name the folder, the pack and the key.
     """
 
     def __init__(self, state: str, settings: Settings) -> None:
@@ -67,7 +67,7 @@ class PackFiles:
             now_ms: The current time, in UTC milliseconds.
 
         Raises:
-            SharingError: The law is invalid, unsigned, another State's, not in force, or older than the last one.
+            SharingError: The law is invalid, unsigned, of another State, not in force, or older than the last one.
         """
         settings = self._settings
         keys = read_public_keys(settings.pack_key)
@@ -81,7 +81,7 @@ class PackFiles:
         return law
 
     def record_applied(self, pack: Pack) -> None:
-        """Keep a pack as the one that was applied last, if packs are signed.
+        """Record a pack as the last applied one, if packs are signed.
 
         Raises:
             SettingsError: The state folder cannot be written.
@@ -96,7 +96,7 @@ class PackFiles:
             now_ms: The current time, in UTC milliseconds.
 
         Raises:
-            SharingError: The new law is invalid, unsigned, another State's, not in force, or older than the last one.
+            SharingError: The new law is invalid, unsigned, of another State, not in force, or older than the last one.
         """
         fingerprints = self._take_fingerprints()
         is_stable = fingerprints == self._last_fingerprints

@@ -1,9 +1,9 @@
 """Gets time stamps of the State's own checkpoints from a service (RFC 3161), outside the loop that writes them.
 
-One request at a time, each bounded in time and size. A service that does not answer, hangs, or answers something else
-holds up nothing: the failure is counted, logged once, and tried again with growing waits, by then with the newest
-checkpoint of each log, whose time stamp covers those before it. What is verified, the witness collects with its next
-batch. It keeps nothing: what has no time stamp is in the state store.
+One request at a time, each bounded in time and size. A service that does not answer, hangs, or answers with something
+else does not hold up anything: the failure is counted, logged once, and the request is repeated with growing waits,
+each time with the newest checkpoint of each log, whose time stamp covers those before it. The witness collects verified
+time stamps with its next batch. Nothing is stored here: what has no time stamp is in the state store.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS: Final = 20.0
-"""How long one request may take in all, whatever the service does."""
+"""How long one request may take in total, no matter what the service does."""
 
 LOOK_SECONDS: Final = 0.5
-"""How often it looks whether a checkpoint is to be stamped."""
+"""How often it checks whether a checkpoint must be stamped."""
 
 WAIT_SECONDS_MAX: Final = 60.0
 """The longest wait between two attempts."""
@@ -53,7 +53,7 @@ _HTTP_OK: Final = 200
 
 
 class ServiceError(Exception):
-    """The service does not answer with a time stamp. Its text names nothing that the service has sent."""
+    """The service does not answer with a time stamp. Its text contains nothing that the service has sent."""
 
 
 class TimeStamper(Service):
@@ -111,7 +111,7 @@ class TimeStamper(Service):
             return self._arrived.pop(origin, None)
 
     async def on_start(self) -> None:
-        """Begin to ask."""
+        """Start sending requests."""
         self.add_future(self._serve())
 
     async def _serve(self) -> None:
@@ -134,7 +134,7 @@ class TimeStamper(Service):
                 failed = 0
 
     def _choose(self) -> tuple[str, SignedNote] | None:
-        """Return the origin of the log whose turn it is, and its newest checkpoint; None if none is to be stamped."""
+        """Return the origin of the log whose turn it is, and its newest checkpoint; None if none must be stamped."""
         with self._lock:
             if not self._wanted:
                 return None
@@ -142,7 +142,7 @@ class TimeStamper(Service):
             return origin, self._wanted[origin]
 
     def _note_failure(self, origin: str, error: Exception, *, is_first: bool) -> None:
-        """Count a failure, and log the first one of several. The next attempt is with another log, if one waits."""
+        """Count a failure, and log the first one of several. The next attempt is for another log, if one is waiting."""
         self._failures[origin] += 1
         is_invalid = isinstance(error, TrustError)
         audit_metrics.AUDIT_TIME_STAMPS.labels("INVALID" if is_invalid else "UNREACHABLE").inc()
@@ -158,7 +158,7 @@ class TimeStamper(Service):
 
         Raises:
             ServiceError: The service does not answer with one.
-            TrustError: It does not count.
+            TrustError: It is not valid.
         """
         query = make_query(note.text)
         try:
@@ -192,14 +192,14 @@ class TimeStamper(Service):
 
 
 def open_time_stamper(settings: Settings, clock: Callable[[], int]) -> TimeStamper | None:
-    """Return what gets time stamps of the own checkpoints; None if no service is configured.
+    """Return the service that gets time stamps of the own checkpoints; None if none is configured.
 
     Args:
         settings: The settings.
         clock: Returns the time in UTC milliseconds.
 
     Raises:
-        SettingsError: The address is not one of HTTP, its roots are not named, or the library is not installed.
+        SettingsError: The address is not an HTTP address, its roots are not named, or the library is not installed.
         InputError: The file with the roots cannot be read.
     """
     url = settings.time_stamp_url

@@ -137,7 +137,7 @@ def _make_gate(inputs: WorkerInputs, law: Law) -> Gate:
 def _choose_main_loop(
     inputs: WorkerInputs, app: App, config: LoopConfig, status: ConsumerStatus, conversation: ConversationLoop | None
 ) -> tuple[ExactlyOnceLoop, ConsumerStatus]:
-    """Return the loop by which the worker's health is judged, and the status of its consumer: the gate's, if it runs.
+    """Return the loop that determines the worker's health, and the status of its consumer: the gate's, if it runs.
 
     Raises:
         SettingsError: The worker is to run the conversation alone, and the State has no keys.
@@ -177,7 +177,7 @@ def _add_keyed_services(
 def _make_sources(
     inputs: WorkerInputs, own_keys: OnlineKeys, directory: DirectoryFollower, law_source: LawSource
 ) -> ConversationSources:
-    """Return where the conversation gets what a batch is processed with."""
+    """Return where the conversation gets the inputs of a batch."""
     state, framing = inputs.state, inputs.framing
     return ConversationSources(
         directory,
@@ -209,7 +209,7 @@ def _open_register(inputs: WorkerInputs, own_keys: OnlineKeys) -> OfficerReader:
 
 
 def _read_register(reader: OfficerReader) -> Register:
-    """Return the register as it is now. The connection is closed again: this is needed once a minute, if at all."""
+    """Return the current register. The connection is closed again: this is needed at most once a minute."""
     with closing(reader):
         return reader.read()
 
@@ -232,7 +232,7 @@ def _follow_directory(inputs: WorkerInputs, pins: Mapping[str, Pin] | None) -> D
 
 
 def _list_pinned(settings: Settings, pins: Mapping[str, Pin] | None) -> frozenset[str] | None:
-    """Return the States whose roots are pinned; None if no trust file is there: then no State counts as one that left.
+    """Return the States whose roots are pinned; None if there is no trust file: then no State counts as having left.
 
     A file that is missing by mistake must not end a recall.
     """

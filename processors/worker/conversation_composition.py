@@ -51,17 +51,17 @@ if TYPE_CHECKING:
     from sharing.serialization.framing import Framing
 
 IDLE_SECONDS = 10.0
-"""How often the loop looks, while nothing arrives and nothing is due, for count statements: for those of other States
-that are overdue, and its own that it must make."""
+"""How often the loop checks for count statements while nothing arrives and nothing is due: for overdue ones of other
+States, and for its own that it must make."""
 
 DRAFTS_PATIENCE_SECONDS = 0.15
-"""How long the gate's drafts wait for more of them, if nothing else arrives: a person is asked, who takes longer. The
-gate itself sends what may leave at once."""
+"""How long the gate's drafts wait for more drafts if nothing else arrives: people are asked, who take longer. The gate
+itself sends immediately what may be disclosed."""
 
 NO_WITNESSES = WitnessPlan()
 
 COPY_FOLDER = "conversations"
-"""Folder of the local copies of conversations, within that of what a worker remembers."""
+"""Folder of the local copies of conversations, inside the worker's state folder."""
 
 OUTPUT_BYTES_MAX = 32 * 1024 * 1024
 INPUT_BYTES_MAX = 8 * 1024 * 1024
@@ -74,10 +74,10 @@ class WorkerParts:
 
     Attributes:
         app: The app.
-        config: Configuration of the gate's loop, from which that of the conversation is made.
+        config: Configuration of the gate's loop, from which that of the conversation is derived.
         clock: Returns the time in UTC milliseconds.
         broker_clock: The brokers' clock, to be read before anything is opened.
-        get_pack: Returns the law that the gate applies: a time before it is wrong.
+        get_pack: Returns the law that the gate applies: a time before that law is wrong.
         framing: How records are framed.
         outcomes: Tells agencies what became of their items; None if that is switched off.
         state_folder: Folder in which the worker keeps a local copy of its conversations; None to keep it in memory.
@@ -102,7 +102,7 @@ class WorkerParts:
 
 
 class ConversationLoop:
-    """The conversation's loop, before it is known what processes its batches.
+    """The conversation's loop, before its batch processing is set up.
 
     Args:
         app: The worker's app.
@@ -127,7 +127,7 @@ class ConversationLoop:
 
 
 def open_conversation_loop(parts: WorkerParts, state: str, *, is_main: bool) -> ConversationLoop:
-    """Return the conversation's loop. It begins when it is added to the app.
+    """Return the conversation's loop. It starts when it is added to the app.
 
     Args:
         parts: The parts of the worker.
@@ -135,7 +135,7 @@ def open_conversation_loop(parts: WorkerParts, state: str, *, is_main: bool) -> 
         is_main: Whether it is the worker's only loop.
     """
     config = make_conversation_config(parts.config, state, _make_horizon_clock(parts.clock, parts.broker_clock))
-    # Workers that share the folder do not share the copy: each has partitions of its own.
+    # Workers that share the folder do not share the copy: each has its own partitions.
     copy_folder = None if parts.state_folder is None else parts.state_folder / COPY_FOLDER / config.instance
     config = replace(config, state_folder=copy_folder, entry_order=DueOrder())
     config = add_witnessing(config, state, parts.witness_plan)
@@ -209,7 +209,7 @@ def list_outcome_limits(batch_bytes: Mapping[str, int]) -> dict[str, int]:
 def add_witnessing(config: LoopConfig, state: str, plan: WitnessPlan) -> LoopConfig:
     """Return the configuration of a loop that also reads checkpoints: the State's own, and those of witnessed States.
 
-    A witnessed State whose topic does not exist yet is read after the next start.
+    If the topic of a witnessed State does not exist yet, it is read after the next start.
     """
     witnessed = tuple(CHECKPOINTS.topic(other) for other in plan.witnessed)
     return replace(
@@ -226,7 +226,7 @@ def make_conversation_config(config: LoopConfig, state: str, horizon_clock: Call
         config: Configuration of the gate's loop.
         state: The State.
         horizon_clock: Returns the time in UTC milliseconds, by this machine's clock or the broker's, whichever is
-            behind.
+            earlier.
     """
     worker = config.transactional_id.removeprefix(config.group)
     return replace(

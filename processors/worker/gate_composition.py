@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sharing.trust.key_statement import TrustedKeys
 
 COUNT_CHECK_SECONDS = 10.0
-"""How often a gate that seals looks, while there are no indicators, whether it must state what it has sent, or sign a
+"""How often a gate that seals checks, while there are no indicators, whether it must state its counts or sign a
 checkpoint."""
 
 
@@ -53,7 +53,7 @@ def make_gate_config(inputs: WorkerInputs, on_statistics: Callable[[str], None])
     """Return the configuration of a gate's loop.
 
     Args:
-        inputs: What the worker is made from.
+        inputs: The worker's inputs.
         on_statistics: Called with the statistics of the loop's consumer, as JSON.
     """
     settings, identity = inputs.settings, inputs.identity
@@ -85,7 +85,7 @@ def add_checkpoints(
 ) -> tuple[LoopConfig, CheckpointWriter]:
     """Return the configuration of the loop of a gate with keys, and what signs the checkpoints of its audit log.
 
-    Such a gate also reads amendments, runs when nothing arrives, and signs a last checkpoint before it stops.
+    Such a gate also reads amendments, runs even if nothing arrives, and signs a last checkpoint before it stops.
     """
     checkpoints = CheckpointWriter(inputs.state, AuditLogName.DECISIONS, inputs.framing)
     show_uncovered(checkpoints)
@@ -111,12 +111,12 @@ def open_gate_sealing(
     """Return what seals a gate's outputs, and what opens its indicators and its amendments.
 
     Args:
-        inputs: What the worker is made from.
+        inputs: The worker's inputs.
         get_trusted_keys: Returns the verified online keys of each State, as the directory has them now.
         clock: Returns the time in UTC milliseconds.
 
     Raises:
-        SharingError: The keys that open cannot be read: a worker that could open nothing does not start.
+        SharingError: The opening keys cannot be read: a worker that cannot open anything does not start.
     """
     own_keys, state, framing = inputs.own_keys, inputs.state, inputs.framing
     if own_keys is None:

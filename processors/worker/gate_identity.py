@@ -26,10 +26,10 @@ class GateIdentity:
         state: Country code of the State.
         group: Consumer group of its workers, and prefix of all its group and transactional ids, as its ACLs require.
         topics: The topics that it reads.
-        optional_topics: Topics that it reads too if they exist: the topic that all agencies shared before each had its
+        optional_topics: Topics that it also reads if they exist: the topic that all agencies shared before each had its
             own, to which publishers may still write.
         agency_by_topic: The agency of each topic that only one agency may write to, and None for a topic that all share
-            beside these. Empty if agencies have no topics of their own.
+            in addition. Empty if agencies have no topics of their own.
         client: librdkafka properties with which its clients connect.
     """
 
@@ -50,7 +50,8 @@ def identify_gate(settings: Settings) -> GateIdentity:
     """Return the identity of the gate that the settings describe.
 
     Raises:
-        SettingsError: The certificate is unusable or not this gate's, or the partners file does not list the State.
+        SettingsError: The certificate is unusable or does not belong to this gate, or the partners file does not list
+            the State.
         InputError: The partners file is invalid.
     """
     state = str(settings.state)

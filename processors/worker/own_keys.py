@@ -1,4 +1,4 @@
-"""The worker's mode: with keys it signs, seals and verifies; without any it is in plain mode."""
+"""The worker's mode: with keys it signs, seals and verifies; without keys it is in plain mode."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def open_own_keys(settings: Settings) -> OnlineKeys | None:
-    """Return the State's own keys where it has keys and trusts those of others; None where it has neither.
+    """Return the State's own keys if it has keys and trusts those of others; None if it has neither.
 
     Raises:
-        SettingsError: There is one without the other, so that a worker would send unsealed what must be sealed; the
-            trust file is not there; or the address of the token is wrong, or its module is not installed.
+        SettingsError: One exists without the other, so that a worker would send unsealed what must be sealed; the trust
+            file does not exist; or the address of the token is wrong, or its module is not installed.
         InputError: The passphrase file, or the file with the PIN of the token, is unusable.
     """
     if (settings.trust_file is None) != (settings.key_folder is None):

@@ -1,4 +1,4 @@
-"""Who witnesses the audit logs of a worker's State, and whose it witnesses: from the settings, or the partners file."""
+"""Who witnesses the audit logs of a worker's State, and whom it witnesses: from the settings or the partners file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_witness_plan(settings: Settings, state: str) -> WitnessPlan:
     """Return the plan. Without settings and partners file nobody witnesses anything.
 
     Raises:
-        SettingsError: The State is to witness itself.
+        SettingsError: The State would witness itself.
         InputError: The partners file is invalid.
     """
     planned = WitnessPlan() if settings.partners is None else read_partners(settings.partners).plan_witnesses(state)

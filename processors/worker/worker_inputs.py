@@ -1,4 +1,4 @@
-"""What a State's worker is made from: its settings, and what was read on their behalf before anything is connected."""
+"""The inputs of a State's worker: its settings, and what was read because of them before anything is connected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OWN_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 @dataclass(frozen=True, slots=True)
 class WorkerInputs:
-    """What all parts of a worker are made from.
+    """The common inputs of all parts of a worker.
 
     Attributes:
         settings: The settings.
@@ -37,7 +37,7 @@ class WorkerInputs:
         look_up_country: Returns the country of an IP address.
         identity: The gate's principal and its topics.
         framing: How records are framed.
-        own_keys: The State's own keys; None where it has none.
+        own_keys: The State's own keys; None if it has none.
     """
 
     settings: Settings

@@ -50,7 +50,7 @@ _RESOURCES: Final = {
 }
 _PATTERNS: Final = {AclPattern.LITERAL: ResourcePatternType.LITERAL, AclPattern.PREFIX: ResourcePatternType.PREFIXED}
 _EVERYONE = "*"
-"""The principal of an entry for all principals."""
+"""The principal of an entry that applies to all principals."""
 _BUS_PREFIXES: Final = tuple(f"{scope}." for scope in TopicScope if scope is not TopicScope.SHARED)
 
 
@@ -109,13 +109,13 @@ def revoke_principals(
 
     Args:
         bootstrap: Kafka bootstrap servers.
-        matches: Returns whether a principal of the bus is to be revoked.
+        matches: Returns whether a principal of the bus must be revoked.
         properties: Further librdkafka properties, such as those of TLS.
         dry_run: Remove nothing.
 
     Returns:
         The entries that were (or would be) removed, and those that remain for every principal of the cluster
-        (`User:*`), whose permissions the revoked ones keep.
+        (`User:*`); the revoked principals keep these permissions.
 
     Raises:
         InfrastructureError: The cluster does not answer, refuses, or has no authorizer.
@@ -180,7 +180,7 @@ def _list_cluster_acls(admin: AdminClient) -> Iterator[AclEntry]:
 
 def _make_filter(principal: str | None = None) -> AclBindingFilter:
     """Return the filter that matches every entry, or every entry of one principal."""
-    anything: Any = None  # None matches everything, which the declared parameter types do not allow for
+    anything: Any = None  # None matches everything, which the declared parameter types do not allow
     chosen: Any = principal
     return AclBindingFilter(
         ResourceType.ANY, anything, ResourcePatternType.ANY, chosen, anything, AclOperation.ANY, AclPermissionType.ANY

@@ -1,8 +1,8 @@
-"""Which block of an audit log an item is in, so that one among millions is found without reading the log again.
+"""Which blocks of an audit log an item is in, so that one among millions is found without reading the log again.
 
 An index holds the leaf hash and the offset of each block, and for each entry 8 bytes of a hash of its item's id with
-the number of its block. In the state folder it survives, and only what was added since is read. It proves nothing: what
-is found with it is compared with a signed checkpoint.
+the number of its block. In the state folder it persists, and only what was added since is read. It proves nothing:
+anything found with it is compared with a signed checkpoint.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sharing.sign.merkle_tree import HASH_BYTES
 
 FOLDER_NAME: Final = "audit"
 SEGMENTS_MAX: Final = 8
-"""More segments are merged into one."""
+"""If there are more segments than this, they are merged into one."""
 
 _OFFSET_BYTES: Final = 8
 _ROW_BYTES: Final = HASH_BYTES + _OFFSET_BYTES
@@ -35,7 +35,7 @@ _SEGMENT: Final = re.compile(r"\.ids\.(\d+)-(\d+)$")
 
 
 class BrokenLogError(InfrastructureError):
-    """A log is not in order from a block on. What is before that block is indexed."""
+    """A log is out of order from some block on. What precedes that block is indexed."""
 
 
 class LogIndex:
@@ -61,7 +61,7 @@ class LogIndex:
 
     @property
     def blocks(self) -> int:
-        """Number of blocks that are indexed, from the first of the log on."""
+        """Number of indexed blocks, starting with the first of the log."""
         return len(self._rows) // _ROW_BYTES
 
     def list_leaves(self) -> list[bytes]:
@@ -75,11 +75,11 @@ class LogIndex:
         return sorted({number for segment in self._segments.values() for number in _search(segment, wanted)})
 
     def update(self, source: AuditSource, show: ShowProgress = show_nothing) -> None:
-        """Read what was added to the log. If what was read before is not there any more, read all of it.
+        """Read what was added to the log. If what was read before is gone, read all of it.
 
         Args:
             source: Where the log is read.
-            show: Shows how far it is.
+            show: Shows the progress.
 
         Raises:
             BrokenLogError: A block is malformed, or is not the next one. Those before it are indexed.
@@ -118,7 +118,7 @@ class LogIndex:
             raise broken
 
     def read_block(self, source: AuditSource, number: int) -> AuditBlock | None:
-        """Return a block; None if another one is in its place now.
+        """Return a block; None if a different one is in its place now.
 
         Raises:
             InfrastructureError: No broker answers, or it does not exist.
@@ -149,7 +149,7 @@ class LogIndex:
                         f"{topic}[{place.partition}]@{message.offset()}: {error}; `sharing audit verify` says what "
                         "else is wrong"
                     ) from None
-            if opened.bad_batches:  # the last ones: after any other, a block is missing
+            if opened.bad_batches:  # the last ones: after any others, a block is missing
                 bad = opened.bad_batches[0]
                 raise BrokenLogError(
                     f"{topic}[{place.partition}]@{bad.first_offset}: records cannot be read ({bad.cause}); `sharing "
@@ -157,7 +157,7 @@ class LogIndex:
                 )
 
     def _add(self, first: int, end: int, entries: bytes, rows: bytes) -> None:
-        """Add a segment. The file of blocks is written last: what it does not name does not exist."""
+        """Add a segment. The file of blocks is written last: segments that it does not name do not exist."""
         self._rows += rows
         kept: dict[tuple[int, int], bytes | mmap.mmap] = {**self._segments, (first, end): entries}
         if len(kept) > SEGMENTS_MAX:

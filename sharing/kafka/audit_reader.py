@@ -64,7 +64,7 @@ class AuditSource:
         )  # fmt: skip
 
     def open_from(self, topic: str, partition: int, offset: int, end: int | None = None) -> TopicRange:
-        """Return a partition from an offset on, to be read once.
+        """Return a partition from an offset, to be read once.
 
         Args:
             topic: The topic.
@@ -81,7 +81,7 @@ class AuditSource:
 
 @dataclass(frozen=True, slots=True)
 class LogSelection:
-    """Which part of which logs is read.
+    """The part of the logs that is read.
 
     Attributes:
         state: The State.
@@ -115,7 +115,7 @@ class ReadCheckpoints:
     Attributes:
         known: Those that the State has signed, by log.
         findings: What is wrong with the records, by log.
-        partitions: The partition of `checkpoints.<st>` where those of a log are.
+        partitions: The partition of `checkpoints.<st>` that has the checkpoints of each log.
     """
 
     known: Mapping[LogPlace, list[KnownCheckpoint]]
@@ -179,8 +179,8 @@ def verify_logs(
         selection: Which part.
         checkpoints: The State's checkpoints; None if it has no keys, and signs none.
         now: The reader's clock, in UTC milliseconds.
-        required: How many witnesses are required; 0 if it is no fault that there are none.
-        show: Shows how far it is.
+        required: How many witnesses are required; 0 if it is not a fault to have none.
+        show: Shows the progress.
 
     Raises:
         InputError: There is no such partition.
@@ -197,7 +197,7 @@ def verify_logs(
 
 
 def read_messages(opened: TopicRange, topic: str, show: ShowProgress = show_nothing) -> Iterator[Message]:
-    """Yield the records of a range, and show how far it is."""
+    """Yield the records of a range, and show the progress."""
     done = 0
     for batch in opened.read_batches():
         yield from batch
@@ -249,7 +249,7 @@ def _verify_log(
 
 
 def _find_place(message: Message, state: str) -> LogPlace:
-    """Return the log that a record of checkpoints is about, by its key; if that is none, the log of its partition."""
+    """Return the log that a record of checkpoints is about, by its key; failing that, the log of its partition."""
     key: Any = message.key() or b""
     try:
         place = parse_origin(bytes(key).decode())

@@ -2,8 +2,8 @@
 
 A broker's size limit counts compressed bytes: 12 kB may inflate to more than librdkafka takes
 (`receive.message.max.bytes`). librdkafka then reports an error at the first offset of the batch, keeps its position,
-and reports it again, without end. So the consumer must seek past the batch. The error does not say where it ends, and
-records after it must not be skipped. This module finds the end: the last offset at which the same batch is fetched.
+and reports the error again, endlessly. So the consumer must seek past the batch. The error does not say where it ends,
+and records after it must not be skipped. This module finds the end: the last offset at which the same batch is fetched.
 
 Protocol, in the thread that polls the consumer, for each `message` with an `error()`:
 
@@ -12,14 +12,14 @@ Protocol, in the thread that polls the consumer, for each `message` with an `err
         ...  # record it by reference, once for each (topic, partition, first_offset)
         consumer.seek(TopicPartition(batch.topic, batch.partition, batch.next_offset))
 
-The records before the batch have been delivered when its error is. The seek discards what librdkafka has queued for the
-partition; a repeated error that the same `consume` call has returned already must be recognised by its offset
+The records before the batch have been delivered by the time its error is. The seek discards what librdkafka has queued
+for the partition; a repeated error that the same `consume` call has returned already must be recognised by its offset
 (`find_batches` does that).
 
-A call is bounded, because the records of other partitions wait for it. A search that a slow broker interrupts continues
-where it was when the error comes again; in between, the caller has at least as much time for its other partitions.
+A call is bounded, because the records of other partitions wait for it. A search that a slow broker interrupts resumes
+when the error comes again; in between, the caller has at least as much time for its other partitions.
 
-zstd and invalid compressed data end here. What librdkafka inflates from gzip, lz4 and snappy has no limit, so
+zstd and invalid compressed data end up here. librdkafka has no limit for what it inflates from gzip, lz4 and snappy, so
 such a batch is read. `BOUNDED_FETCH` limits how many of them are in memory at once.
 """
 
@@ -53,7 +53,7 @@ BAD_BATCH_ERRORS: Final = frozenset(
 """librdkafka fetched a record batch and cannot read it. A retry fails in the same way."""
 
 INFLATED_BYTES_MAX: Final = 16_000_000
-"""Suggested limit of a batch after decompression. A producer collects about 1 MB before it compresses."""
+"""Suggested size limit of a batch after decompression. A producer collects about 1 MB before it compresses."""
 
 BOUNDED_FETCH: Final[Mapping[str, int]] = {
     "fetch.max.bytes": 1_000_000,
@@ -64,11 +64,11 @@ BOUNDED_FETCH: Final[Mapping[str, int]] = {
 partitions together, or one batch that is larger."""
 
 _FIND_SECONDS_MAX = 5.0
-"""After this time a call begins no further fetch, if it has got further."""
+"""After this time a call does not start another fetch, if it has made progress."""
 
 _ANSWER_SECONDS_MAX = 6.0
-"""How long a broker may take for each request. A call waits for three at most when it begins none any more, which stays
-below the time after which a worker counts as stuck."""
+"""How long a broker may take for each request. A call waits for at most three more once it starts no new ones, which
+stays below the time after which a worker counts as stuck."""
 
 _PROBE_PROPERTIES: Mapping[str, Any] = {
     **BOUNDED_FETCH,
@@ -132,8 +132,8 @@ class BadBatchFinder:
     def find_batches(self, messages: Iterable[Message]) -> list[BadBatch]:
         """Return the bad batches that errors report, each once; those whose ends are not known yet are left out.
 
-        After some seconds the remaining errors are left to their next reports. Then those are first that were not
-        searched for.
+        After some seconds the remaining errors are left until they are reported again. Those that were not searched for
+        then come first.
 
         Args:
             messages: Messages with errors. An error may occur several times.
@@ -158,7 +158,7 @@ class BadBatchFinder:
             message: A message with an error.
 
         Returns:
-            The batch; None if the error is another one, if it does not occur again, or if the broker does not answer
+            The batch; None if it is a different error, if it does not occur again, or if the broker does not answer
             soon enough (then the error comes again, and the search continues).
         """
         error = message.error()

@@ -1,7 +1,7 @@
-"""Reads a broker's clock: the broker stamps an empty record on `exchange.clock`, and its confirmation holds the stamp.
+"""Reads a broker's clock: the broker stamps an empty record on `exchange.clock`, and its confirmation has the stamp.
 
-The stamp was made between sending and confirmation, so the difference between the clocks is known to half of that time,
-typically a few milliseconds. The broker that leads the topic's one partition answers.
+The stamp was made between sending and confirmation, so the difference between the clocks is known to within half of
+that time, typically a few milliseconds. The broker that leads the topic's one partition answers.
 """
 
 from __future__ import annotations

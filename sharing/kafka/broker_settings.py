@@ -22,7 +22,7 @@ from sharing.topology.broker_settings import TRANSACTION_TIMEOUT_MS, list_requir
 
 @dataclass(frozen=True, slots=True)
 class BrokerDifference:
-    """A setting of a broker that a bus cannot do with.
+    """A broker setting that is not suitable for a bus.
 
     Attributes:
         broker_id: The broker's id.
@@ -40,7 +40,7 @@ class BrokerDifference:
 
 
 def inspect_brokers(bootstrap: str, properties: Mapping[str, Any] | None = None) -> tuple[int, list[BrokerDifference]]:
-    """Return the number of brokers that have settings, and what differs on each of them.
+    """Return the number of brokers that report settings, and what differs on each of them.
 
     Args:
         bootstrap: Kafka bootstrap servers.
@@ -67,10 +67,10 @@ def inspect_brokers(bootstrap: str, properties: Mapping[str, Any] | None = None)
 
 
 def find_harmful_settings(actual: Mapping[str, str]) -> dict[str, str]:
-    """Return what happens with each setting that does harm, by configuration key.
+    """Return the harm that each wrong setting does, by configuration key.
 
     Args:
-        actual: The settings of a broker. A required setting that is absent does harm.
+        actual: The settings of a broker. A required setting that is absent counts as wrong.
     """
     harms = {
         setting: _describe_harm(setting, actual.get(setting, ""), wanted)
@@ -80,7 +80,7 @@ def find_harmful_settings(actual: Mapping[str, str]) -> dict[str, str]:
 
 
 def _describe_harm(setting: str, value: str, wanted: str) -> str:
-    """Return what happens with a value; "" if nothing does."""
+    """Return the harm that a value does; "" if it does none."""
     if not value:
         return "the broker does not report it"
     match setting:

@@ -21,13 +21,13 @@ _COMMON: Mapping[str, Any] = {
     "log_level": 3,
     "topic.metadata.refresh.interval.ms": 30_000,
     "reconnect.backoff.max.ms": 1_000,
-    # With KIP-1102 a client forgets all brokers when none answers. librdkafka 2.16 may then wait without end for a
+    # With KIP-1102 a client forgets all brokers when none answers. librdkafka 2.16 may then wait forever for a
     # coordinator that it has forgotten (confluentinc/librdkafka#5511).
     "metadata.recovery.strategy": "none",
 }
 
 UNASSIGNED_SESSIONS = 2
-"""A consumer that has had no assignment for this many session timeouts is replaced by a new one. A group removes a
+"""A consumer without an assignment for this many session timeouts is replaced by a new one. A group removes a
 consumer that is gone, and rebalances, within one session timeout."""
 
 LIBRDKAFKA_LOGGER = "sharing.librdkafka"
@@ -63,9 +63,9 @@ def make_consumer(properties: Mapping[str, Any]) -> Consumer:
 
 
 def consume_available(consumer: Consumer, number_max: int, seconds: float) -> list[Message]:
-    """Return what has come, up to a number of messages; wait for the first only.
+    """Return what has arrived, up to a number of messages; wait only for the first.
 
-    `Consumer.consume` waits until there are as many as asked for, or the whole time.
+    `Consumer.consume` waits until it has as many as requested, or for the whole time.
 
     Args:
         consumer: A consumer with an assignment.
@@ -77,8 +77,8 @@ def consume_available(consumer: Consumer, number_max: int, seconds: float) -> li
 
 
 _ALWAYS_CONNECTED: Final = {"enable.sparse.connections": False}
-"""By default, librdkafka connects to a broker only for a request. While that broker is away and a request waits for it,
-two threads of the client wake each other without a pause, 200,000 times a second. With permanent connections they do
+"""By default, librdkafka connects to a broker only for a request. While that broker is down and a request waits for it,
+two threads of the client wake each other continuously, 200,000 times a second. With permanent connections they do
 not."""
 
 
@@ -92,7 +92,7 @@ def make_admin(bootstrap: str, properties: Mapping[str, Any] | None = None) -> A
 
 
 def without_callbacks(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties for a further client that nobody polls: what it has to report would only pile up."""
+    """Return the properties for an additional client that nobody polls: its reports would only pile up."""
     return {
         name: value for name, value in properties.items() if not callable(value) and name != "statistics.interval.ms"
     }
@@ -154,9 +154,9 @@ def require_topics(present: Collection[str], wanted: Collection[str], state: str
     """Check that all these topics exist.
 
     Args:
-        present: Names of the topics that are there, such as the keys of what `look_up_topics` returns.
+        present: Names of the existing topics, such as the keys of what `look_up_topics` returns.
         wanted: Names of the required topics.
-        state: The State that the topics belong to, for the remedy in the message; "" if their names say it.
+        state: The State that the topics belong to, for the remedy in the message; "" if their names show it.
 
     Raises:
         InfrastructureError: A topic does not exist, or this client may not see it.
@@ -172,7 +172,7 @@ def require_topics(present: Collection[str], wanted: Collection[str], state: str
 
 
 def _name_states(topics: Collection[str]) -> str:
-    """Return the States to which topics belong, with commas; "" if they belong to none."""
+    """Return the States to which topics belong, separated by commas; "" if they belong to none."""
     kinds = {name: find_topic_kind(name) for name in topics}
     owned = {name for name, kind in kinds.items() if kind is not None and kind.scope is not TopicScope.SHARED}
     return ",".join(sorted({name.split(".")[1].upper() for name in owned}))

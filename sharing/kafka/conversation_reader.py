@@ -23,7 +23,7 @@ from sharing.topology.topics import CONVERSATIONS
 Shown = TypeVar("Shown")
 
 Reduce = Callable[[bytes, bytes], Shown | None]
-"""Returns, from key and value of an entry, what is remembered of it; None for nothing."""
+"""Returns what is remembered of an entry, from its key and value; None to remember nothing."""
 
 
 class KeptEntry(NamedTuple, Generic[Shown]):
@@ -31,7 +31,7 @@ class KeptEntry(NamedTuple, Generic[Shown]):
 
     Attributes:
         partition: Partition of the item.
-        value: What was made of the entry.
+        value: What was derived from the entry.
     """
 
     partition: int
@@ -44,10 +44,10 @@ class EntryTable(Generic[Shown]):
     Args:
         bootstrap: Kafka bootstrap servers.
         state: ISO 3166-1 alpha-2 code of the State.
-        reduce: Says what is remembered. There is an entry for each item about which people were ever asked, so it
-            should be little.
+        reduce: Determines what is remembered. This should be small, because there is an entry for each item about which
+            people were ever asked.
         properties: Further librdkafka properties, such as those of TLS.
-        skip_unreadable: Whether to go on after what cannot be read. Otherwise it is an error.
+        skip_unreadable: Whether to continue after what cannot be read. Otherwise it is an error.
 
     Attributes:
         topic: Name of the topic.
@@ -80,7 +80,7 @@ class EntryTable(Generic[Shown]):
         """Read the topic, or one partition of it, to the end that it has when the call begins.
 
         Raises:
-            DecodeError: A record is not an entry, or of a schema that this release does not know, and is not skipped.
+            DecodeError: A record is not an entry, or has a schema that this release does not know, and is not skipped.
             InfrastructureError: No broker answers, or a part of the topic cannot be read: the list would not be
                 complete.
         """
@@ -107,7 +107,7 @@ class EntryTable(Generic[Shown]):
             self._positions[place] = max(self._positions[place], bad.next_offset)
 
     def follow(self, seconds: float) -> bool:
-        """Read what has come since. Return whether anything that is remembered may have changed.
+        """Read what has arrived since. Return whether anything that is remembered may have changed.
 
         Args:
             seconds: How long to wait for a record.
@@ -129,11 +129,11 @@ class EntryTable(Generic[Shown]):
         return self._positions if self._follower is None else self._follower.positions
 
     def list_unreadable(self) -> Unreadable:
-        """Return what could not be read, where that is skipped. An entry that was written again since is not in it."""
+        """Return what could not be read, if that is skipped. Entries that were written again since are not included."""
         return [*self.list_bad_batches(), *(each for found in self._unreadable.values() for each in found)]
 
     def list_bad_batches(self) -> Unreadable:
-        """Return the batches that could not be read: where one is, what is remembered may be older than its entries."""
+        """Return the batches that could not be read: what is remembered may be older than the entries in them."""
         return list(self._bad_batches or ())
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ class EntryTable(Generic[Shown]):
             value = None if entry is None else self._reduce(key, entry)
         except DecodeError as error:
             self._skip(message, key, error)
-            # What was remembered before is not the newest any more.
+            # What was remembered before is no longer the newest.
             return (self.covers.pop(partition, None) if is_covers else self.entries.pop(key, None)) is not None
         if value is None:
             return self.entries.pop(key, None) is not None
@@ -167,7 +167,7 @@ class EntryTable(Generic[Shown]):
         """Note a record that cannot be read.
 
         Raises:
-            DecodeError: None may be skipped.
+            DecodeError: Records may not be skipped.
         """
         found: Unreadable | None = None if self._bad_batches is None else []
         add_unreadable(found, message, error)

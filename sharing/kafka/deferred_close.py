@@ -1,4 +1,4 @@
-"""Closes a resource that one thread uses and any thread may close: once, and never while it is in use."""
+"""Closes a resource that one thread uses and any thread may close: only once, and never while it is in use."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class DeferredClose:
     Protocol:
 
     - One thread uses the resource, and only inside `with use() as allowed`, and only if `allowed`.
-    - Any thread may call `request`, any number of times, also from inside such a section or from a signal handler.
+    - Any thread may call `request`, any number of times, even inside such a section or in a signal handler.
     - If the resource is in use, `request` returns immediately, and the using thread closes it after the section.
     - Otherwise the thread that calls `request` closes it.
-    - After the first request, no section is allowed any more.
+    - After the first request, no further section is allowed.
 
     Args:
         close: Closes the resource. It is called once, without the lock held.
@@ -40,7 +40,7 @@ class DeferredClose:
             return self._requested
 
     def use(self) -> AbstractContextManager[bool]:
-        """Enter a section in which the resource stays open. Yields False if it must not be used any more."""
+        """Enter a section in which the resource stays open. Yields False if it must no longer be used."""
         return self._section
 
     def request(self) -> None:

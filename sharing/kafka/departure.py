@@ -1,6 +1,6 @@
 """What the operator sees and removes when a State leaves: what waits in its topics, its quotas and its topics.
 
-Of a topic's records the operator sees numbers only: neither keys nor values.
+The operator sees only the number of a topic's records, neither keys nor values.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from sharing.topology.topics import (
 )
 
 _CONVERSATION_KINDS = (NOTICES, URGENT, OFFERS, REPLIES, RULINGS, DRAFTS)
-"""What the second loop of a worker with keys reads. The drafts of a State without keys all count."""
+"""What the second loop of a worker with keys reads. All drafts of a State without keys count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is in a topic that something must still be done with.
+    """The unprocessed records in a topic.
 
     Attributes:
         topic: The topic.
         group: The consumer group that reads it.
-        records: How many offsets are waiting: those that the group has not read. Transaction markers and, in a
-            compacted topic, deleted records are among them.
+        records: How many offsets are waiting: those that the group has not read. They include transaction markers and,
+            in a compacted topic, deleted records.
     """
 
     topic: str
@@ -53,7 +53,7 @@ class Backlog:
 
 
 def list_state_topics(present: Iterable[str], state: str) -> list[str]:
-    """Return those of the cluster's topics that belong to a State, those of its agencies included."""
+    """Return those of the cluster's topics that belong to a State, including those of its agencies."""
     code = state.lower()
     return sorted(
         name
@@ -113,7 +113,7 @@ def require_deletion_right(bootstrap: str, names: Iterable[str], properties: Map
 
 
 def delete_topics(bootstrap: str, names: Iterable[str], properties: Mapping[str, Any] | None = None) -> None:
-    """Delete topics, and wait until the cluster does not list them any more.
+    """Delete topics, and wait until the cluster no longer lists them.
 
     Raises:
         InfrastructureError: The cluster does not answer, or refuses.

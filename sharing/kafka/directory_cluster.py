@@ -28,7 +28,7 @@ _LEADERS_SECONDS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
         topic_ids: Id of the directory topic of each State.
@@ -44,8 +44,8 @@ class ClusterState:
 def make_directory_consumer(bootstrap: str, properties: Mapping[str, Any]) -> Consumer:
     """Return a consumer for partitions that are assigned by hand. It commits no offset: every reader reads all topics.
 
-    It has few compressed batches in memory at once. What inflates beyond `receive.message.max.bytes` is refused, except
-    with gzip, lz4 and snappy, which inflate a batch at most a thousandfold.
+    It has only a few compressed batches in memory at once. What inflates beyond `receive.message.max.bytes` is refused,
+    except with gzip, lz4 and snappy, which inflate a batch at most a thousandfold.
 
     Raises:
         SettingsError: A property is unknown or wrong.
@@ -86,7 +86,7 @@ def assign_partitions(consumer: Consumer, positions: Sequence[TopicPartition]) -
 def query_cluster(
     admin: AdminClient, timeout_s: float, partitions_like: str = "", states: Iterable[str] = STATES
 ) -> ClusterState:
-    """Return which topics there are, and where those of the directory end.
+    """Return which topics exist, and where those of the directory end.
 
     Args:
         admin: An admin client.

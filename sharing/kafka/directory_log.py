@@ -1,7 +1,7 @@
 """What a reader knows about the topic of one State: which log it is, how far it was read, and the State's entry.
 
 The newest record under the State's key decides. If it is a tombstone, invalid or unreadable, the State has no entry:
-which of the older records is left after compaction would be a matter of chance.
+which of the older records remains after compaction would be a matter of chance.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ NOT_AT_END = "NOT_READ_IN_TIME"
 
 @dataclass(slots=True)
 class DirectoryLog:
-    """The topic of one State, as far as it was read.
+    """The topic of one State, as far as it has been read.
 
     Times are in seconds of the reader's clock.
 
     Attributes:
         state: The State.
         topic_id: Kafka's id of the topic.
-        opened_at: Since when the topic is read from its beginning.
+        opened_at: When reading of the topic from its beginning started.
         position: The next offset to read.
         end: The end of the topic at the reader's last check; None if it is not known.
         current: The entry as of the last time that the end was reached.
@@ -103,13 +103,13 @@ class DirectoryLog:
         self.last_error = None
 
     def reach_offset(self, offset: int) -> None:
-        """Note that there is no record before this offset that was not read."""
+        """Note that every record before this offset has been read."""
         self.position = max(self.position, offset)
 
     def skip_batch(self, message: Message, end: int) -> int:
         """Note a batch that cannot be read, and return the offset at which to continue.
 
-        Only the newest record counts, so reading continues at the last one. If that is in an unreadable batch too,
+        Only the newest record counts, so reading continues at the last one. If that is also in an unreadable batch,
         reading continues at the end.
 
         Args:
@@ -124,7 +124,7 @@ class DirectoryLog:
         return self.position
 
     def mark_end(self, checked_at: float) -> None:
-        """Note that the end was reached that a check at this time found."""
+        """Note that the end found by a check at this time was reached."""
         self.current = self._newest
         self.caught_up_at = checked_at
         self.stall = None
@@ -149,11 +149,11 @@ class DirectoryLog:
 
 
 def _decode_entry(value: bytes, state: str, framing: Framing) -> DirectoryEntry | None:
-    """Return the entry in a record: as it is, or in a statement, whose signature is not verified.
+    """Return the entry in a record: the record itself, or the one in a statement, whose signature is not verified.
 
     Raises:
         DecodeError: The record cannot be decoded.
-        InputError: It is too large, not valid, or the entry of another State.
+        InputError: It is too large, is not valid, or is the entry of another State.
         TrustError: It is a malformed statement.
     """
     single_object = framing.to_single_object(value) or b""

@@ -1,4 +1,4 @@
-"""The topics of all States, as far as they were read, compared with what is on the cluster."""
+"""The topics of all States, as far as they have been read, compared with what is on the cluster."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sharing.topology.topics import DIRECTORY
 log = logging.getLogger(__name__)
 
 STALL_SECONDS_MAX = 30.0
-"""How long a topic may take to be read to its end while brokers answer. Also the age up to which an entry is used that
-cannot be confirmed."""
+"""How long a topic may take to be read to its end while brokers answer. Also the age up to which an unconfirmed entry
+is used."""
 
 RETRY_SECONDS = 60.0
 """When a topic that was given up is tried again."""
@@ -27,7 +27,7 @@ class DirectoryLogs(dict[str, DirectoryLog]):
     """The topics by State.
 
     Args:
-        forget_state: Is told of each State whose topic is read from the beginning, or not at all.
+        forget_state: Called with each State whose topic is read from the beginning, or not at all.
     """
 
     def __init__(self, forget_state: Callable[[str], None]) -> None:
@@ -35,7 +35,7 @@ class DirectoryLogs(dict[str, DirectoryLog]):
         self._forget_state = forget_state
 
     def take_over(self, cluster: ClusterState, now: float) -> bool:
-        """Take over what a check found, and return whether partitions must be assigned again.
+        """Apply the result of a check, and return whether partitions must be assigned again.
 
         Args:
             cluster: What it found.
@@ -73,7 +73,7 @@ class DirectoryLogs(dict[str, DirectoryLog]):
             answering_since: Since when brokers answer.
 
         Raises:
-            InfrastructureError: That holds for every topic: the fault is not in one of them.
+            InfrastructureError: That applies to every topic: the fault is not in one of them.
         """
         stalled = [
             known

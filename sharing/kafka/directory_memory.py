@@ -1,7 +1,7 @@
-"""Keeps what was accepted of the directory in the state folder, so that nothing older is accepted after a restart.
+"""Stores what was accepted from the directory in the state folder, so that nothing older is accepted after a restart.
 
-One file for each State. Several programs may share the folder: each writes the newer of what it knows and of what is
-there.
+One file for each State. Several programs may share the folder: each writes the newer of what it knows and what is
+already there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FOLDER_NAME: Final = "directory"
 
 
 class DirectoryMemory:
-    """Remembers what was accepted of each State.
+    """Remembers what was accepted from each State.
 
     Args:
         folder: The state folder. It is created if it does not exist.
@@ -40,7 +40,7 @@ class DirectoryMemory:
             raise _make_error(str(error)) from None
 
     def restore(self, chain: LastingChain, now: int) -> None:
-        """Take over what was remembered of a State. If a person has pinned another root since, it is forgotten.
+        """Restore what was remembered of a State. If a person has pinned another root since, it is forgotten.
 
         Args:
             chain: The chain of the State, which has received nothing yet.
@@ -62,7 +62,7 @@ class DirectoryMemory:
         self._revisions[chain.state] = chain.revision
 
     def save(self, chain: LastingChain) -> None:
-        """Remember what was accepted of a State, if that has changed.
+        """Remember what was accepted from a State, if it has changed.
 
         Raises:
             SettingsError: The file cannot be written, or the present one cannot be read.

@@ -23,7 +23,7 @@ from sharing.trust.documents import PUBLISHED_BYTES_MAX
 READ_SECONDS_MAX: Final = 30.0
 ANNOUNCE_SECONDS_MAX = 15.0
 RECORD_BYTES_MAX: Final = PUBLISHED_BYTES_MAX
-"""What fits in a batch of the topic, with headers."""
+"""The largest record that fits in a batch of the topic, with headers."""
 
 _PARTITION = 0
 
@@ -33,7 +33,7 @@ class OwnTopic:
 
     Attributes:
         published: The newest value of each record key, as of the last time that the topic was read.
-        is_whole: Whether nothing was skipped then, because it could not be read.
+        is_whole: Whether nothing was skipped then because it could not be read.
     """
 
     def __init__(self, bootstrap: str, state: str, properties: Mapping[str, Any], framing: Framing) -> None:
@@ -50,7 +50,7 @@ class OwnTopic:
         It is read from its beginning each time: it is short, and may have been created again.
 
         Args:
-            receive: Is given key and value of each record, in single-object encoding.
+            receive: Called with key and value of each record, in single-object encoding.
 
         Raises:
             InfrastructureError: No broker answers, the topic does not exist, or the end is not reached in time.
@@ -87,7 +87,7 @@ class OwnTopic:
                 end = position  # what follows it is not committed
             elif error.code() in BAD_BATCH_ERRORS:
                 self.is_whole = False
-                position = end - 1 if end - 1 > position else end  # as every reader: the newest record counts
+                position = end - 1 if end - 1 > position else end  # like every reader: the newest record counts
                 consumer.seek(TopicPartition(partition.topic, _PARTITION, position))
 
     def _take(self, message: Message, receive: Callable[[str, bytes | None], object]) -> None:

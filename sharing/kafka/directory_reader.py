@@ -1,13 +1,14 @@
 """Reads the directory: one topic for each State, each independently of the others.
 
-**Is this still the log that I knew?** Every few seconds the reader checks which topics there are, their ids (KIP-516)
-and their ends. A topic that was deleted and created again is another log: its State's entry is dropped, and read from
-the new topic. So is a topic that ends before the position, and one that was last read to its end so long ago that a
-tombstone may have gone since. A snapshot is as old as the last check that it agrees with, and a user that must not act
-on an old one (a gate that was frozen, or cut off) waits for the next.
+**Is this still the same log?** Every few seconds the reader checks which topics there are, their ids (KIP-516)
+and their ends. A topic that was deleted and created again is a different log: its State's entry is dropped, and read
+from the new topic. The same applies to a topic that ends before the position, and to one that was last read to its end
+so long ago that a tombstone may have been removed since. A snapshot is as old as the last check that it agrees with,
+and a user that must not act on an old one (a gate that was suspended or cut off) waits for the next.
 
 **With pins, only signed statements are trusted.** Each State's entry is verified from its pinned root, and what was
-verified is not forgotten with a topic (`sharing.directory.state_chain`). Without pins, what is in the topics counts.
+verified is not forgotten when a topic is deleted (`sharing.directory.state_chain`). Without pins, what is in the topics
+counts.
 
 **One State does not hold up the others.** A record batch that cannot be decompressed is skipped. A topic that is not
 read to its end within a bounded time, although brokers answer, is given up and tried again later; until then its State
@@ -63,7 +64,7 @@ _MESSAGES_MAX = 100
 
 
 def read_uptime() -> float:
-    """Return seconds of a clock that is never set, and that counts the time for which the machine was suspended."""
+    """Return seconds of a clock that is never set and that includes the time during which the machine was suspended."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -132,7 +133,7 @@ class DirectoryReader:
     def snapshot(self) -> Directory:
         """The entries in effect; empty until every topic was read to its end or given up.
 
-        It is another object exactly when something has changed.
+        It is a new object exactly when something has changed.
         """
         return self._view.snapshot
 
@@ -144,7 +145,7 @@ class DirectoryReader:
     def find_newest_keys(self, state: str) -> TrustedKeys | None:
         """Return the newest online keys of a State, as of the last poll; None if none are verified, or without pins.
 
-        They may not be valid any more: this is for what they revoke.
+        They may no longer be valid: this is for what they revoke.
         """
         return self._view.find_newest_keys(state)
 
@@ -245,7 +246,7 @@ class DirectoryReader:
         assign_partitions(self._consumer, [TopicPartition(known.topic, 0, known.position) for known in logs])
 
     def _read_message(self, message: Message) -> bool:
-        """Take over a record, an end or an error, and return whether the position in its topic was changed.
+        """Process a record, an end or an error, and return whether the position in its topic was changed.
 
         Raises:
             InfrastructureError: The client cannot connect.

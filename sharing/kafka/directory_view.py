@@ -1,4 +1,4 @@
-"""What a reader makes of the topics that it has read: entries in effect, trusted keys, problems."""
+"""What a reader derives from the topics that it has read: entries in effect, trusted keys, problems."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ NO_TOPIC = "NO_TOPIC"
 
 
 class DirectoryView:
-    """The directory, as far as it was read.
+    """The directory, as far as it has been read.
 
     Args:
         framing: How records are framed.
         change_interval_s: At most one change of what a State announces takes effect in this interval, in seconds.
         pins: The pinned root of each State that is trusted; None to trust what is in the topics.
-        memory: Keeps what was accepted, with pins; None to forget it at the end.
+        memory: Stores what was accepted, with pins; None to forget it at the end.
 
     Attributes:
         snapshot: The entries in effect.
@@ -60,7 +60,7 @@ class DirectoryView:
         self._selection = SealKeySelection()
 
     def restore(self, now_ms: int) -> None:
-        """Take over what an earlier reader has accepted.
+        """Restore what an earlier reader has accepted.
 
         Raises:
             SettingsError: It is damaged, or cannot be read.
@@ -70,18 +70,18 @@ class DirectoryView:
                 self._memory.restore(chain, now_ms)
 
     def read_record(self, known: DirectoryLog, message: Message, now_ms: int) -> None:
-        """Take over a record of a State's topic."""
+        """Process a record of a State's topic."""
         if self._trusted is None:
             known.read_record(message, self._framing)
             return
         known.pass_record(message)
         key = (message.key() or b"").decode("ascii", "replace")
         error = self._trusted.receive(known.state, key, self._framing.to_single_object(message.value()), now_ms)
-        if error is not None and known.caught_up_at is not None:  # before, it is history that was superseded
+        if error is not None and known.caught_up_at is not None:  # before that, it is superseded history
             known.ignore(message, str(error))
 
     def retry_refused(self, now_ms: int) -> None:
-        """Try again the records that were refused and may be right by now."""
+        """Try again the records that were refused and may be valid now."""
         if self._trusted is not None:
             self._trusted.retry_refused(now_ms)
 
@@ -157,7 +157,7 @@ class DirectoryView:
 def _add_topic_problems(
     trusted: TrustedDirectory, announced: Mapping[str, DirectoryEntry], logs: Mapping[str, DirectoryLog], now_ms: int
 ) -> DirectoryProblems:
-    """Return the problems of records and of topics. An entry in force stays so, whatever becomes of its topic."""
+    """Return the problems of records and of topics. An entry in force stays in force, whatever happens to its topic."""
     problems = trusted.find_problems(logs, now_ms)
     causes = {state: known.defect for state, known in logs.items() if known.defect is not None}
     causes |= dict.fromkeys(announced.keys() - logs.keys(), NO_TOPIC)
@@ -171,5 +171,5 @@ def _add_topic_problems(
 
 
 def _drop_acceptances(entry: DirectoryEntry) -> DirectoryEntry:
-    """Return an entry that nobody has signed, without standing acceptances: content is not sent on such a word."""
+    """Return an unsigned entry without standing acceptances: an unsigned acceptance must not release content."""
     return entry if not entry.standing_acceptances else entry.model_copy(update={"standing_acceptances": ()})

@@ -2,11 +2,11 @@
 
 Nothing is written before the topic was read to its end and verified from the State's first root. Afterwards it is read
 again: another writer may have come first, whose statement then counts. An announcement is then tried again with the
-next number. A renewal is not: the writer that came first may have announced something else.
+next number. A renewal is not: the writer that came first may have made a different announcement.
 
-What a gate renews is what a person has announced, under the directory key that has signed it or a later one. It renews
-nothing that has expired, and nothing that a revoked key has signed: a person announces it again. It also leaves out the
-standing acceptances whose officer is not in the State's register any more; that is due at once.
+A gate renews what a person has announced, under the directory key that signed it or a later one. It does not renew
+anything that has expired or that a revoked key has signed: a person must announce it again. It also leaves out the
+standing acceptances whose officer is no longer in the State's register; that is done at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from sharing.trust.public_keys import KeyRole
 log = logging.getLogger(__name__)
 
 RENEWAL_MS = 3_600_000
-"""How old a statement is when it is renewed."""
+"""The age at which a statement is renewed."""
 
 ATTEMPTS_MAX: Final = 5
 
@@ -62,7 +62,7 @@ class RenewalResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _OwnDocuments:
-    """What the key folder has to publish: each root by its version, and the newest key statement."""
+    """What the key folder can publish: each root by its version, and the newest key statement."""
 
     roots: Mapping[int, bytes]
     keys: TrustedKeys
@@ -163,7 +163,7 @@ class DirectoryWriter:
 
         Args:
             read_register: Reads the register of the State's officers; called only if there are standing acceptances.
-                Without it, none of them is stated again.
+                Without it, none of them is renewed.
 
         Raises:
             InputError: As `announce`.
@@ -258,7 +258,7 @@ class DirectoryWriter:
 
 
 def _uphold(statement: DirectoryStatement, read_register: Callable[[], Register] | None, now: int) -> bytes | None:
-    """Return the encoded entry of a statement, without the acceptances that must not be stated any more."""
+    """Return the encoded entry of a statement, without the acceptances that must no longer be stated."""
     entry = read_entry(statement)
     if entry is None or not entry.standing_acceptances:
         return statement.content.entry

@@ -20,12 +20,12 @@ _SETTLE_SECONDS_MAX: Final = 10.0
 
 
 class GateStatus(NamedTuple):
-    """What the broker knows of a gate.
+    """What the broker knows about a gate.
 
     Attributes:
         workers: Number of its workers.
         has_worked: Whether it has ever processed anything.
-        waiting: Upper bound of the number of records that it has not processed; marks of transactions count.
+        waiting: Upper bound of the number of records that it has not processed; transaction markers count.
     """
 
     workers: int

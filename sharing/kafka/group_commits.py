@@ -1,16 +1,17 @@
 """Commits the offsets of a group's member in batches, without waiting for each confirmation.
 
 A member that waits for each confirmation handles at most as many records in a second as there are round trips, and one
-that sends a commit for each record keeps the broker busy with them. So what was handled is noted, and one commit has
-all of it: it is sent when the one before is confirmed, and a hundredth of a second has passed or enough was handled. A
-member that handles slowly therefore commits each record at once. The confirmations tell what needs another attempt:
+that sends a commit for each record keeps the broker busy with them. So handled records are noted, and one commit
+includes all of them: it is sent when the previous one is confirmed and a hundredth of a second has passed or enough
+records were handled. A slow member therefore commits each record at once. The confirmations tell what needs another
+attempt:
 
 - A commit that failed is repeated, with the highest offset of its partition.
 - So is one whose confirmation came before that of an earlier commit: librdkafka repeats requests after a fault, and the
   group's offset may now be the lower of the two.
 
-What was handled and is not confirmed may be delivered again after a crash. So it is bounded: beyond a number, and an
-age, the member waits.
+Records that were handled but not confirmed may be delivered again after a crash. So they are limited: beyond a certain
+number or age, the member waits.
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ STOP_SECONDS_MAX: Final = 20.0
 """How long a member that leaves retries."""
 
 UNCONFIRMED_SECONDS_MAX: Final = 0.1
-"""For how long no confirmation may arrive before the member waits for it."""
+"""How long a confirmation may be missing before the member waits for it."""
 
 UNCONFIRMED_MAX: Final = 1_000
-"""How many records may be handled and not confirmed before the member waits. So many, and what is being handled, may be
-delivered again after a crash."""
+"""How many records may be handled but not confirmed before the member waits. That many, plus those being handled, may
+be delivered again after a crash."""
 
 SEND_SECONDS: Final = 0.01
-"""How long what was handled waits for more, so that one commit has all of it."""
+"""How long handled records wait for more, so that one commit includes all of them."""
 
 SEND_MAX: Final = 250
-"""How many handled records do not wait for more."""
+"""After this many handled records, the commit does not wait for more."""
 
 _RETRY_SECONDS = 0.2
 _ATTEMPT_SECONDS_MAX = 5.0
@@ -62,7 +63,7 @@ class GroupMember(Protocol):
         ...
 
     def send_commits(self, records: Collection[PolledRecord]) -> None:
-        """Send one commit of the offsets after these records, each of another partition.
+        """Send one commit of the offsets after these records, each of a different partition.
 
         Raises:
             KafkaException: It cannot be sent.
@@ -70,7 +71,7 @@ class GroupMember(Protocol):
         ...
 
     def serve_callbacks(self) -> None:
-        """Wait a moment for outcomes of commits, and hand them to `GroupCommits.take_outcome`."""
+        """Wait briefly for outcomes of commits, and pass them to `GroupCommits.take_outcome`."""
         ...
 
 
@@ -79,13 +80,13 @@ class GroupCommits:
 
     Args:
         member: The member.
-        name: Of which group and topic, for messages.
+        name: The group and topic, for messages.
     """
 
     def __init__(self, member: GroupMember, name: str) -> None:
         self._member = member
         self._name = name
-        self._noted: dict[int, PolledRecord] = {}  # handled and not sent: the last of each partition
+        self._noted: dict[int, PolledRecord] = {}  # handled but not sent: the last of each partition
         self._noted_count = 0
         self._sent_count = 0
         self._sent_at = 0.0
@@ -93,7 +94,7 @@ class GroupCommits:
         self._in_flight: dict[int, deque[int]] = {}
         self._has_failed = False
         self._progress_at = 0.0
-        self._awaited: tuple[int, int] | None = None  # of which `_attempt` waits for the outcome
+        self._awaited: tuple[int, int] | None = None  # `_attempt` waits for their outcome
         self._outcome: list[KafkaError | None] = []
 
     @property
@@ -102,18 +103,18 @@ class GroupCommits:
         return self._noted_count + (self._sent_count if self._in_flight else 0)
 
     def note(self, record: PolledRecord, count: int = 1) -> None:
-        """Note that records were handled. They are committed soon, if `settle_if_due` is called meanwhile.
+        """Note that records were handled. They are committed soon, if `settle_if_due` is called in the meantime.
 
         Args:
-            record: The last of them in its partition. If it is of an earlier assignment, it is not committed: meanwhile
-                another member may have committed a higher offset.
-            count: How many they are.
+            record: The last of them in its partition. If it is of an earlier assignment, it is not committed: another
+                member may have committed a higher offset in the meantime.
+            count: How many there are.
         """
         self._noted[record.partition] = record
         self._noted_count += count
 
     def send(self) -> None:
-        """Send the commit of what was noted, now. `settle_if_due` and `settle` see to it that it succeeds."""
+        """Send the commit of what was noted, now. `settle_if_due` and `settle` make sure that it succeeds."""
         if not self._noted:
             return
         records = []
@@ -159,23 +160,23 @@ class GroupCommits:
         self._settle_until(time.monotonic() + COMMIT_SECONDS_MAX)
 
     def stop(self) -> None:
-        """Do the same as `settle`, for a few seconds at most, and log what is not committed then: the member leaves."""
+        """Do the same as `settle`, for a few seconds at most, and log what is not committed: the member is leaving."""
         try:
             self._settle_until(time.monotonic() + min(STOP_SECONDS_MAX, COMMIT_SECONDS_MAX))
         except InfrastructureError as error:
             log.warning("%s", error)
 
     def forget_outcomes(self) -> None:
-        """Expect no outcome of what was sent any more: the client that would report it is gone."""
+        """Stop expecting outcomes of what was sent: the client that would report them is gone."""
         self._in_flight.clear()
         self._has_failed = bool(self._highest)
 
     def take_outcome(self, error: KafkaError | None, positions: Sequence[TopicPartition]) -> None:
-        """Take over the outcome of a commit.
+        """Process the outcome of a commit.
 
         Args:
             error: Why it failed as a whole, or None.
-            positions: What was to be committed, each perhaps with an error of its own.
+            positions: The positions that should be committed, each perhaps with an error of its own.
         """
         for position in positions:
             failure = error if error is not None else position.error
@@ -203,7 +204,7 @@ class GroupCommits:
         self._has_failed = False
 
     def _await_outcomes(self) -> None:
-        """Wait for the outcomes of what was sent, for a bounded time. What is left then has failed."""
+        """Wait for the outcomes of what was sent, for a bounded time. What is left after that has failed."""
         deadline = time.monotonic() + min(_ATTEMPT_SECONDS_MAX, COMMIT_SECONDS_MAX)
         while self._in_flight and time.monotonic() < deadline:
             self._member.serve_callbacks()

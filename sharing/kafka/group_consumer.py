@@ -1,12 +1,12 @@
 """Reads one topic as one member of a consumer group, in batches, and commits what was handled (`group_commits`).
 
-A restart of the broker, a rebalance, and a handler so slow that the group gives its partitions to other members are not
-errors here: the consumer continues, and uncommitted records are delivered again. After an outage, librdkafka may lose
-its membership in the group without noticing it. A consumer that has had no assignment for two session timeouts is
-therefore replaced by a new one.
+A broker restart, a rebalance, or a handler so slow that the group gives its partitions to other members is not an error
+here: the consumer continues, and uncommitted records are delivered again. After an outage, librdkafka may lose its
+membership in the group without noticing it. A consumer that has had no assignment for two session timeouts is therefore
+replaced by a new one.
 
-librdkafka never chooses a start offset: `group_offsets` does, after each assignment and when the topic is another one.
-A batch that cannot be read is returned in place of its records (`bad_batches`).
+librdkafka never chooses a start offset: `group_offsets` does, after each assignment and when the topic has been
+replaced. A batch that cannot be read is returned in place of its records (`bad_batches`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class GroupConsumer:
         group: Id of the consumer group.
         properties: Further librdkafka properties. The ones that delivery depends on cannot be changed; these include
             the assignment strategy, since start offsets are chosen for a whole assignment.
-        since_ms: Where a partition begins that is new to the group: with what the broker received at this instant, in
+        since_ms: Where a partition that is new to the group begins: with what the broker received at this instant, in
             UTC milliseconds. None for its beginning.
 
     Attributes:
@@ -146,7 +146,9 @@ class GroupConsumer:
             self._rejoin_if_unassigned()
             return False
         following = self._consumer.consume(FETCH_MAX - 1, 0) if message.error() is None else []
-        if assignment != self._assignment or not self._started:  # read before a rebalance that was served meanwhile
+        if (
+            assignment != self._assignment or not self._started
+        ):  # read before a rebalance that was served in the meantime
             return bool(self._prefetched)
         self.last_response = time.monotonic()
         self._prefetched.append(message)
@@ -165,8 +167,8 @@ class GroupConsumer:
     def note_handled(self, record: PolledRecord, count: int = 1) -> None:
         """Note that a record was handled, and those of its partition before it: they are committed soon.
 
-        `poll`, `serve` and `settle_commits` see to it that the commit succeeds. A record of an earlier assignment is
-        not committed: meanwhile another member may have committed a higher offset.
+        `poll`, `serve` and `settle_commits` make sure that the commit succeeds. A record of an earlier assignment is
+        not committed: another member may have committed a higher offset in the meantime.
 
         Args:
             record: The last record of its partition that was handled.
@@ -213,7 +215,7 @@ class GroupConsumer:
             self._consumer.close()
 
     def send_commits(self, records: Collection[PolledRecord]) -> None:
-        """Send one commit of the offsets after these records, each of another partition.
+        """Send one commit of the offsets after these records, each of a different partition.
 
         Raises:
             KafkaException: It cannot be sent.
@@ -222,11 +224,11 @@ class GroupConsumer:
         self._consumer.commit(offsets=positions, asynchronous=True)
 
     def serve_callbacks(self) -> None:
-        """Wait a moment for the outcomes of commits. A record that arrives meanwhile is returned by a later `poll`."""
+        """Wait briefly for the outcomes of commits. A record that arrives meanwhile is returned by a later `poll`."""
         self._take_message(_CALLBACK_SECONDS)
 
     def _take_message(self, timeout_s: float) -> None:
-        """Serve callbacks. A record that was read before a rebalance that was served meanwhile is dropped."""
+        """Serve callbacks. A record that was read before a rebalance served in the meantime is dropped."""
         assignment = self._assignment
         message = self._consumer.poll(timeout_s)
         if message is not None and assignment == self._assignment and self._started:
@@ -247,7 +249,7 @@ class GroupConsumer:
         return self._started
 
     def _start(self) -> bool:
-        """Start to read the assigned partitions. Return False if the broker does not tell where; then try again.
+        """Start to read the assigned partitions. Return False if the broker does not say where; then try again.
 
         Raises:
             InfrastructureError: The broker rejects the request, or the log lost records that the group has read.
@@ -334,7 +336,7 @@ class GroupConsumer:
     def _on_revoke(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         if consumer is not self._consumer:
             return
-        self._commits.send()  # the group still takes it
+        self._commits.send()  # the group still accepts it
         self._on_lost(consumer, partitions)
 
     def _on_lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
@@ -344,5 +346,5 @@ class GroupConsumer:
         self._assigned -= revoked
         self._drop_prefetched(revoked)
         self._joined = self._started = False
-        self._assignment += 1  # another member may read on from here, before this one gets its partitions back
+        self._assignment += 1  # another member may continue from here before this one gets its partitions back
         self._unassigned_since = time.monotonic()

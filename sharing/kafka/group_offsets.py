@@ -1,12 +1,11 @@
 """Where a member of a consumer group starts to read: is this still the log that the group knew?
 
-A committed offset means something only in the log in which it was committed. Each commit therefore carries the id of
+A committed offset is meaningful only in the log in which it was committed. Each commit therefore carries the id of
 the topic (KIP-516), and each assignment compares it:
 
-- no committed offset: the partition is new to the group, and is read from its beginning, or from an instant that was
-  asked for;
-- another topic id: the topic was deleted and created again; the new log is read from its beginning;
-- an offset before the log's beginning: its records were deleted; reading starts at what is left;
+- no committed offset: the partition is new to the group, and is read from its beginning, or from a requested instant;
+- a different topic id: the topic was deleted and created again; the new log is read from its beginning;
+- an offset before the log's beginning: its records were deleted; reading starts at the first remaining one;
 - an offset beyond the log's end: the log lost records that the group has read. Only a person can say what that means.
 
 Offsets that have expired cannot be distinguished from a new group: `offsets.retention.minutes` must exceed the
@@ -49,7 +48,7 @@ class GroupOffsets:
         group: Id of the consumer group.
         admin: An admin client; it needs permission to describe the topic.
         reset_command: Prints the command with which a person sets the group's offsets.
-        since_ms: Where a partition begins that is new to the group: with what the broker received at this instant, in
+        since_ms: Where a partition that is new to the group begins: with what the broker received at this instant, in
             UTC milliseconds. None for its beginning.
 
     Attributes:
@@ -95,10 +94,10 @@ class GroupOffsets:
         return starts + self._find_first_starts(consumer, new)
 
     def _find_first_starts(self, consumer: Consumer, new: dict[int, tuple[int, int]]) -> list[TopicPartition]:
-        """Return where the partitions begin that are new to the group, by their first and end offsets.
+        """Return where to begin the partitions that are new to the group, given their first and end offsets.
 
-        Where the broker has nothing of the instant or later, that is the end that was looked up before: what comes
-        meanwhile is read. The embedded broker does not know what it received when.
+        If the broker has nothing from the instant or later, that is the end that was looked up before: what arrives in
+        the meantime is read. The embedded broker does not know when it received what.
         """
         found = dict.fromkeys(new, 0)
         if self._since_ms is not None and self.topic_id != NO_TOPIC_ID and new:

@@ -1,7 +1,7 @@
-"""What the broker knows of a consumer group: its members, and the offsets that it has committed.
+"""What the broker knows about a consumer group: its members, and the offsets that it has committed.
 
 The requests of `AdminClient` that go to the coordinator of a group are not used: librdkafka crashes the process if the
-connection is lost meanwhile, or if the coordinator does not exist yet (librdkafka 4605).
+connection is lost in the meantime, or if the coordinator does not exist yet (librdkafka 4605).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def open_group(bootstrap: str, group: str, properties: Mapping[str, Any] | None 
 def look_up_committed(
     bootstrap: str, group: str, places: Iterable[TopicPartition], properties: Mapping[str, Any] | None, timeout_s: float
 ) -> dict[tuple[str, int], int]:
-    """Return what `query_committed` returns, by a consumer for this one query.
+    """Return what `query_committed` returns, using a consumer for this one query.
 
     Raises:
         KafkaException: The broker does not answer, or refuses.

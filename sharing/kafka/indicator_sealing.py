@@ -2,8 +2,8 @@
 
 The key is read from `directory.<st>` when the publisher starts, verified from the pinned root, and followed: every
 twenty seconds, before the next indicator is published, the directory is checked again. Publishing does not wait for
-that unless the last check is forty seconds old. If none has been possible for a minute, nothing is published: the key
-may have been revoked meanwhile. Nothing is ever written unsealed instead.
+that unless the last check is forty seconds old. If no check has been possible for a minute, nothing is published: the
+key may have been revoked in the meantime. Nothing is ever written unsealed instead.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class IndicatorSealing:
     Args:
         bootstrap: Kafka bootstrap servers.
         state: The publisher's State.
-        pins: The pinned roots, of which that of this State is needed.
+        pins: The pinned roots, which must include that of this State.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
         timeout_s: How long the directory may take to be read, in seconds.
@@ -58,7 +58,7 @@ class IndicatorSealing:
     Raises:
         InputError: The root of the State is not pinned.
         SettingsError: What is in the state folder cannot be used.
-        InfrastructureError: The directory cannot be read in time, or the State has announced no seal key that is valid.
+        InfrastructureError: The directory cannot be read in time, or the State has not announced a valid seal key.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class IndicatorSealing:
 
         Raises:
             InputError: The indicator is too long.
-            InfrastructureError: The State's seal key has ended or was revoked, or that cannot be found out.
+            InfrastructureError: The State's seal key has ended or was revoked, or that cannot be determined.
         """
         if os.getpid() != self._process:
             # A copy of the counter would use a nonce twice.
@@ -130,7 +130,7 @@ class IndicatorSealing:
         self._reader.close()
 
     def _follow_directory(self, now: float) -> None:
-        """Read what has arrived of the directory; if the last check is old, wait for it, for a bounded time."""
+        """Read what has arrived from the directory; if the last check is old, wait for it, for a bounded time."""
         self._reader.poll_updates(0)
         pause_s = _PAUSE_SECONDS
         if now - self._confirmed_at >= WAIT_SECONDS:
@@ -142,7 +142,7 @@ class IndicatorSealing:
         self._polled_at = read_uptime() - (0 if is_checked else CHECK_SECONDS - pause_s)
 
     def _find_key(self, now_ms: int) -> PublishedKey:
-        """Return the key to which is sealed at this instant.
+        """Return the seal key to use at this instant.
 
         Raises:
             InfrastructureError: There is none.

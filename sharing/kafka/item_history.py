@@ -1,8 +1,8 @@
 """Reads what is recorded about items: the gate's decisions, and the acts of the conversation.
 
 Both stay on the item's partition, in blocks of the audit log. An act names the item, a decision the indicator. A
-decision does not name the agency, so where agencies of one State share the id of an indicator, what is found may be a
-decision on the item of another.
+decision does not name the agency, so if agencies of one State share the id of an indicator, a decision on another
+agency's item may be found.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class HistoryTopic(NamedTuple):
 
 
 FindItem = Callable[[str], str | None]
-"""Returns, from the id in an entry, the item that it is about; None if it is about none that is wanted."""
+"""Returns the item that an entry is about, from the id in the entry; None if it is not a wanted item."""
 
 
 def read_history(
@@ -79,10 +79,10 @@ def read_history(
         bootstrap: Kafka bootstrap servers.
         topic: The topic.
         partition: Partition of the items.
-        find_item: Says which records are wanted.
+        find_item: Determines which records are wanted.
         properties: Further librdkafka properties, such as those of TLS.
         since_ms: Only what was written since then, in UTC milliseconds.
-        unreadable: Is given what cannot be read; None if that is an error.
+        unreadable: Called with what cannot be read; None if that is an error.
 
     Raises:
         DecodeError: A record cannot be decoded, and there is no list for it.
@@ -104,8 +104,8 @@ def list_records(
     Args:
         message: The block.
         topic: Its topic.
-        find_item: Says which records are wanted.
-        unreadable: Is given a block that cannot be read, of which nothing is returned; None if it is an error.
+        find_item: Determines which records are wanted.
+        unreadable: Called with a block that cannot be read, and of which nothing is returned; None if that is an error.
 
     Raises:
         DecodeError: It cannot be decoded, and there is no list for it.
@@ -124,7 +124,7 @@ def list_records(
 
 
 def match_ids(items: Mapping[str, str]) -> FindItem:
-    """Return what finds the records about some items.
+    """Return a function that finds the records about some items.
 
     Args:
         items: The item of each id: that of the item itself in acts, of its indicator in decisions.

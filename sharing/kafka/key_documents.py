@@ -1,4 +1,4 @@
-"""The roots and the key statement of a State as they are in its topic of the directory: what proves its keys to others.
+"""The roots and the key statement of a State as they are in its directory topic: they prove its keys to others.
 
 Only what verifies from the pinned root is returned: anybody with rights on the cluster may have written there.
 """
@@ -26,7 +26,7 @@ def read_key_documents(
     properties: Mapping[str, Any] | None = None,
     framing: Framing = SINGLE_OBJECT_FRAMING,
 ) -> tuple[list[bytes], bytes, TrustedKeys]:
-    """Return the roots of a State from the pinned one on, its key statement, and the keys that they prove.
+    """Return the roots of a State starting with the pinned one, its key statement, and the keys that they prove.
 
     Args:
         bootstrap: Kafka bootstrap servers.

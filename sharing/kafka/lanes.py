@@ -1,4 +1,4 @@
-"""Reads several topics as one: what is urgent first, and the others as long as nothing urgent waits."""
+"""Reads several topics as one: urgent records first, and the others as long as nothing urgent is waiting."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Follows the topic of a State's officers: what was written is known as soon as a reader asks.
+"""Follows the topic of a State's officers: what was written is known by the time of each request.
 
-Each call asks the broker where the topic ends, and reads to there. So who may answer is never judged by an entry that
-was replaced before the call, such as that of an officer who was revoked. Where the topic cannot be read to its end,
-nothing is known, and the next call begins again: with what was accepted before, so that nothing older is.
+Each call asks the broker where the topic ends, and reads to there. So who may answer is never decided by an entry that
+was replaced before the call, such as that of a revoked officer. If the topic cannot be read to its end, nothing is
+known, and the next call starts again, keeping what was accepted before, so that nothing older is accepted.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class OfficerReader:
         self._remembered: list[tuple[str, OfficerRecord]] = []
 
     def read(self) -> Register:
-        """Return the register as the topic is now. It is another object after a failure, and otherwise the same.
+        """Return the register as the topic is now. It is a new object after a failure, and otherwise the same.
 
         Raises:
             SharingError: No broker answers, the topic does not exist or cannot be read to its end, or the State's own
@@ -139,7 +139,7 @@ class OfficerReader:
                 self._position = take_message(message, self._topic, self._position, receive)
 
     def _query_end(self) -> int:
-        """Return where the topic ends. By another connection than the consumer's, whose fetch may wait for 0.1 s.
+        """Return where the topic ends, using a separate connection: the consumer's fetch may wait for 0.1 s.
 
         Raises:
             KafkaException: No broker answers, or it rejects the request.

@@ -49,7 +49,7 @@ def read_register(
         keys: The State's own online keys.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
-        remembered: What `Register.list_records` returned before: nothing older is accepted then.
+        remembered: What `Register.list_records` returned before: then nothing older is accepted.
         clock: Returns the time in UTC milliseconds.
 
     Raises:
@@ -71,7 +71,7 @@ def read_register(
 def read_officers(
     bootstrap: str, state: str, properties: Mapping[str, Any], receive: Callable[[str, bytes | None], object]
 ) -> None:
-    """Give key and value of each record of a State's topic to a function, in the order of the log.
+    """Call a function with key and value of each record of a State's topic, in the order of the log.
 
     Raises:
         InfrastructureError: As `read_register`.
@@ -89,7 +89,7 @@ def read_officers(
 
 
 def _read_to_end(consumer: Consumer, topic: str, receive: Callable[[str, bytes | None], object]) -> None:
-    """Read what is committed. The end is where the broker says so, not where its offsets end: markers follow it."""
+    """Read what is committed. The end is where the broker reports it, before the markers of transactions."""
     deadline = time.monotonic() + READ_SECONDS_MAX
     assign_partitions(consumer, [TopicPartition(topic, _PARTITION, OFFSET_BEGINNING)])
     position = 0
@@ -108,13 +108,13 @@ def _read_to_end(consumer: Consumer, topic: str, receive: Callable[[str, bytes |
 def take_message(
     message: Message, topic: str, position: int, receive: Callable[[str, bytes | None], object]
 ) -> int:  # fmt: skip
-    """Give key and value of a record to a function; return the offset up to which the topic has been read.
+    """Call a function with key and value of a record; return the offset up to which the topic has been read.
 
     Args:
         message: What the consumer has returned: a record, the end of the partition, or an error.
         topic: Name of the topic.
         position: The offset up to which the topic was read before.
-        receive: Is given key and value of a record.
+        receive: Called with key and value of a record.
 
     Raises:
         InfrastructureError: A record batch cannot be read.

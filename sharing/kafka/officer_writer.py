@@ -1,8 +1,8 @@
 """Writes the topic of a State's own officers.
 
 Nothing is written that a reader would refuse. Afterwards the topic is read again: another writer may have come first,
-whose entry then counts, because it is the first with its sequence. A change that one registrar signs is then made
-again, on the new entry; what two have signed is theirs to make again.
+whose entry then counts, because it is the first with its sequence. A change that one registrar signs is then repeated
+on the new entry; a change that two have signed must be repeated by them.
 
 A refused record that is the last one under an officer's key would be the only one that compaction keeps. So every
 writer also writes the accepted record again after it.
@@ -86,7 +86,7 @@ class OfficerWriter:
         Args:
             officer_id: Id of the officer.
             make: Returns the record, signed, from the newest entry of the officer and the last sequence that was used.
-                Is called again if another writer came first.
+                It is called again if another writer came first.
 
         Raises:
             TrustError: A reader would refuse it.
@@ -108,7 +108,7 @@ class OfficerWriter:
         )
 
     def _write(self, officer_id: str, record: OfficerRecord) -> Register:
-        """Write a record, write again what refused ones follow, and return the register as readers then see it."""
+        """Write a record, rewrite accepted records that refused ones follow, and return the resulting register."""
         self._publish([(officer_id, record)])
         for _ in range(ATTEMPTS_MAX):
             register = self.read()
@@ -127,5 +127,5 @@ class OfficerWriter:
 
 
 def _list_hidden(register: Register, now: int) -> list[tuple[str, OfficerRecord]]:
-    """Return the accepted records that a refused one follows."""
+    """Return the accepted records that are followed by a refused one."""
     return [(key, record) for key, record in register.list_records(now) if key in register.hidden]

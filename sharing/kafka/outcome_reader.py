@@ -1,7 +1,7 @@
-"""Reads what the worker of a State tells an agency of its items. Writes nothing, and commits no offset.
+"""Reads what the worker of a State reports to an agency about its items. Writes nothing, and commits no offset.
 
-Each agency that has a topic for its indicators has one for the outcomes too, which only that agency may read. Others
-share a topic, and each block says of which agency an item is.
+Each agency that has a topic for its indicators has one for the outcomes too, which only that agency may read. Other
+agencies share a topic, and each block says which agency an item belongs to.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sharing.topology.topics import OUTCOMES
 
 LOOK_UP_SECONDS_MAX: Final = 10.0
 CHECK_SECONDS: Final = 5.0
-"""How often a reader that follows the topic looks whether it is still the same one."""
+"""How often a reader that follows the topic checks whether it is still the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def find_outcome_topic(
         properties: Further librdkafka properties, such as those of TLS.
 
     Raises:
-        InfrastructureError: No broker answers, or there is no such topic that is visible here.
+        InfrastructureError: No broker answers, or no such topic is visible here.
     """
     present = look_up_topics(bootstrap, properties)
     own = OUTCOMES.topic(state, agency) if re.match(AGENCY_PATTERN, agency) else ""
@@ -133,7 +133,7 @@ class OutcomeReader:
         positions: The offset at which reading begins, by partition; only these partitions are read.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
-        unreadable: Is given what cannot be read, and reading goes on after it; None if it is an error.
+        unreadable: Called with what cannot be read, after which reading continues; None if that is an error.
 
     Raises:
         InfrastructureError: No broker answers.
@@ -204,7 +204,7 @@ class OutcomeReader:
             return
         self._check_at = time.monotonic() + CHECK_SECONDS
         current = self._query_id()
-        self._id = self._id or current  # the broker may have been away when reading began
+        self._id = self._id or current  # the broker may have been down when reading began
         if is_other_topic(self._id, current):
             raise InfrastructureError(
                 f"{self._topic.name} was deleted and created again, so that what it has said is lost; run the command "
@@ -212,7 +212,7 @@ class OutcomeReader:
             )
 
     def _query_id(self) -> str | None:
-        """Return the id of the topic; None if it is not known now. A broker that is away comes back."""
+        """Return the id of the topic; None if it is currently unknown. A broker that is down will come back."""
         try:
             return query_topic_ids(self._admin, [self._topic.name], LOOK_UP_SECONDS_MAX).get(self._topic.name)
         except KafkaException:
@@ -220,5 +220,5 @@ class OutcomeReader:
 
 
 def choose_partitions(topic: OutcomeTopic, partitions: Collection[int] | None = None) -> Mapping[int, int]:
-    """Return the positions from which everything is read that is kept: of all partitions, or of some."""
+    """Return the positions from which everything stored is read, for all partitions or for some."""
     return dict.fromkeys(range(topic.partitions) if partitions is None else sorted(partitions), 0)

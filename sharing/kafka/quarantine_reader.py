@@ -52,14 +52,14 @@ def read_quarantine(
     bootstrap: str, state: str, group: str, framing: Framing, unreadable: Unreadable, since_ms: int | None = None,
     properties: Mapping[str, Any] | None = None,
 ) -> Iterator[QuarantinedRecord]:  # fmt: skip
-    """Yield the quarantined records that there are when the call begins, in the order of each partition.
+    """Yield the quarantined records that exist when the call begins, in the order of each partition.
 
     Args:
         bootstrap: Kafka bootstrap servers.
         state: ISO 3166-1 alpha-2 code of the State.
         group: Consumer group that the broker uses for permissions.
         framing: How records are framed.
-        unreadable: Is given what is on the topic and is not a quarantine record of the State.
+        unreadable: Called with what is on the topic but is not a quarantine record of the State.
         since_ms: The first instant, in UTC milliseconds; None for everything that is kept.
         properties: Further librdkafka properties, such as those of TLS.
 

@@ -1,4 +1,4 @@
-"""Sets the missing quotas of a cluster's principals, reports what differs, and removes those of who leaves.
+"""Sets the missing quotas of a cluster's principals, reports what differs, and removes those of principals that leave.
 
 librdkafka has no API for quotas. kafka-python has the requests of Kafka's protocol, but no methods for these two.
 """
@@ -57,7 +57,7 @@ class _QuotaClient(KafkaAdminClient):  # type: ignore[misc]  # the library has n
         self._manager.run(self._set_quotas, quotas)
 
     def remove_quotas(self, quotas: Mapping[str, Mapping[str, float]]) -> None:
-        """Remove quotas of users: of each the keys that are given."""
+        """Remove quotas of users: the given keys of each."""
         self._manager.run(self._remove_quotas, quotas)
 
     async def _describe_quotas(self) -> dict[str, dict[str, float]]:
@@ -137,7 +137,7 @@ def remove_quotas(
 
     Args:
         bootstrap: Kafka bootstrap servers.
-        matches: Returns whether the quotas of a principal of the bus are to be removed.
+        matches: Returns whether the quotas of a principal of the bus must be removed.
         properties: Further librdkafka properties, such as those of TLS.
         dry_run: Remove nothing.
 

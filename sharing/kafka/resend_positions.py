@@ -41,7 +41,7 @@ class ResendPosition:
     topic_id: str
 
     def to_commit(self, offset: int) -> TopicPartition:
-        """Return this position further on, as it is committed."""
+        """Return this position advanced to an offset, as it is committed."""
         return TopicPartition(self.topic, self.partition, offset, metadata=f"{_PREFIX}{self.topic_id},{self.end}")
 
 
@@ -78,7 +78,7 @@ def read_topic_ids(admin: AdminClient, topics: Iterable[str]) -> Mapping[str, st
     """Return the id of each topic, "" where the broker has none.
 
     Raises:
-        InfrastructureError: A topic does not exist any more, or the broker does not answer.
+        InfrastructureError: A topic no longer exists, or the broker does not answer.
     """
     wanted = sorted(topics)
     try:

@@ -5,7 +5,7 @@ under a new key. A receiver that has opened the first one drops the repetition.
 
 **Exactly once.** Each batch is one Kafka transaction with the records and the position of the run (`resend_positions`),
 under one transactional id for the State. A run that was killed left a transaction that the next run aborts, and
-positions at which it continues. Of two runs at the same time, the one that began later goes on. There is no recovery
+positions at which it continues. Of two simultaneous runs, the one that began later continues. There is no recovery
 inside a run, unlike in the loop of a worker (`processors.exactly_once`): any error ends it, and the same command
 continues it.
 """
@@ -56,7 +56,7 @@ class ResendCounts:
 
     Attributes:
         written: Records that were written again, or would be, by topic.
-        lost: Records that nobody can open any more, and that were left out, by topic.
+        lost: Records that nobody can open any longer, and that were left out, by topic.
         oversized: Records that are larger than their topic accepts uncompressed. The gate had quarantined them.
         unreadable: Record batches that cannot be read. The gate had quarantined them.
     """
@@ -136,10 +136,10 @@ class Resending:
         ]
 
     def begin(self, *, dry_run: bool = False) -> None:
-        """Find what is left to write: what an earlier run with the same arguments has left, or the whole range.
+        """Find what is left to write: the rest of an earlier run with the same arguments, or the whole range.
 
         Args:
-            dry_run: Write nothing, and keep no positions. Then reading is all that must be permitted.
+            dry_run: Write nothing, and keep no positions. Then only read permission is needed.
 
         Raises:
             InfrastructureError: The broker does not answer, or refuses.
@@ -163,11 +163,11 @@ class Resending:
         """Write what is left, or with a dry run only read it.
 
         Args:
-            is_lost: Whether a value cannot be opened by anybody any more. Such records are left out.
+            is_lost: Whether nobody can open a value any longer. Such records are left out.
             report_progress: Called with the number of offsets that are done.
 
         Raises:
-            InfrastructureError: The broker does not answer or refuses, or another run took the place of this one. What
+            InfrastructureError: The broker does not answer or refuses, or another run replaced this one. What
                 was written stays, and the same arguments continue after it.
         """
         counts = ResendCounts()
@@ -203,7 +203,7 @@ class Resending:
                 self._bootstrap,
                 {
                     "linger.ms": 5,
-                    # As a publisher: librdkafka's own limits are four times what the topic accepts.
+                    # Like a publisher: librdkafka's own limits are four times what the topic accepts.
                     "batch.size": FOREIGN_BATCH_BYTES_MAX,
                     "message.max.bytes": FOREIGN_BATCH_BYTES_MAX,
                     **self._properties,
@@ -261,7 +261,7 @@ class Resending:
                     "another run of this command has begun meanwhile and taken the place of this one; let that one "
                     "end, then run this again: it continues"
                 ) from None
-            with suppress(KafkaException):  # the next run aborts it, or its time runs out
+            with suppress(KafkaException):  # the next run aborts it, or it times out
                 producer.abort_transaction(_ABORT_SECONDS_MAX)
             raise InfrastructureError(
                 f"the last records could not be written ({describe_kafka_error(error)}); what was written before "

@@ -15,7 +15,7 @@ class ResetCommand:
 
     Args:
         bootstrap: Kafka bootstrap servers.
-        properties: librdkafka properties of the group's members. They tell whether the brokers want a certificate.
+        properties: librdkafka properties of the group's members. They show whether the brokers require a certificate.
         group: Id of the consumer group.
     """
 

@@ -1,6 +1,6 @@
 """Mutual TLS: turns settings into librdkafka properties, after checking everything that can be checked locally.
 
-Only the broker can judge whether it trusts the certificate's authority: clients and brokers may have different ones.
+Only the broker knows whether it trusts the certificate's authority: clients and brokers may have different ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TlsIdentity:
     """The identity in a client certificate.
 
     Attributes:
-        name: The CN. The broker's name of the client is `User:<name>`.
+        name: The CN. The broker's name for the client is `User:<name>`.
         principal: The principal of this bus with that name; None if there is none.
         valid_from: Start of the validity, UTC.
         valid_until: End of the validity, UTC.

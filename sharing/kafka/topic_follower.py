@@ -1,4 +1,4 @@
-"""Follows partitions of topics from given offsets, and reads what is committed there as it comes. Commits no offset."""
+"""Follows partitions of topics from given offsets, and reads committed records as they arrive. Commits no offset."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TopicFollower:
         group: Consumer group that the broker uses for permissions and logs. The consumer does not join it.
         positions: The offset at which reading begins, by partition.
         properties: Further librdkafka properties, such as those of TLS.
-        unreadable: Is given batches that cannot be read, and reading goes on after them; None if one is an error.
+        unreadable: Called with batches that cannot be read, after which reading continues; None if that is an error.
 
     Raises:
         SettingsError: A property is unknown or wrong.

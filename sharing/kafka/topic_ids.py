@@ -1,7 +1,7 @@
-"""The ids of topics (KIP-516), which answer: is this still the log that I knew?
+"""The ids of topics (KIP-516), which answer: is this still the same log?
 
-A topic that is deleted and created again has the same name and another id. Offsets, copies and snapshots that belong to
-the old log mean nothing in the new one.
+A topic that is deleted and created again has the same name but a different id. Offsets, copies and snapshots that
+belong to the old log are meaningless in the new one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from confluent_kafka.admin import AdminClient
 from sharing.kafka.clients import is_embedded
 
 NO_TOPIC_ID = ""
-"""For a broker that has no topic ids, such as the embedded one. It keeps no topic beyond the life of its process."""
+"""The id for a broker without topic ids, such as the embedded one, which keeps no topic beyond the life of its
+process."""
 
 _NULL_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # the all-zero UUID: a broker that leaves the field empty
 METADATA_PREFIX = "topic-id:"
-"""Start of the metadata of an offset that a client of this bus has committed: the ids of its topics follow."""
+"""Start of the metadata of an offset that a client of this bus has committed; the topic ids follow."""
 
 _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001
 

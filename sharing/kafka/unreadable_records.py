@@ -1,7 +1,7 @@
-"""Records of a topic that cannot be read, named by their places: a list goes on after them, and is not silent.
+"""Unreadable records of a topic, identified by their positions: a reader with a list reports them and continues.
 
-A reader that is given a list of these adds what it cannot read, and goes on. Without a list it fails closed: it raises,
-because what is made of the records would not be complete.
+A reader with a list of these adds what it cannot read and continues. Without a list it fails closed: it raises an
+error, because its result would not be complete.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class UnreadableRecord(NamedTuple):
     Attributes:
         topic: Name of the topic.
         partition: Number of the partition.
-        first_offset: Offset of the record, or of the first one of the batch; None if it is not known any more.
+        first_offset: Offset of the record, or of the first one of the batch; None if it is no longer known.
         last_offset: Offset of the last one.
         reason: Why, and what to do. Contains nothing of the content.
     """
@@ -46,7 +46,7 @@ class UnreadableRecord(NamedTuple):
 
 
 Unreadable = list[UnreadableRecord]
-"""Is given what a reader cannot read."""
+"""Called with what a reader cannot read."""
 
 
 def describe_bad_batch(batch: BadBatch) -> UnreadableRecord:
@@ -59,7 +59,7 @@ def add_bad_batches(unreadable: Unreadable | None, batches: Iterable[BadBatch]) 
     """Add batches that no client can read.
 
     Raises:
-        DecodeError: There is no list, and there is such a batch.
+        DecodeError: There is such a batch but no list.
     """
     found = list(map(describe_bad_batch, batches))
     if unreadable is not None:
@@ -72,7 +72,7 @@ def add_unreadable(unreadable: Unreadable | None, message: Message, error: Shari
     """Add a record that cannot be decoded.
 
     Args:
-        unreadable: Is given it.
+        unreadable: Called with it.
         message: The record.
         error: Why it cannot be decoded.
 
@@ -85,10 +85,10 @@ def add_unreadable(unreadable: Unreadable | None, message: Message, error: Shari
 def add_unreadable_at(
     unreadable: Unreadable | None, topic: str, partition: int, offset: int, error: SharingError
 ) -> None:
-    """Add a record that cannot be decoded, or that says what is not known, by its place.
+    """Add a record that cannot be decoded, or has unknown contents, by its position.
 
     Args:
-        unreadable: Is given it.
+        unreadable: Called with it.
         topic: Name of its topic.
         partition: Number of its partition.
         offset: Its offset.
@@ -104,10 +104,10 @@ def add_unreadable_at(
 
 
 def require_state(state: object, expected: str) -> None:
-    """Check that a record is of the State whose topic it is on.
+    """Check that a record belongs to the State whose topic it is on.
 
     Raises:
-        DecodeError: It is of another one. The message does not repeat what the record says.
+        DecodeError: It belongs to another State. The message does not repeat what the record says.
     """
     if state != expected:
         raise DecodeError(

@@ -1,8 +1,8 @@
 """Records who opened which content, and when, in `national.<st>.uses` (Directive (EU) 2016/680, article 25).
 
-Uses are written in blocks: of 500, or of what was opened in a fifth of a second. So a reader that is killed loses that
-much of its record at most. If the broker does not confirm a block, the reader delivers nothing more. A record is the
-word of the program that reads: it proves nothing against a program that was changed, whose key opens the inbox anyway.
+Uses are written in blocks: of 500, or of what was opened in a fifth of a second. So a reader that is killed loses at
+most that much of its record. If the broker does not confirm a block, the reader delivers nothing more. A record is a
+claim by the reading program: it proves nothing against a modified program, whose key opens the inbox anyway.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ CONFIRM_SECONDS_MAX = 15.0
 
 @dataclass(frozen=True, slots=True)
 class UseContext:
-    """What is the same of all uses of one program.
+    """What all uses of one program have in common.
 
     Attributes:
         reader: The name that the reader gives itself.
-        reader_key: Id of the key that opens; "" where the State's own keys do.
+        reader_key: Id of the key that opens; "" if the State's own keys do.
         command: What opens: `subscribe`, `inbox show`, `audit subject`, `audit prove`, `audit ruling`, `desk`, or
             `Subscriber` for another program.
         purpose: Why, as a code; "" if none is set.
@@ -157,15 +157,15 @@ class UseLog:
             self.settle()
 
     def record(self, uses: Sequence[Use], reader: str | None = None) -> None:
-        """Write uses in a block of their own, and return when the broker has confirmed it.
+        """Write uses in a separate block, and return when the broker has confirmed it.
 
         Args:
             uses: What is about to be used.
             reader: Who opens it, if one program opens content for several people; None for the reader of the context.
 
         Raises:
-            InputError: The reader's name is none that a record has.
-            InfrastructureError: It has not: nothing of it may be used.
+            InputError: The reader's name cannot occur in a record.
+            InfrastructureError: The broker has not confirmed it: none of the content may be used.
         """
         with self._lock:
             self._check()
@@ -187,10 +187,10 @@ class UseLog:
                 self._write()
 
     def flush(self) -> None:
-        """Write all that waits, and return when the broker has confirmed it.
+        """Write everything that is waiting, and return when the broker has confirmed it.
 
         Raises:
-            InfrastructureError: It has not.
+            InfrastructureError: The broker has not confirmed it.
         """
         with self._lock:
             if self._waiting:

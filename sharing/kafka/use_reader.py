@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordedUse:
-    """A use, as a supervisor reads it.
+    """A use as shown to a supervisor.
 
     Attributes:
         use: What was opened.
-        context: Who opened it, by what, and why.
+        context: Who opened it, with which program, and why.
         recorded_at: When the broker received the record, in UTC milliseconds.
     """
 
@@ -56,7 +56,7 @@ def read_uses(
         until_ms: Only what was recorded before then, in UTC milliseconds.
         properties: Further librdkafka properties, such as those of TLS.
         framing: How records are framed.
-        unreadable: Is given what cannot be read; None if that is an error.
+        unreadable: Called with what cannot be read; None if that is an error.
 
     Raises:
         DecodeError: A record is malformed, and there is no list for it.
@@ -78,7 +78,7 @@ def _decode_block(message: Message, state: str, framing: Framing) -> list[Record
     """Return the uses of a block.
 
     Raises:
-        InputError: It is no block of the State, or names what no reader has.
+        InputError: It is not a block of the State, or contains an invalid name.
     """
     fields = get_codec(SCHEMA).decode(framing.to_single_object(message.value()))
     require_state(fields["state"], state)

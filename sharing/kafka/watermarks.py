@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def query_watermarks(consumer: Consumer, place: TopicPartition, within_s: float) -> tuple[int, int]:
-    """Return the first offset of a partition and the offset at which it ends. A missing leader is waited for.
+    """Return the first offset of a partition and the offset at which it ends. Waits if there is no leader.
 
     Args:
         consumer: Any consumer.
         place: The partition; its offset does not matter.
-        within_s: Longest wait for an answer, in seconds; that of the last attempt comes on top.
+        within_s: Longest wait for an answer, in seconds, plus that of the last attempt.
 
     Raises:
-        KafkaException: There is none in time, or the broker refuses.
+        KafkaException: There is no answer in time, or the broker refuses.
     """
 
     def query() -> tuple[int, int]:

@@ -95,7 +95,7 @@ def test_what_is_no_range_is_refused() -> None:
         CompactRange(0, LEAVES_MAX + 1, (node,))
     with pytest.raises(ValueError, match="32 bytes"):
         CompactRange(0, 1, (b"short",))
-    with pytest.raises(ValueError, match="not a number of hashes"):
+    with pytest.raises(ValueError, match="not a whole number of hashes"):
         CompactRange.from_bytes(0, 1, b"short")
     with pytest.raises(ValueError, match="do not follow"):
         make_range(0, 3).merge(make_range(4, 5))

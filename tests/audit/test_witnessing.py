@@ -238,7 +238,7 @@ def test_what_is_no_record() -> None:
         ),
     ]
     for record in records:
-        with pytest.raises(DecodeError, match="do not fit together"):
+        with pytest.raises(DecodeError, match="do not match"):
             read_checkpoint_record(record.encode())
     for value in (None, b"", good.encode() + b"x", good.encode()[:-1]):
         with pytest.raises(DecodeError):

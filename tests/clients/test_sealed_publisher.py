@@ -204,5 +204,5 @@ def test_a_forked_process_does_not_use_the_same_counter(
     publisher = open_publisher(bus, keyed)
     child = os.getpid() + 1
     monkeypatch.setattr("sharing.kafka.indicator_sealing.os.getpid", lambda: child)
-    with pytest.raises(InfrastructureError, match="make one in each process"):
+    with pytest.raises(InfrastructureError, match="create one in each process"):
         publisher.publish(ITEM)

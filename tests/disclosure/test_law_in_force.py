@@ -108,7 +108,7 @@ def test_a_feed_that_is_not_asked_about_lacks_no_facts() -> None:
 def test_a_context_answers_for_its_own_day_and_never_about_the_provider() -> None:
     record = Indicator.parse(write_item("HASH", "CH")).to_record()
     law = LawInForce(open_context("CH", "DE"))
-    with pytest.raises(ValueError, match="outside of the day"):
+    with pytest.raises(ValueError, match="outside the day"):
         law.at(record, NOW_MS + DAY_MS)
     with pytest.raises(ValueError, match="CH is the State that provides the item"):
         law.at(record, NOW_MS)("CH")

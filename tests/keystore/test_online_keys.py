@@ -265,7 +265,7 @@ def test_a_wrong_passphrase_opens_nothing(ch: StateKeys) -> None:
     ):
         with pytest.raises(InputError, match="the passphrase is wrong"):
             use()
-    with pytest.raises(InputError, match="is under a passphrase"):
+    with pytest.raises(InputError, match="is encrypted with a passphrase"):
         OnlineKeys.open(ch.path).get_signing_key(KeyRole.GATE, NOW)
 
 

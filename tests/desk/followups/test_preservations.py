@@ -154,7 +154,7 @@ def test_two_officers_at_once_lose_nothing(opened: FollowUpDesk) -> None:
         ({"expires": "0001-01-01"}, "Type a date as year, month and day"),
         ({"expires": "2026-02-30"}, "Type a date as year, month and day"),
         ({"expires": "2026-05-20"}, "after the one on which that was asked"),
-        ({"requested": "2026-01-01", "expires": "2026-05-01"}, "the date is over"),
+        ({"requested": "2026-01-01", "expires": "2026-05-01"}, "the date has passed"),
         ({"expires": "2028-07-27"}, "a year ahead"),
         ({"reference": "x" * 101}, "Shorten this"),
         ({"notice": "../etc"}, "This form is damaged."),

@@ -591,7 +591,7 @@ def test_due_items_are_taken_up_to_the_limit() -> None:
 def test_the_time_must_be_within_the_day_of_the_law() -> None:
     driver = Driver()
     entries = BatchEntries(driver.index, driver.store.create_overlay())
-    with pytest.raises(ValueError, match="outside of the day"):
+    with pytest.raises(ValueError, match="outside the day"):
         ConversationBatch(entries, open_law(NOW_MS // DAY_MS + 1), NOW_MS, find_officer, accept_unsealed("CH"))
 
 

@@ -310,7 +310,7 @@ def test_nothing_is_sent_that_still_waits() -> None:
     key = ("US", Revision(1))
     waiting = replace(item.conversation.deliveries[key], status=DeliveryStatus.WAITING)
     item.conversation = replace(item.conversation, deliveries={key: waiting})
-    with pytest.raises(ValueError, match="stands in the way"):
+    with pytest.raises(ValueError, match="something blocks it"):
         item.write(send, item.open_law())
 
 
@@ -489,7 +489,7 @@ def test_an_unapproved_hold_is_offered_to_nobody() -> None:
 def test_a_writer_of_another_state_writes_nothing_for_it() -> None:
     item, send = list_approved()
     context = replace(item.make_context(item.open_law()), after=SendingItem().conversation)
-    with pytest.raises(ValueError, match="stands in the way"):
+    with pytest.raises(ValueError, match="something blocks it"):
         MessageWriter(STATE, SINGLE_OBJECT_FRAMING).write(send, context)
 
 

@@ -127,7 +127,7 @@ def test_the_same_version_with_other_content_is_quarantined(worker: Worker, batc
     assert result.quarantined == Counter(["CONTENT_CONFLICT"])
     (quarantine,) = (decode_output(each) for each in result.output_records if each.topic.endswith("quarantine"))
     assert (quarantine["stage"], quarantine["indicator_id"]) == ("CHECK", indicator_form()["id"])
-    assert quarantine["message"].startswith("version 2 of this item was processed before with other content")
+    assert quarantine["message"].startswith("version 2 of this item was processed before with different content")
     assert worker.process(SECOND).outcomes == Counter([Outcome.DISCLOSE])  # the refused one changes nothing
 
 

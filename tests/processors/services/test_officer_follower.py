@@ -136,7 +136,7 @@ def test_the_reader_is_closed_after_the_call_of_a_task_that_was_cancelled_and_no
         await stopping
         async with follower.try_register() as register:
             assert register is None
-        with pytest.raises(InfrastructureError, match="the worker stops"):
+        with pytest.raises(InfrastructureError, match="the worker is stopping"):
             await use()
 
     asyncio.run(run())

@@ -164,7 +164,7 @@ async def _drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     [
         (_hang, "UNREACHABLE", "TimeoutError"),
         (_drip, "UNREACHABLE", "TimeoutError"),
-        (reply_with(b"<html>", "text/html"), "UNREACHABLE", "status 200, and not with a time stamp"),
+        (reply_with(b"<html>", "text/html"), "UNREACHABLE", "status 200, not with a time stamp"),
         (reply_with(b"", status="302 Found\r\nLocation: http://127.0.0.1:1/"), "UNREACHABLE", "status 302"),
         (reply_with(bytes(100_000)), "UNREACHABLE", "more than 64,000 bytes"),
         (reply_with(b"junk"), "INVALID", "does not count"),
