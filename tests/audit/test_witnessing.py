@@ -196,7 +196,7 @@ def test_a_witness_does_not_mix_logs_and_does_not_cosign_its_own() -> None:
     log = see_all(make_record(0, 5))
     place = LogPlace("CH", AuditLogName.ACTS, 0)
     record = make_checkpoint_record(place, CompactRange(), CompactRange().extend(LEAVES[:2]), NOW, GATE_KEYS["CH"])
-    with pytest.raises(ValueError, match="another log"):
+    with pytest.raises(ValueError, match="a different log"):
         see(log, record)
     assert see(None, record).cosign("CH", GATE_KEYS["CH"], LATER) is None
 

@@ -134,7 +134,7 @@ def test_a_private_key_under_another_public_key_is_refused(tmp_path: Path) -> No
     path = tmp_path / "key"
     key, other = (generate_key("CH", "gate", KeyAlgorithm.ED25519) for _ in range(2))
     write_private_key(path, type(key)(other.header, key.seed), PASSPHRASE)
-    with pytest.raises(InputError, match="does not belong"):
+    with pytest.raises(InputError, match="does not match"):
         read_private_key(path, PASSPHRASE)
 
 

@@ -280,5 +280,5 @@ def test_no_content_is_shown() -> None:
 
 
 def test_an_opening_key_opens_and_does_not_sign() -> None:
-    with pytest.raises(ValueError, match="does not open"):
+    with pytest.raises(ValueError, match="cannot open messages"):
         MemoryOpeningKey(GATE.public_key.algorithm, None)  # type: ignore[arg-type]

@@ -318,7 +318,7 @@ def test_a_decided_record_whose_key_is_no_id_is_not_committed() -> None:
     result.outputs.keys[0] = b"no id"
     outcomes = BatchOutcomes(SHARED, Batch(messages, NOW_MS, {}), LAW.reference, DEFAULT_LIMITS)
     outcomes.add_part(result)
-    with pytest.raises(ConservationError, match="no id"):
+    with pytest.raises(ConservationError, match="is not an id"):
         list(outcomes.finish(result))
 
 

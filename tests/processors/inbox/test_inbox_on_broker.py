@@ -153,7 +153,7 @@ def test_an_inbox_without_keys_waits_and_skips_nothing(
     caplog.set_level(logging.INFO)
     failure, agent = run_inbox(broker, inbox, 1, collect=[fail, fail])
     assert (failure, agent.waits_for) == (None, None)
-    assert caplog.text.count("the inbox waits: no list of readers is there") == 1
+    assert caplog.text.count("the inbox is waiting: no list of readers is there") == 1
     assert [notice.id for notice in subscribe(broker, inbox)[0]] == sent
 
 

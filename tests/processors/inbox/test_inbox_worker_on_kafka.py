@@ -77,7 +77,7 @@ def test_a_worker_with_keys_opens_for_its_readers_and_resumes_after_a_kill(
 
     sent = send(3)
     with GateProcess(fresh_kafka.bootstrap, "CH", tmp_path, **settings) as worker:
-        worker.wait_until(lambda: "the inbox waits: CH has no list of readers" in worker.log.read_text(), poll_s=0.2)
+        worker.wait_until(lambda: "the inbox is waiting: CH has no list" in worker.log.read_text(), poll_s=0.2)
         assert not list_ids(), "without readers nothing is read past"
         reader = generate_key("CH", "reader", KeyAlgorithm.X25519)
         added = [Reader(name="case-system", key=reader.public_key)]

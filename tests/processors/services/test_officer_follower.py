@@ -106,7 +106,7 @@ def test_who_needs_the_register_waits_until_it_can_be_read(
             assert used is register
 
     asyncio.run(use())
-    assert caplog.text.count("rulings wait: no broker answers") == 1
+    assert caplog.text.count("rulings are waiting: no broker answers") == 1
 
 
 def test_the_reader_is_closed_after_the_call_of_a_task_that_was_cancelled_and_not_used_again() -> None:
