@@ -298,5 +298,5 @@ def _prepare_answered(prepare: Callable[[bool], PreparedStep]) -> PreparedStep:
     """
     try:
         return prepare(True)  # noqa: FBT003 as above
-    except Exception:  # noqa: BLE001 whatever it is, it is raised again if it has another cause
+    except Exception:  # noqa: BLE001 any error is raised again if it has another cause
         return prepare(False)  # noqa: FBT003 as above

@@ -281,5 +281,5 @@ def _try_to_cover(
         else:
             return None
         return prepare(step, law, verified) if step.is_changed else None
-    except Exception:  # noqa: BLE001 whatever it is, people are asked as if nobody had answered beforehand
+    except Exception:  # noqa: BLE001 on any error, people are asked as if nobody had answered beforehand
         return None

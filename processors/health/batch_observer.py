@@ -141,7 +141,7 @@ class BatchObserver:
         started_at = time.time() - (time.monotonic() - opened.started_at)
         try:
             self._tracer.record_batch(started_at, len(messages), parents, committed=committed)
-        except Exception as error:  # noqa: BLE001 whatever fails in an exporter, the batch is settled and the gate goes on
+        except Exception as error:  # noqa: BLE001 settle the batch even if an exporter fails
             log.warning("the span of a batch could not be recorded (%s)", type(error).__name__)
 
 

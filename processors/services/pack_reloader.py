@@ -193,7 +193,7 @@ class PackReloader(Service):
                     self._apply_law(law)
             except SharingError as error:
                 self._failure = error
-            except Exception as error:  # noqa: BLE001 whatever failed, the previous law must not be applied any more
+            except Exception as error:  # noqa: BLE001 on any failure, the previous law must no longer be applied
                 self._failure = PackError(f"the new law cannot be applied: {describe_exception(error)}")
         if self._failure is not None:
             log.critical("the law pack has changed and cannot be applied; no further records are processed")

@@ -1,4 +1,4 @@
-"""How many officers approve, as a pack and its cases write it."""
+"""How many officers approve, as written in a pack and its cases."""
 
 from __future__ import annotations
 

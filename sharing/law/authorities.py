@@ -1,6 +1,6 @@
-"""Chooses the authority of a State that receives an item: by competence, before the law is asked.
+"""Chooses the authority of a State that receives an item: by competence, before the law is evaluated.
 
-The law is not an argument of the choice, so an authority is never chosen because the law about it is laxer.
+The law is not an argument of the choice, so an authority is never chosen because the law is laxer for it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sharing.model.directory import CompetentAuthority
 from sharing.model.vocabulary import UNKNOWN, Authority
 
 AuthoritiesByState = Mapping[str, Sequence[CompetentAuthority]]
-"""For each State with a valid directory entry its authorities, in its own order."""
+"""For each State with a valid directory entry, its authorities in its own order."""
 
 
 def choose_authority(

@@ -1,4 +1,4 @@
-"""Rules of the bus itself, which no law pack can change: they withhold what the state of the bus forbids to send.
+"""Rules of the bus itself, which no law pack can change: they withhold what the bus must not send at present.
 
 They apply after the law, and only ever withhold. Unlike the common rules of all packs, they depend on what only the
 worker knows: earlier versions of an item, and the topics of the cluster. One of them does not restrict: it cites what
@@ -39,7 +39,7 @@ def make_withdrawn_rule(version: int, amendment: int = 0) -> RuleReference:
 
 
 def make_accepted_rule(acceptances: Collection[str]) -> RuleReference:
-    """Return the rule that says under which standing acceptances an item is sent that would be offered otherwise.
+    """Return the rule that names the standing acceptances under which an item is sent instead of offered.
 
     Args:
         acceptances: Their ids.

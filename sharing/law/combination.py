@@ -13,8 +13,8 @@ not permit anything by itself (`docs/adr/0026`):
 | is undecided | lifted: as RECORD | withholds             | asks its role: as APPROVAL | withholds        |
 | does not     | absent            | absent                | absent                     | absent           |
 
-In an emergency an undecided APPROVAL asks its role, too: whichever way the fact is, asking is at least as strict. Not
-if it tests what no urgency outweighs (`sharing.law.fact_groups`), and not if its evaluation failed.
+In an emergency an undecided APPROVAL also asks its role: whatever the fact is, asking is at least as strict. This does
+not apply if it tests what no urgency outweighs (`sharing.law.fact_groups`), or if its evaluation failed.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class RuleResult(NamedTuple):
     """The result of a rule: it holds, or it cannot be decided (`held` is None) because `missing` facts are unknown.
 
     Attributes:
-        lifted: Whether its exception lifts it; None if a person is asked. Either that is unknown, and `missing` has the
-            facts that the exception lacks, too, or the rule is an APPROVAL that is undecided in an emergency.
+        lifted: Whether its exception lifts it; None if a person is asked. Either that is unknown, and `missing` also
+            has the facts that the exception lacks, or the rule is an APPROVAL that is undecided in an emergency.
     """
 
     rule: Rule
@@ -132,7 +132,7 @@ def combine_terms(results: Sequence[RuleResult], basis: TreatyBasis, to_authorit
         undecided=tuple(undecided),
         conditions=() if withheld else conditions,
         approver=_choose_approver(asking),
-        # Two where any of them asks for two: naming the role of another rule must not make do with fewer officers.
+        # Two if any of them asks for two: naming the role of another rule must not reduce the number of officers.
         approvals=max((result.approvals for result in asking), default=None),
         is_obligatory=not effects.isdisjoint(OBLIGING_EFFECTS),
         redacted=() if withheld else tuple(sorted({name for result, _ in applied for name in result.rule.redact})),
@@ -143,7 +143,7 @@ def combine_terms(results: Sequence[RuleResult], basis: TreatyBasis, to_authorit
 def _attach_condition(condition: Condition, basis: TreatyBasis) -> Condition:
     """Return the condition as it binds under this basis.
 
-    Under UNCAC art. 46(5) and its like, what clears an accused may be disclosed in spite of it, after notice.
+    Under UNCAC art. 46(5) and similar articles, what clears an accused may be disclosed despite it, after notice.
     """
     opens = basis.exculpatory_exception and condition.kind in OPENED_BY_EXCULPATION
     return replace(condition, exculpatory_exception=True) if opens else condition

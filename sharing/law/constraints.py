@@ -1,8 +1,8 @@
 """The language of a pack's `when`: tests on facts, joined by "and", with `any_of` for alternatives.
 
 The logic is three-valued (Kleene): a test on an unknown fact is neither true nor false, and a conjunction is false as
-soon as one part is false, whatever is unknown. The language has nothing else. A law that seems to need more needs
-another fact.
+soon as one part is false, no matter what is unknown. The language has nothing else. A law that seems to need more needs
+an additional fact.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class FactTest:
         return self._evaluate_partial(value, operand)
 
     def _evaluate_partial(self, value: FactValue, operand: frozenset[str] | float) -> bool | None:
-        """Return whether the test holds whatever the value turns out to be; None if that depends on it."""
+        """Return whether the test holds for every possible value; None if that depends on the value."""
         if not isinstance(value, PartialValue) or not isinstance(operand, frozenset):
             raise TypeError(f"{self.fact} cannot be compared")
         if value.is_open:
@@ -104,7 +104,7 @@ class FactTest:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Alternatives: holds if at least one of them holds."""
+    """Alternatives: hold if at least one of them holds."""
 
     alternatives: tuple[Conjunction, ...]
 

@@ -1,10 +1,10 @@
 """Finds which missing facts would change an outcome if they were known: the smallest sets, and the resulting outcome.
 
 Knowing more facts can decide only rules that were undecided, or whose exception was, so only these rules are evaluated
-again. An item that is withheld leaves only if every undecided restriction is decided and a permission holds. The search
-therefore skips a set of facts that cannot decide one of the restrictions, or that cannot complete any permission. An
-item that is held because it is unknown whether an exception lifts a rule leaves, or is withheld, once that is known.
-Values that no undecided rule distinguishes are tried once.
+again. An item that is withheld is sent only if every undecided restriction is decided and a permission holds. The
+search therefore skips a set of facts that cannot decide one of the restrictions, or that cannot complete any
+permission. An item that is held because it is unknown whether an exception lifts a rule is sent or withheld once that
+is known. Values that no undecided rule distinguishes are tried once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def find_counterfactuals(
         results: The rules that hold or are undecided with these facts.
         decision: The decision for the State.
     """
-    # More facts cannot release an item that a rule forbids, and without a known treaty basis they do not help.
+    # More facts cannot release an item that a rule forbids, and they do not help without a known treaty basis.
     if any(result.effect in FORBIDDING_EFFECTS for result in results) or decision.condition_model is None:
         return ()
     match decision.outcome:
@@ -67,7 +67,7 @@ def find_counterfactuals(
             pass
         case Outcome.HOLD:  # only the exceptions that are asked for can change it
             results = [result for result in results if result.effect is not None]
-        case Outcome.DISCLOSE | Outcome.OFFER:  # more facts cannot withhold what leaves
+        case Outcome.DISCLOSE | Outcome.OFFER:  # more facts cannot withhold what is sent
             return ()
         case _:
             assert_never(decision.outcome)
@@ -211,7 +211,7 @@ class _ValueTrial:
         return not self._disclosure_filter.recipient_inputs.isdisjoint(known)
 
     def _profile_recipient(self, known: Mapping[str, FactValue]) -> RecipientProfile:
-        """Return the facts about the recipient if some facts of the item were known."""
+        """Return the facts about the recipient as they would be if some facts of the item were known."""
         named = self._facts["recipient.named"] == "YES"
         return self._disclosure_filter.profile_recipient(self._state, {**self._facts, **known}, named=named)
 

@@ -85,8 +85,8 @@ class DecisionContext:
     def decide_facts(self, raw_facts: RawFacts, audience: Audience) -> Verdict:
         """Decide, as `decide` does, on facts that the disclosure filter's reader has read from a record.
 
-        Nothing is sent to a State without topics on the cluster, whatever the law says. What a State has accepted
-        beforehand is sent to it, and not offered. Items with equal facts and audiences share one verdict.
+        Nothing is sent to a State without topics on the cluster, no matter what the law says. What a State has accepted
+        beforehand is sent to it instead of offered. Items with equal facts and audiences share one verdict.
         """
         verdict = self.disclosure_filter.decide_raw(raw_facts, audience)
         if self.directory.receiving_states is not None:

@@ -32,7 +32,7 @@ class ExplainedRule:
     Attributes:
         effect: The effect that it has, or would have if it is undecided: APPROVAL if a person is asked.
         nature: What kind of text it encodes. A caution is not itself law.
-        missing: The unknown facts because of which it, or its exception, could not be decided.
+        missing: The unknown facts that prevented it, or its exception, from being decided.
         lifted: Whether its exception lifted it; it then has no other effect than to be recorded.
     """
 
@@ -147,7 +147,7 @@ def _explain_rule(result: RuleResult) -> ExplainedRule:
 def _sort_by_weight(results: Sequence[RuleResult]) -> list[RuleResult]:
     """Return the results by the precedence of their effects, so that what decides comes first.
 
-    Of rules with one effect, law comes before cautions; then they are in the order of their ids.
+    Among rules with the same effect, law comes before cautions; then they are ordered by id.
     """
     return sorted(results, key=_weigh)
 

@@ -1,4 +1,4 @@
-"""Groups of facts that several parts of the law treat alike."""
+"""Groups of facts that several parts of the law engine treat in the same way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ABSOLUTE_FACTS = frozenset(
         "character",
     }
 )
-"""Facts about which no person is asked in place of a refusal: death, mistreatment or persecution outweigh urgency."""
+"""Facts about which no person is asked instead of a refusal: death, mistreatment or persecution outweigh urgency."""
 
 _ABSOLUTE_FINDINGS = "findings.mistreatment_"
 

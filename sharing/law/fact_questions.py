@@ -42,7 +42,7 @@ QUESTIONS: Mapping[str, str] = MappingProxyType(
         **{f"findings.{name}": finding.question for name, finding in FINDINGS.items()},
     }
 )
-"""Fact to question. Facts that are known of every item, and those that follow from others, have none."""
+"""Fact to question. Facts that are known for every item, and those that follow from others, have no question."""
 
 
 def read_all_facts(record: WireRecord, now_ms: int) -> dict[str, FactValue]:

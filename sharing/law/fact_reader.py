@@ -43,8 +43,8 @@ class FactReader:
 def _compile_reader(facts: Iterable[Fact]) -> Callable[[WireRecord, int], tuple[Hashable, ...]]:
     """Compile one expression that reads the raw values of some facts.
 
-    Every decision reads every fact, and a loop over them takes nearly twice as long. The expression consists of names
-    in the closed vocabulary of facts only, never of anything that a pack or a record says.
+    Every decision reads every fact, and a loop over them takes nearly twice as long. The expression contains only names
+    from the closed vocabulary of facts, never anything from a pack or a record.
     """
     functions: dict[str, Any] = {}
     parts = []

@@ -1,7 +1,7 @@
 """The disclosure filter of domestic law: one pack, on one day, with one version of the directory.
 
 Under one pack, day and directory, a verdict depends only on the facts that the pack tests and on the audience, so
-verdicts are cached under that pair. The caches change no result: a filter with empty caches decides the same.
+verdicts are cached under that pair. The caches do not change any result: a filter with empty caches decides the same.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class DisclosureFilter:
         return self._profile_recipient(state, self._intern_context(item), named=named)
 
     def _intern_context(self, item: Facts) -> ItemContext:
-        """Return what the recipients' facts depend on of an item: one object for items that are equal in that."""
+        """Return the facts of an item that the recipients' facts depend on: one object for items equal in these."""
         context = self._recipients.read_context(item)
         key = (context.codes, context.sender, tuple(context.coverage.values()))
         return self._contexts.get(key) or self._contexts.put(key, context)
@@ -253,7 +253,7 @@ def _get_or_combine_terms(
 ) -> RecipientTerms:
     """Return the terms for a recipient. They are cached by the identity of the results on the rules.
 
-    `ItemRules` returns the same object for equal results, and keeps it as long as the decision takes.
+    `ItemRules` returns the same object for equal results, and keeps it for as long as the decision takes.
     """
     results = rules.evaluate_recipient(profile.recipient_class.answers, profile.facts)
     key = (profile.basis, profile.to_authority, *map(id, results))

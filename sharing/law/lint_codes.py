@@ -37,4 +37,4 @@ class LintCode(StrEnum):
 
 
 ACCEPTED_TOGETHER = frozenset({LintCode.UNVERIFIED, LintCode.TWO_APPROVERS})
-"""Findings that many rules share for one reason: a pack may accept them for all rules whose ids begin alike."""
+"""Findings that many rules share for one reason: a pack may accept them for all rules whose ids share a prefix."""

@@ -21,7 +21,7 @@ from sharing.model.recipient_terms import Condition, RuleReference
 from sharing.model.vocabulary import ConditionModel, Effect, Nature, Urgency
 
 EMERGENCY_TEST = FactTest("urgency", Operator.ANY_OF, frozenset({Urgency.EMERGENCY.value}))
-"""Whether the item is an emergency that counts as one."""
+"""Whether the item is a substantiated emergency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class RuleException:
     """An exception that lifts a DENY rule, and no other rule.
 
     Attributes:
-        when: Constraints under which it applies. Where that is unknown, a person decides.
+        when: Constraints under which it applies. If that is unknown, a person decides.
         approver: Role of that person.
-        approvals: How many persons with that role must decide so: 1 or 2.
+        approvals: How many persons with that role must decide this: 1 or 2.
     """
 
     when: Conjunction
@@ -50,13 +50,13 @@ class Rule:
         when: Constraints that must hold for it to apply.
         approver: Role that must approve, for APPROVAL.
         approvals: How many officers with that role must approve: 1 or 2.
-        exception: What lifts it; only a DENY rule may have one.
+        exception: What lifts it; only a DENY rule may have an exception.
         replaces: Id of the rule that it succeeds without a gap, or "".
         condition: Condition that binds the receiving State, for CONDITION.
         redact: Fields of the notice's content that it removes, for REDACT.
         is_common: Whether it is one of the common rules, which are part of every pack.
         asks_undecided: Whether it asks its role in an emergency, although a fact that it tests is unknown: an APPROVAL
-            that tests nothing absolute. What the role decides is then at most what the law allows either way.
+            that tests nothing absolute. The role's decision is then within what the law allows in either case.
     """
 
     id: str
@@ -139,7 +139,7 @@ class BilateralAgreement:
 
     Attributes:
         coverage: What it is a basis for.
-        exculpatory_exception: As of an instrument.
+        exculpatory_exception: As for an instrument.
     """
 
     name: str

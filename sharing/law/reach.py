@@ -109,7 +109,7 @@ def _summarise_terms(decision: RecipientDecision, rules: Mapping[str, Rule], *, 
 def _describe_ground(decision: RecipientDecision, rules: Mapping[str, Rule], *, is_emergency: bool) -> str:
     """Return why the item is withheld: rules that forbid it, else missing facts, else that no rule permits it.
 
-    A rule that would ask a person, although it is undecided or its exception is, withholds nothing.
+    A rule that would ask a person although it, or its exception, is undecided withholds nothing.
     """
     asking = {
         entry.rule

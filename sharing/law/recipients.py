@@ -21,7 +21,7 @@ _ANSWER = {True: "YES", False: "NO"}
 
 
 DECISIVE_ANSWERS: Mapping[str, str] = {"recipient.dual_criminality": "NO", "recipient.capital_offence": "YES"}
-"""Recipient facts that are assessed for each offence code, with the answer that one stated offence is enough for."""
+"""Recipient facts that are assessed for each offence code, with the answer for which one stated offence is enough."""
 
 
 class OffenceAnswers(NamedTuple):
@@ -32,12 +32,12 @@ class OffenceAnswers(NamedTuple):
 
 
 OpenCoverage = Mapping[str, bool | None]
-"""For each instrument that matters, whether it covers an item that is left open; None if that is undecided."""
+"""For each relevant instrument, whether it covers an item that is left open; None if that is undecided."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemContext:
-    """What the facts about recipients depend on of an item. Compared by identity.
+    """Those facts of an item that the facts about recipients depend on. Compared by identity.
 
     Attributes:
         codes: The offence codes; None if none is stated.
@@ -51,7 +51,7 @@ class ItemContext:
 
 
 class _StateFacts(NamedTuple):
-    """What is known of a State on the day, without an item.
+    """What is known about a State on the day, without an item.
 
     Attributes:
         facts: The facts that do not depend on the item.
@@ -115,7 +115,7 @@ class RecipientFactSource:
     def _list_own_binding(self) -> dict[str, Instrument | BilateralAgreement]:
         """Return the instruments and agreements that bind the providing State and may matter, in order of preference.
 
-        Those matter that the pack prefers, and those of which a rule asks whether they are in force.
+        The relevant ones are those that the pack prefers, and those for which a rule tests whether they are in force.
         """
         names = dict.fromkeys((*self._pack.treaty_preference, *sorted(self._asked)))
         binding: dict[str, Instrument | BilateralAgreement] = {}
@@ -128,7 +128,7 @@ class RecipientFactSource:
         return binding
 
     def read_context(self, item: Facts) -> ItemContext:
-        """Return what the facts about recipients depend on of an item."""
+        """Return those facts of an item that the facts about recipients depend on."""
         codes, sender = item["offence.codes"], item["source.authority"]
         return ItemContext(
             codes=codes if isinstance(codes, frozenset) else None,
@@ -152,7 +152,7 @@ class RecipientFactSource:
 
         Args:
             state: The recipient.
-            context: What matters of the item.
+            context: The relevant facts of the item.
             named: Whether the agency named the recipient.
         """
         known = self._facts_by_state.get(state)
@@ -196,7 +196,7 @@ class RecipientFactSource:
             _, basis_fact, model_fact = self._choose_basis(known, answers)
             treaties = collect_instruments(answers) if known.is_looked_up else None
             if isinstance(basis_fact, PartialValue) and basis_fact.is_open:
-                basis_fact = model_fact = None  # unknown, whatever would decide it
+                basis_fact = model_fact = None  # unknown, no matter what would decide it
             facts = {"recipient.treaties": treaties, "treaty_basis": basis_fact, "condition_model": model_fact}
             yield {**known.facts, **facts}, coverage
 
@@ -237,7 +237,7 @@ class RecipientFactSource:
 
 
 _UNDECIDED = ("source.authority",)
-"""In place of the facts that would decide whether an instrument covers an item."""
+"""Used instead of the facts that would decide whether an instrument covers an item."""
 
 
 def combine_offences(answers: Iterable[OffenceAnswers]) -> OffenceAnswers:

@@ -48,7 +48,7 @@ EMPTIED_FIELDS = frozenset({"offence_codes", "offence_modifiers", "modus_operand
 
 
 def build_content(record: WireRecord, redacted: Collection[str]) -> dict[str, Any]:
-    """Return the content that may leave, as the Avro schema `NoticeContent` describes it, but without `relevance`.
+    """Return the content that may be sent, as the Avro schema `NoticeContent` describes it, but without `relevance`.
 
     Args:
         record: The indicator's record.

@@ -4,9 +4,9 @@ Both laws decide as of the same time, with the same directory and for the same a
 verdict under each law, so they are counted by pairs of verdicts, and each pair is compared once. Only the id of an item
 is retained.
 
-To a State without a competent authority nothing is sent under any law, so an amendment shows no effect for it. For
-States that have announced nothing yet, a rehearsal can therefore supply authorities; States for which none was
-competent all the same are listed as untested.
+Nothing is sent to a State without a competent authority under any law, so an amendment shows no effect for it. A
+rehearsal can therefore supply authorities for States that have not announced any yet; States for which no authority was
+competent even so are listed as untested.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ class RehearsalSummary:
         states: For each State, items by the change of its outcome.
         rules: For each rule, how often it determines an outcome, counted for each item and State.
         terms: Changes of other terms, counted for each item and State.
-        untested: For each State, items of which no authority is competent or known: withheld whatever the laws say.
+        untested: For each State, items for which no authority is competent or known: withheld no matter what the laws
+            say.
     """
 
     items: int = 0
@@ -212,8 +213,8 @@ _SUPPLIED_KINDS = tuple(kind for kind in Authority if kind not in {Authority.UNK
 def supply_authorities(announced: AuthoritiesByState, states: Collection[str]) -> AuthoritiesByState:
     """Return the authorities of each State, supplied for those that have announced none.
 
-    Such a State gets one of each kind, competent for everything. So an item is addressed to an authority of the
-    sender's own kind, as everywhere else; one whose sender is unknown still has no known receiving authority.
+    Such a State gets one authority of each kind, competent for everything. So an item is addressed to an authority of
+    the sender's own kind, as everywhere else; one whose sender is unknown still has no known receiving authority.
 
     Args:
         announced: The authorities in the directory.

@@ -23,7 +23,7 @@ Answers = tuple[Hashable, ...]
 
 
 class IndexedRule(NamedTuple):
-    """A rule, with what can be prepared before an item is known.
+    """A rule, with everything that can be prepared before an item is known.
 
     Attributes:
         item_condition: The parts that test only the item.
@@ -85,7 +85,7 @@ class RuleBook:
             return RuleResult(rule, None, (EVALUATION_FAILED,))
 
     def narrow_to_item(self, item: Facts) -> ItemRules:
-        """Return the rules as far as an item leaves them open."""
+        """Return the rules to the extent that an item leaves them open."""
         remaining: list[RuleResult | _RecipientDependentRule] = []
         for indexed in self._indexed_rules:
             if indexed.pick_answers is None:
@@ -100,7 +100,7 @@ class RuleBook:
 
 
 def _index_rule(rule: Rule, positions: Mapping[FactTest, int]) -> IndexedRule:
-    """Return a rule with what can be prepared.
+    """Return a rule with everything that can be prepared.
 
     Args:
         rule: The rule.
@@ -211,7 +211,7 @@ def _answer_test(test: FactTest, facts: Facts) -> Hashable:
 
 
 def list_mandatory_recipients(rule: Rule) -> tuple[str, ...]:
-    """Return the States that an OBLIGE rule names: only such a rule makes a State a considered one by itself."""
+    """Return the States that an OBLIGE rule names: only such a rule by itself makes the engine consider a State."""
     if not obliges(rule.effect):
         return ()
     for part in rule.when.parts:

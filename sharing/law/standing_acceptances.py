@@ -1,6 +1,6 @@
 """Standing acceptances, evaluated in the provider's gate: what was accepted beforehand is sent at once.
 
-They change an OFFER to a DISCLOSE, and nothing else: what the law withholds stays withheld, and what it holds for an
+They only change an OFFER to a DISCLOSE: what the law withholds stays withheld, and what it holds for an
 approver waits for the approver. All conditions of the offer must be covered, each with its exact text, by acceptances
 in force for items of this kind. What is unknown about the item is not covered. The conditions bind as before; the
 decision, the draft and the notice cite the acceptances as a rule of the bus.
@@ -21,12 +21,12 @@ from sharing.model.vocabulary import Outcome
 
 _OFFENCES, _URGENCY = "offence.codes", "urgency"
 ACCEPTANCE_FACTS: Final = frozenset({_OFFENCES, _URGENCY})
-"""The facts of an item on which it depends whether an acceptance holds for it."""
+"""The facts of an item that determine whether an acceptance applies to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandingAcceptances:
-    """What other States have accepted beforehand from one providing State, and is in force.
+    """The acceptances in force that other States have given beforehand to one providing State.
 
     Attributes:
         by_state: The acceptances, by accepting State.
@@ -35,15 +35,15 @@ class StandingAcceptances:
     by_state: Mapping[str, Sequence[StandingAcceptance]]
 
     def concerns(self, verdict: Verdict) -> bool:
-        """Return whether a State with acceptances is to get an offer."""
+        """Return whether a State with acceptances would get an offer."""
         return any(each.outcome is Outcome.OFFER and each.state in self.by_state for each in verdict.recipients)
 
     def apply(self, verdict: Verdict, item: Facts) -> Verdict:
-        """Return a verdict in which the offers are disclosed whose conditions were all accepted beforehand.
+        """Return a verdict in which offers whose conditions were all accepted beforehand are disclosed.
 
         Args:
             verdict: The verdict of the law and of the bus.
-            item: The facts of the item. A fact that is absent is unknown.
+            item: The facts of the item. An absent fact is unknown.
         """
         recipients = tuple(self._apply_to(each, item) for each in verdict.recipients)
         if all(after is before for after, before in zip(recipients, verdict.recipients, strict=True)):

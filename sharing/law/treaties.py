@@ -1,4 +1,4 @@
-"""The dated treaty table: which State is bound by which instrument since when, what it covers, and how it binds.
+"""The dated treaty table: which State is bound by which instrument and since when, what it covers, and how it binds.
 
 An instrument is a basis only for what it covers: the offences of its scope, between the kinds of authority that it
 names. A State that no instrument lists has not been looked up: its treaties are unknown, which is not the same as none.
@@ -42,7 +42,7 @@ class Coverage:
     """What an instrument is a basis for.
 
     Attributes:
-        scope: What holds of the items that it covers; it tests the item only.
+        scope: The condition that covered items meet; it tests only the item.
         senders, receivers: The kinds of authority between which it is a basis.
     """
 
@@ -73,7 +73,7 @@ class Instrument:
         parties: For each State, the period in which it is bound.
         verified: Whether the status was checked against the depositary's list.
         coverage: What it is a basis for.
-        exculpatory_exception: Whether what clears an accused may be disclosed in spite of a duty of confidentiality or
+        exculpatory_exception: Whether what clears an accused may be disclosed despite a duty of confidentiality or
             a limit of use, after notice to the provider.
         hub: The State with which it binds each of the others; it does not bind these among themselves.
     """

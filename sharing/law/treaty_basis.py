@@ -31,7 +31,7 @@ class TreatyBasis(NamedTuple):
 
     @classmethod
     def of(cls, instrument: Instrument | BilateralAgreement) -> TreatyBasis:
-        """Return the basis that an instrument is."""
+        """Return an instrument as a basis."""
         return cls(instrument.name, instrument.condition_model, instrument.exculpatory_exception)
 
     @property
@@ -60,7 +60,7 @@ def add_receiver(
 
 
 def collect_instruments(answers: Mapping[str, CoverageAnswer]) -> FactValue:
-    """Return the instruments that cover an item; a partial value if that is undecided of some."""
+    """Return the instruments that cover an item; a partial value if that is undecided for some."""
     known = frozenset(name for name, answer in answers.items() if answer is True)
     missing = tuple((name, answer) for name, answer in answers.items() if not isinstance(answer, bool))
     if not missing:
@@ -77,8 +77,8 @@ def choose_basis(
 ) -> tuple[TreatyBasis, FactValue, FactValue]:
     """Choose the treaty basis for a recipient.
 
-    An instrument of which it is not known whether it covers the item leaves the basis undecided between it and the
-    next one that is known to: more facts can then decide the basis, but never change it.
+    If it is not known whether an instrument covers the item, the basis is undecided between it and the next one that is
+    known to: more facts can then decide the basis, but never change it.
 
     Args:
         preference: The instruments that may be chosen, in the pack's order of preference.
@@ -113,7 +113,7 @@ def choose_basis(
 def _combine_candidates(
     candidates: list[TreatyBasis], undecided: tuple[tuple[str, tuple[str, ...]], ...]
 ) -> tuple[TreatyBasis, FactValue, FactValue]:
-    """Return a basis of which only the candidates are known, with the stricter terms of theirs."""
+    """Return a basis of which only the candidates are known, with the strictest of their terms."""
     models = frozenset(str(model) for model in _iter_models(candidates))
     strictest = ConditionModel.PRE_ACCEPT if ConditionModel.PRE_ACCEPT in models else ConditionModel.ATTACHED_BINDING
     basis = TreatyBasis(None, strictest, all(candidate.exculpatory_exception for candidate in candidates))

@@ -5,7 +5,7 @@ Lawyers write the cases, and they run like tests.
 `base` is an item and a recipient. Each case changes some facts of the base by their dotted names (`given`; null removes
 a fact) and states the expected decision. `given` may also set `recipient.*` and `treaty_basis`, which override the
 pack, the treaty table and the directory. With another `recipient.authority` the instruments that cover the item are
-chosen for that authority; `treaty_basis` and `recipient.treaties` are taken as they are given. In the cases of a
+chosen for that authority; `treaty_basis` and `recipient.treaties` are used as given. In the cases of a
 template, `base` names the State that has adopted it (`providing`).
 """
 
@@ -49,8 +49,8 @@ class Case(StrictModel):
         rule: Id of the rule that the case tests.
         kind: Which aspect of the rule it tests.
         given: Facts to change in the base, by dotted name; None removes a fact.
-        recipient: The recipient; by default that of the base.
-        at: The time of the decision; by default that of the base.
+        recipient: The recipient; by default, that of the base.
+        at: The time of the decision; by default, that of the base.
     """
 
     name: str

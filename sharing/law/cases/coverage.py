@@ -5,14 +5,14 @@ The branches of a rule:
 - its `when` is true, false, and undecided;
 - each test in it is true, and is false; each alternative of an `any_of` is true;
 - its exception is true, false, and undecided, where the rule holds or is undecided; and so is each test in it;
-- it is decisive: without the rule the decision on some case would be another one, in its outcome or in its terms.
+- it is decisive: without the rule the decision on some case would differ, in its outcome or in its terms.
 
 Branches that cannot exist are not counted: a `when` without tests is never false, a test that lists every value is
 never false, a fact that is always known leaves nothing undecided, and a RECORD decides nothing. Whether the parts of a
 rule can be true together is what lint examines.
 
 A branch that was exercised is not yet tested: a case may reach it and expect nothing that depends on it. Mutation
-(`sharing.law.mutation`) shows that; coverage shows sooner where cases are missing altogether.
+(`sharing.law.mutation`) shows that; coverage shows earlier where cases are missing altogether.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _evaluate(constraint: Conjunction | FactTest, facts: Facts) -> bool | None:
 
 
 def _is_decisive(rule: Rule, run: CaseRun) -> bool:
-    """Return whether the decision on a case would be another one without a rule."""
+    """Return whether the decision on a case would differ without a rule."""
     result = run.results.get(rule.id)
     if result is None or result.rule is not rule:
         return False

@@ -1,4 +1,4 @@
-"""Cases, run with everything that led to their decision, so that they can be decided again under a changed rule.
+"""Cases, with everything that led to their decision, so that they can be decided again under a changed rule.
 
 Coverage asks which branches of the rules the cases exercise; mutation asks whether a case fails under a changed rule.
 """

@@ -1,10 +1,10 @@
 """Compares two packs over all facts: what the new one opens that was closed, and what it closes that was open.
 
 The comparison covers every item that a record can state, every recipient, every kind of receiving authority, and every
-day from a first one on; rules, exceptions, assessments, agreements, the treaty preference and the treaty table count
-alike. For each kind of difference the smallest item is searched, which states the fewest facts, and the engine decides
-it under both packs before it is shown. Where nothing is found, there is nothing: the search is exact, unless it was cut
-short (`Comparison.complete`).
+day from a first one on; rules, exceptions, assessments, agreements, the treaty preference and the treaty table are all
+included. For each kind of difference, the search looks for the smallest item, which states the fewest facts, and the
+engine decides it under both packs before it is shown. If nothing is found, there is no difference: the search is exact,
+unless it was cut short (`Comparison.complete`).
 """
 
 from __future__ import annotations

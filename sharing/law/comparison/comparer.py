@@ -62,7 +62,7 @@ class Comparer:
         return compute_regions(LawCovers(pack, treaties, self._space, views), self._space)
 
     def find_openings(self, old: int, new: int) -> list[Difference]:
-        """Return how one law, by its number, opens what is closed under another one."""
+        """Return how one law, by its number, opens what is closed under the other."""
         found = [
             *self._find_outcomes(old, new),
             *self._find_lost_conditions(old, new),
@@ -76,7 +76,7 @@ class Comparer:
     # --- The searches ---
 
     def _find(self, starts: Cover, covering: Cover) -> Cube | None:
-        """Return the part of some cubes, outside of others, that has the smallest item; None also if cut short."""
+        """Return the part of some cubes, outside of others, that has the smallest item; also None if cut short."""
         try:
             return self._search.find(starts, covering)
         except SearchLimitError:
@@ -101,7 +101,7 @@ class Comparer:
             cube = min(cubes, key=self._search.bound.find_least_cost)
             size = self._search.bound.find_least_cost(cube)
             if OPENNESS.index(outcome) <= shown and size >= shown_size:
-                continue  # an item that is no larger demonstrates this, too
+                continue  # an item that is no larger also demonstrates this
             found = self._builder.build(DifferenceKind.OUTCOME, "", cube, (old, new), opens_outcome)
             shown, shown_size = OPENNESS.index((found.was, found.is_)[new]), size
             yield found
@@ -110,7 +110,7 @@ class Comparer:
         self, kind: DifferenceKind, detail: str, lost: Cover, kept: Cover, laws: tuple[int, int],
         confirm: Callable[[RecipientDecision, RecipientDecision], bool],
     ) -> Iterator[Difference]:  # fmt: skip
-        """Yield the smallest item that leaves under both laws, with a restriction that only the old one imposes."""
+        """Yield the smallest item that is sent under both laws, with a restriction that only the old one imposes."""
         both = self._permitted_by_both
         withheld = [cube for regions in self._regions for cube in regions.withheld]
         cube = self._find(intersect_covers(_drop_cubes(lost, kept), both), [*kept, *withheld])
@@ -154,7 +154,7 @@ class Comparer:
             )  # fmt: skip
 
     def _find_other_approvers(self, old: int, new: int) -> Iterator[Difference]:
-        """Yield, for each pair of roles, the smallest item that one holds for the first and one for the second."""
+        """Yield, for each pair of roles, the smallest item that the laws hold for the first and the second."""
         asked, asks = (self._regions[law].approvals for law in (old, new))
         roles: dict[tuple[str, str], list[tuple[Cover, Cover]]] = {}
         for (earlier, before), (later, after) in product(enumerate(asked), enumerate(asks)):
@@ -179,7 +179,7 @@ class Comparer:
     def _find_fewer_approvals(self, old: int, new: int) -> Iterator[Difference]:
         """Yield the smallest item that is held under both laws, and that two officers approve only under the old one.
 
-        Two must approve where any rule that asks asks for two, whichever role the decision names.
+        Two must approve if any rule that asks requires two, no matter which role the decision names.
         """
         both, several = (
             [region for region in self._regions[law].approvals if region.approvals > 1] for law in (old, new)
@@ -190,7 +190,7 @@ class Comparer:
         )
 
     def _find_duties(self, old: int, new: int) -> Iterator[Difference]:
-        """Yield the smallest item that leaves, and that only the new law obliges to send."""
+        """Yield the smallest item that is sent, and that only the new law obliges the State to send."""
         regions = self._regions[new]
         duty, was_duty = list_covers(regions.obligations), list_covers(self._regions[old].obligations)
         cube = self._find(
@@ -216,6 +216,6 @@ def _group(regions: list[RuleRegion], get_key: Callable[[RuleRegion], tuple[str,
 
 
 def _drop_cubes(cover: Cover, removed: Cover) -> Cover:
-    """Return the cubes of a cover that are not among other cubes as they are."""
+    """Return the cubes of a cover that do not occur unchanged among other cubes."""
     known = {frozenset(cube.items()) for cube in removed}
     return [cube for cube in cover if frozenset(cube.items()) not in known]

@@ -11,23 +11,23 @@ OPENNESS = (Outcome.WITHHOLD, Outcome.HOLD, Outcome.OFFER, Outcome.DISCLOSE)
 
 
 def loses_condition(condition: tuple[str, str], was: RecipientDecision, is_: RecipientDecision) -> bool:
-    """Return whether a condition, by kind and text, is imposed before and not after."""
+    """Return whether a condition, by kind and text, is imposed before but not after."""
     return bool(_list_conditions(was, condition)) and not _list_conditions(is_, condition)
 
 
 def opens_condition(condition: tuple[str, str], was: RecipientDecision, is_: RecipientDecision) -> bool:
-    """Return whether only after, a condition is opened to what clears an accused."""
+    """Return whether a condition is opened to what clears an accused only after the change."""
     before, after = _list_conditions(was, condition), _list_conditions(is_, condition)
     return any(one.exculpatory_exception for one in after) and not any(one.exculpatory_exception for one in before)
 
 
 def loses_redaction(name: str, was: RecipientDecision, is_: RecipientDecision) -> bool:
-    """Return whether a field is redacted before and not after."""
+    """Return whether a field is redacted before but not after."""
     return name in was.redacted and name not in is_.redacted
 
 
 def changes_approver(roles: tuple[str, str], was: RecipientDecision, is_: RecipientDecision) -> bool:
-    """Return whether one role approves before and another one after."""
+    """Return whether one role approves before and a different one after."""
     return (was.approver, is_.approver) == roles
 
 
@@ -42,7 +42,7 @@ def opens_outcome(was: RecipientDecision, is_: RecipientDecision) -> bool:
 
 
 def gains_duty(was: RecipientDecision, is_: RecipientDecision) -> bool:
-    """Return whether a rule obliges to send after and not before."""
+    """Return whether a rule obliges the State to send after but not before."""
     return is_.is_obligatory and not was.is_obligatory
 
 

@@ -70,7 +70,7 @@ class Comparison:
     Attributes:
         opens: What the new pack opens: a more open outcome, a condition, redaction or approver that is gone, one
             approval instead of two, a duty.
-        closes: The same with the packs exchanged; `was` is still the old one's outcome.
+        closes: The same with the packs swapped; `was` is still the old pack's outcome.
         complete: Whether the search was not cut short, so that there is nothing else.
     """
 

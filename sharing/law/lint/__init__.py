@@ -12,16 +12,16 @@ all combinations of facts, not by sampling. The analysis works as follows.
    Intersection, difference and containment of covers need no enumeration of combinations.
 3. **Analysis** (`analysis`). For each rule it computes covers, on the days on which the rule is in force: where the
    rule holds, where it is undecided because a fact is unknown, and where its exception asks a person. Where its
-   exception lifts it, or asks, the rule itself neither holds nor is undecided.
+   exception lifts it or asks, the rule itself neither holds nor is undecided.
 4. **Checks**. Each check is a containment question on covers. A dead rule (`unreachable`) has an empty cover. A rule is
    redundant (`redundant`) when its cover is contained in those of other rules that have the same effect or prevent
-   sharing. Rules contradict each other (`conflicts`) when their covers overlap where something is shared. Combinations
-   that are left over are counterexamples, and can occur. Citations, dates and cases (`maintenance`) need no search.
-5. **Mistakes of direction** (`direction`). A lost `not` and a weakened prohibition leave the pack consistent. In one
-   version they show in tests of facts whose bad answer is known, in harms that are only recorded, and in words.
+   sharing. Rules contradict each other (`conflicts`) when their covers overlap where something is shared. The remaining
+   combinations are counterexamples, and can occur. Citations, dates and cases (`maintenance`) need no search.
+5. **Mistakes of direction** (`direction`). A missing `not` and a weakened prohibition leave the pack consistent. In a
+   single version they show in tests of facts whose bad answer is known, in harms that are only recorded, and in words.
 6. **Acceptances** (`acceptances`). The pack says which findings it accepts, and why.
 
-The search is complete: every counterexample can occur, and where nothing is found, no combination has the problem.
+The search is complete: every counterexample can occur, and if nothing is found, no combination has the problem.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class LintSubject:
 def lint_pack(subject: LintSubject, treaties: TreatyTable, day: dt.date) -> list[LintFinding]:
     """Return the findings about a pack's own rules, by severity and line.
 
-    The common rules apply together with them. They are reported only where this pack leaves their facts unknown.
+    The common rules apply together with them. They are reported only if this pack leaves their facts unknown.
 
     Args:
         subject: The pack.
@@ -146,7 +146,8 @@ def _search_under_every_provider(
 ) -> list[LintFinding]:
     """Return what the search finds. For a template this combines the results under each member State that can adopt it.
 
-    A finding that something can occur needs one member State; a finding that it never can must hold for all of them.
+    A finding that something can occur needs one member State; a finding that something never occurs must hold for all
+    of them.
     """
     findings: list[LintFinding] | None = None
     for pack in _adopt_for_every_provider(subject.pack, treaties):
@@ -170,7 +171,7 @@ def _adopt_for_every_provider(pack: Pack, treaties: TreatyTable) -> list[Pack]:
 
 
 def _keep_confirmed(findings: Iterable[LintFinding], repeated: Iterable[LintFinding]) -> list[LintFinding]:
-    """Return the findings without those that must hold for all providers but were not found again."""
+    """Return the findings, except those that must hold for all providers but were not found for each."""
     confirmed = {_identify(finding) for finding in repeated}
     return [finding for finding in findings if not _must_hold_for_all(finding) or _identify(finding) in confirmed]
 

@@ -1,9 +1,9 @@
 """Accepted findings: the pack itself says which findings it accepts, and why.
 
 An acceptance names a kind of finding, the rules, and the other rules if the finding names some, so that a new conflict
-of the same rule is not covered by an old reason. Rules may be named together, by the beginning of their ids, only for
-findings that many rules share for one reason. An error cannot be accepted. An acceptance that matches no finding any
-more is an error, so that the list never says more than the pack needs.
+of the same rule is not covered by an old reason. Rules may be named together, by the prefix of their ids, only for
+findings that many rules share for one reason. An error cannot be accepted. An acceptance that no longer matches any
+finding is an error, so that the list never contains more than the pack needs.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from sharing.law.search.cubes import Cover, Cube, find_uncovered
 from sharing.yaml_files.source import KeyPath
 
 ALWAYS_FALSE = Conjunction((AnyOf(()),))
-"""Takes the place of an alternative that is removed."""
+"""Replaces an alternative that is removed."""
 
 
 def iter_alternative_paths(when: Conjunction) -> Iterator[KeyPath]:
@@ -65,7 +65,7 @@ def find_lost(analysis: PackAnalysis, before: Cover, after: Cover) -> Cube | Non
 def rate_redundancy(alternative: Conjunction) -> LintSeverity:
     """Return how serious it is that an alternative adds nothing.
 
-    A redundancy that rests on facts of the recipient may end with the next assessment.
+    A redundancy that depends on facts of the recipient may end with the next assessment.
     """
     names = alternative.list_fact_names()
     tests_recipient = any(FACTS[name].scope is not FactScope.INDICATOR for name in names)

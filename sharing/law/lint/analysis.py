@@ -23,7 +23,7 @@ from sharing.model.effects import APPROVAL_EFFECTS, FORBIDDING_EFFECTS
 from sharing.model.vocabulary import Effect
 
 NO_TREATY_BASIS = -1
-"""In place of a rule number: the combination is blocked by the lack of a treaty basis, not by a rule."""
+"""Used instead of a rule number: the combination is blocked by the lack of a treaty basis, not by a rule."""
 
 RuleCube = tuple[int, Cube]
 """A cube, with the number of the rule that it belongs to."""
@@ -119,7 +119,7 @@ class PackAnalysis:
         return sorted(numbers, key=lambda number: rules[number].approval_rank)
 
     def find_forbidden(self, excluded: Collection[int] = ()) -> list[RuleCube]:
-        """Return where nothing can be shared for certain: a DENY rule holds, or no treaty basis is known.
+        """Return where certainly nothing can be shared: a DENY rule holds, or no treaty basis is known.
 
         Args:
             excluded: Rules to ignore.
@@ -128,7 +128,7 @@ class PackAnalysis:
         return [*self.list_cubes_of_rules(denying), *self._list_cubes_without_treaty_basis()]
 
     def find_withheld(self, excluded: Collection[int] = ()) -> list[RuleCube]:
-        """Return where nothing can be shared, whatever is permitted.
+        """Return where nothing can be shared, no matter what is permitted.
 
         There a DENY rule holds, a restriction is undecided, or no treaty basis is known.
 
@@ -140,7 +140,7 @@ class PackAnalysis:
         return [*cubes, *self._list_cubes_without_treaty_basis()]
 
     def _find_withheld_by(self, number: int) -> Cover:
-        """Return where a rule withholds the item, whatever is permitted."""
+        """Return where a rule withholds the item, no matter what is permitted."""
         effect = self.pack.rules[number].effect
         match effect:
             case Effect.DENY:
@@ -197,9 +197,9 @@ class PackAnalysis:
         return _sort_rules(needed)
 
     def build_counterexample(self, cube: Cube, *numbers: int) -> Counterexample:
-        """Return one combination of a cube; relevant are the facts that these rules test.
+        """Return one combination of a cube; the facts that these rules test are relevant.
 
-        So is the urgency, where a rule asks a person only because the item is an emergency.
+        So is the urgency, if a rule asks a person only because the item is an emergency.
         """
         rules = [self.pack.rules[number] for number in numbers]
         relevant = {name for rule in rules for name in rule.list_fact_names()}

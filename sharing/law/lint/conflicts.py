@@ -21,7 +21,7 @@ class _Conflicts:
 
     Attributes:
         permitted: Where a rule permits sharing.
-        withheld: Where nothing can be shared, whatever is permitted.
+        withheld: Where nothing can be shared, no matter what is permitted.
     """
 
     analysis: PackAnalysis

@@ -74,7 +74,7 @@ class DecisionSpace:
         snapshots: State, day and rule interval of each point of the recipient dimension.
         without_treaty_basis: Points of the recipient dimension without a known treaty basis: nothing can be shared.
         impossible: Combinations that cannot occur: at their points of the recipient dimension an instrument covers the
-            item although its scope or its authorities exclude that, or the other way round.
+            item although its scope or its authorities exclude that, or vice versa.
         timeline: The recipients of the pack over time.
         occurring_values: Fact and rule interval to the values that some State has in it. Only for facts that follow
             from the State and the day.
@@ -155,7 +155,7 @@ def _find_impossible(
     masks: FactTestMasks,
     all_points: Sequence[int],
 ) -> Cover:
-    """Return the combinations at which a snapshot and the other facts disagree on what an instrument covers."""
+    """Return the combinations where a snapshot and the other facts disagree on what an instrument covers."""
     impossible: Cover = []
     for name, coverage in instruments.items():
         covered = cover_where_true(cover_of_instrument(coverage), masks)
@@ -206,8 +206,8 @@ class _RecipientDimension:
     ) -> Iterator[tuple[FactTestResults, RecipientSnapshot]]:
         """Yield the snapshots that the tests can tell apart, with the results of the tests.
 
-        Of snapshots with equal results, one is left out whose instruments leave no more open than those of another one:
-        every item that is possible with it is possible with the other one.
+        Of snapshots with equal results, one is left out if its instruments leave no more open than those of another:
+        every item that is possible with it is possible with the other.
         """
         # Snapshots of the consolidation day come first, so that counterexamples show the law that readers know.
         snapshots = sorted(

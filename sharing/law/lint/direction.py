@@ -1,15 +1,15 @@
-"""Mistakes of direction: a lost `not`, a weakened prohibition. The pack stays consistent, and says the opposite.
+"""Mistakes of direction: a missing `not`, a weakened prohibition. The pack stays consistent but says the opposite.
 
 One version of a pack shows such a mistake only where something else in it tells the direction:
 
 - `inverted-test`: facts with a known bad answer. A risk that is present and a safeguard that is absent speak against
-  sharing, so a DENY that requires the absence of the risk, or the presence of the safeguard, has lost a `not`; and so
-  has a PERMIT or an exception that requires the risk.
+  sharing, so a DENY that requires the absence of the risk, or the presence of the safeguard, is missing a `not`; and so
+  is a PERMIT or an exception that requires the risk.
 - `only-recorded`: a RECORD that tests such a fact for its bad answer, where the item can leave without an approval.
-- `words-forbid`: a RECORD whose paraphrase says that something must not happen. It reads words, in English.
+- `words-forbid`: a RECORD whose paraphrase says that something must not happen. This check reads English words.
 
-For every other fact no direction is known: «collection is SEARCH» and «collection is not SEARCH» are equally plausible
-in a permission. There only the comparison of two versions (`sharing.law.comparison`) shows what a change opens.
+No direction is known for any other fact: «collection is SEARCH» and «collection is not SEARCH» are equally plausible
+in a permission. For these, only the comparison of two versions (`sharing.law.comparison`) shows what a change opens.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _FORBIDDING_WORDS = re.compile(
 
 
 def find_mistakes_of_direction(analysis: PackAnalysis, locator: RuleLocator) -> Iterator[LintFinding]:
-    """Yield the pack's own rules that seem to have lost a `not`, or whose prohibition seems to be weakened."""
+    """Yield the pack's own rules that seem to be missing a `not`, or whose prohibition seems to be weakened."""
     for number in analysis.own_rules:
         yield from _find_inverted_tests(analysis, locator, number)
         if analysis.pack.rules[number].effect is Effect.RECORD:
@@ -98,7 +98,7 @@ def _find_inverted_tests(analysis: PackAnalysis, locator: RuleLocator, number: i
     for when, path, risk_answer, effect in parts:
         for test in dict.fromkeys(when.iter_tests()):
             required = _find_required_answer(test)
-            # A permission may require that a safeguard is absent: derogations are written so.
+            # A permission may require that a safeguard is absent: derogations are written that way.
             if (test.fact in RISKS and required == risk_answer) or (
                 test.fact in SAFEGUARDS and required == "YES" and rule.effect is Effect.DENY and risk_answer == "NO"
             ):
@@ -119,7 +119,7 @@ def _find_required_answer(test: FactTest) -> str | None:
 
 
 def _find_only_recorded(analysis: PackAnalysis, locator: RuleLocator, number: int) -> Iterator[LintFinding]:
-    """Yield that a RECORD is all that a harm leads to, if the item can then leave without an approval."""
+    """Yield a finding if a harm leads only to a RECORD and the item can then be sent without an approval."""
     rule = analysis.pack.rules[number]
     harms = sorted(
         {

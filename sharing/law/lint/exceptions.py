@@ -69,7 +69,7 @@ def _find_useless_alternatives(analysis: PackAnalysis, locator: RuleLocator, num
 
 
 def _find_lost_by_exception(analysis: PackAnalysis, before: Rule, after: Rule) -> Cube | None:
-    """Return combinations under which a rule means something else with another exception, or None.
+    """Return combinations under which a rule has a different meaning with another exception, or None.
 
     The second exception may extend the first: it lifts the rule, or asks, where the first does neither; or it lifts the
     rule where the first asks.

@@ -97,7 +97,7 @@ def group_equivalent_values(values: Iterable[str], tests: Sequence[FactTest]) ->
 
 def _distinguish(value: str, test: FactTest) -> object:
     listed = isinstance(test.operand, frozenset) and value in test.operand
-    # `includes` requires every listed element, so each of them is a class of its own.
+    # `includes` requires every listed element, so each of them is a separate class.
     return value if listed and test.operator is Operator.INCLUDES else listed
 
 

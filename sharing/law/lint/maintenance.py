@@ -16,7 +16,7 @@ from sharing.law.pack import Rule
 
 _DAY = dt.timedelta(days=1)
 _PLACEHOLDER = re.compile(r"[\W_]*|(?:todo|tbd|tba|n/?a|none|unknown|fixme|xxx?)[\W_]*", re.IGNORECASE)
-"""Text in place of a citation or source that names nothing."""
+"""Text used instead of a citation or source that names nothing."""
 
 _GENERAL_KNOWLEDGE = re.compile(r"K\b")
 """The source K: general knowledge, not checked against a text."""
@@ -27,7 +27,7 @@ def find_citation_gaps(rules: Sequence[tuple[int, Rule]], locator: RuleLocator) 
 
     Args:
         rules: The rules with their numbers.
-        locator: Where they are in their file.
+        locator: Their location in the file.
     """
     for number, rule in rules:
         subject = (number, rule.id)
@@ -54,7 +54,7 @@ def find_date_problems(
 
     Args:
         rules: The rules with their numbers.
-        locator: Where they are in their file.
+        locator: Their location in the file.
         consolidated_at: The day up to which the pack states the law; None for the common rules, which name none.
         day: The day on which rules count as expired.
     """
@@ -98,7 +98,7 @@ def find_missing_cases(
 
     Args:
         rules: The rules with their numbers.
-        locator: Where they are in their file.
+        locator: Their location in the file.
         cases: The cases of the pack, if it has any.
     """
     kinds: dict[str, set[str]] = defaultdict(set)

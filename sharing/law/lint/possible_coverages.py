@@ -1,8 +1,8 @@
 """Which instruments can cover an item at the same time.
 
-Whether an instrument covers an item follows from the facts of the item and the two authorities. Of the combinations of
-answers for many instruments few can occur: whatever covers items between police covers the same items, for example. The
-others would make the dimension of the recipients too large to search.
+Whether an instrument covers an item follows from the facts of the item and the two authorities. For many instruments,
+few combinations of answers can occur: all instruments that cover items between police cover the same items, for
+example. The others would make the dimension of the recipients too large to search.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class PossibleCoverages:
     def list_coverages(self, names: tuple[str, ...]) -> list[OpenCoverage]:
         """Return which of some instruments may cover an item.
 
-        After the first that does, only those matter of which a rule asks whether they are in force.
+        After the first that does, only those matter for which a rule tests whether they are in force.
 
         Args:
             names: The instruments that bind both States, in the order of preference.

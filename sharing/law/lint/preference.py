@@ -1,13 +1,13 @@
 """Permissions that a preferred instrument makes unreachable for a State, although their own instrument covers the item.
 
-A rule that tests `treaty_basis` holds only while its instrument is the basis. Where the pack prefers another instrument
-that covers the same items as well, the basis is that other one, and the rule can never apply for the State. So a new
-agreement with one State, listed first, can stop everything to it without any rule saying so.
+A rule that tests `treaty_basis` holds only while its instrument is the basis. If the pack prefers another instrument
+that covers the same items too, the basis is that other one, and the rule can never apply for the State. So a new
+agreement with one State, listed first, can stop everything to that State without any rule saying so.
 
-States with the same facts are one point of the decision space, so this check looks at each State by itself: on one day,
-the consolidation date of the pack if the rule is in force on it. What the rule requires of assessments by offence, of
-other treaties and of the condition model is left out. So whatever is reported is unreachable; some of what depends on
-these facts may be missed.
+States with the same facts are one point of the decision space, so this check examines each State separately: on one
+day, the consolidation date of the pack if the rule is in force on it. What the rule requires of assessments by offence,
+of other treaties and of the condition model is left out. So everything that is reported is unreachable, but some
+findings that depend on these facts may be missed.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from sharing.model.effects import PERMITTING_EFFECTS
 
 _BASIS = "treaty_basis"
 _OPEN = frozenset({_BASIS, "recipient.treaties", "condition_model", *OFFENCE_FACTS})
-"""Facts about a State that depend on the item, too."""
+"""Facts about a State that also depend on the item."""
 
 Tests = tuple[FactTest, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _StateOnDay:
-    """What is known of a State on a day without an item.
+    """What is known about a State on a day without an item.
 
     Attributes:
         binding: The instruments that bind both States, in the order of preference.
@@ -135,7 +135,7 @@ class _Search:
         return self._states[day, state]
 
     def _examine(self, tests: Tests, state: _StateOnDay) -> bool | _CutOff:
-        """Return whether tests that must all hold can hold for a State, or that a preferred instrument prevents it."""
+        """Return whether tests that must all hold can hold for a State, or a preferred instrument prevents it."""
         if any(_depends_on_state(test) and test.evaluate(state.facts) is not True for test in tests):
             return False
         bases = [test for test in tests if test.fact == _BASIS and isinstance(test.operand, frozenset)]
@@ -188,12 +188,12 @@ def _iter_alternatives(when: Conjunction) -> Iterator[Tests]:
 
 
 def _depends_on_state(test: FactTest) -> bool:
-    """Return whether a test asks what follows from the State and the day alone."""
+    """Return whether a test depends only on the State and the day."""
     return FACTS[test.fact].scope is not FactScope.INDICATOR and test.fact not in _OPEN | INDEPENDENT_OF_STATE
 
 
 def _is_open(test: FactTest) -> bool:
-    """Return whether a test asks about the item, the agency's choice or the directory."""
+    """Return whether a test depends on the item, the agency's choice or the directory."""
     return FACTS[test.fact].scope is FactScope.INDICATOR or test.fact in INDEPENDENT_OF_STATE
 
 

@@ -84,7 +84,7 @@ def _iter_required_parts(when: Conjunction) -> Iterator[FactTest | AnyOf]:
 
 
 def _contradicts_itself(core: list[FactTest | AnyOf]) -> bool:
-    """Return whether the parts require two values of one fact. This is a mistake even where the fact is unknown."""
+    """Return whether the parts require two values of one fact. This is a mistake even if the fact is unknown."""
     tests = [test for part in core for test in part.iter_tests()]
     return len(tests) > 1 and len({test.fact for test in tests}) == 1
 
@@ -144,7 +144,7 @@ def _find_useless_alternatives(analysis: PackAnalysis, locator: RuleLocator, num
 
 
 def find_facts_never_known(analysis: PackAnalysis, locator: RuleLocator, day: dt.date) -> Iterator[LintFinding]:
-    """Yield facts that rules, common ones included, test and that this pack can answer for no State.
+    """Yield facts that rules (including common ones) test but that this pack cannot answer for any State.
 
     Args:
         analysis: The pack.

@@ -1,4 +1,4 @@
-"""The facts of every recipient State on every day, with days and States merged where they make no difference.
+"""The facts of every recipient State on every day, with days and States merged if they make no difference.
 
 Treaties, memberships and assessments depend on the State and the day. They are therefore not free facts: the search
 runs over real States on real days. The time line is cut wherever something changes, and one day represents each
@@ -116,7 +116,7 @@ class RecipientTimeline:
         return sorted(FACTS["recipient.state"].values - {self.pack.state})
 
     def _list_change_days(self) -> list[dt.date]:
-        """Return the days on which an instrument begins or ends to bind the providing State."""
+        """Return the days on which an instrument begins or ceases to bind the providing State."""
         agreements = (day for agreement in self.pack.bilateral.values() for day in agreement.valid.iter_change_days())
         return sorted({*self._changes_for_every_state, *agreements})
 

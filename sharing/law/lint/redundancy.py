@@ -2,9 +2,10 @@
 
 A rule is *redundant* when removing it would change no decision under any combination of facts, even if everything else
 were permitted: no outcome, condition, redaction, approver or obligation. The logic is three-valued, so an undecided
-restriction counts too: it withholds, and is redundant only where something else withholds as well. So does an exception
-that asks a person: it is redundant only where the item is withheld, or the decision names that person anyway, or
-another one whose rule precedes. That a decision names a rule which its exception lifted does not count.
+restriction counts too: it withholds, and is redundant only where something else also withholds. The same applies to an
+exception that asks a person: it is redundant only where the item is withheld, or where the decision names that person
+anyway, or another one whose rule takes precedence. It does not count that a decision names a rule that its exception
+lifted.
 
 A restriction of something that nothing permits is not redundant but *idle*: a later permission would make it effective.
 
@@ -105,7 +106,7 @@ def explain_redundancy(
     effect = analysis.pack.rules[number].effect
     withheld = analysis.find_withheld({number, *removed})
     match effect:
-        case Effect.OBLIGE | Effect.RECORD:  # the decision names such a rule even where the item is withheld
+        case Effect.OBLIGE | Effect.RECORD:  # the decision names such a rule even if the item is withheld
             return _check_same_effect(analysis, number, removed, [])
         case Effect.PERMIT:
             blocked = _check_blocked(analysis, number, removed, withheld)
@@ -134,7 +135,7 @@ def _check_blocked(
 def _check_same_effect(
     analysis: PackAnalysis, number: int, removed: set[int], withheld: Sequence[RuleCube]
 ) -> Redundancy | None:
-    """Return why the effect of a rule follows from other rules, or is without consequence where the item is withheld.
+    """Return why the effect of a rule follows from other rules, or has no consequence where the item is withheld.
 
     An effect may have several parts, and other rules may provide them separately: each redacted field, for example.
     """
@@ -233,7 +234,7 @@ def _find_same_effect(analysis: PackAnalysis, number: int, removed: set[int]) ->
 
 
 def _find_same_approval(analysis: PackAnalysis, number: int, others: Sequence[int]) -> list[list[RuleCube]]:
-    """Return where the decision would name the same approver without a rule, and where it would need as many of them.
+    """Return where the decision would name the same approver without a rule, and where it would need the same number.
 
     One officer is always needed where another rule asks; two, only where another rule asks for two.
     """

@@ -1,11 +1,11 @@
 """Mutants of law packs: each rule changed in exactly one place.
 
-A permission is widened by every value. Of the values that extend a restriction, one represents all.
+A permission is widened by every value. Among the values that extend a restriction, one represents all.
 
 Left out are mutants that the pack reader refuses, and mutants with the same meaning: `includes` of one value is `is` of
 it; an instrument to which the State is not a party never covers an item; if no authority is competent, a rule of the
-bus withholds. What no instrument covers that the rule requires is not left out: where treaties were not looked up, the
-test on them is undecided and not false.
+bus withholds. A mutant is not left out because no instrument that the rule requires covers it: if treaties were not
+looked up, the test on them is undecided rather than false.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from sharing.law.treaties import TreatyTable
 from sharing.model.recipient_terms import EVALUATION_FAILED
 
 MINIMUM_KILLED_PERCENT = 95.0
-"""Required for each pack, however many survivors are explained."""
+"""Required for each pack, no matter how many survivors are explained."""
 
 
 @dataclass(slots=True)

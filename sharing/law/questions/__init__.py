@@ -1,9 +1,10 @@
 """The questions that an officer must answer about an item: those whose answer can change an outcome, computed exactly.
 
-A fact is asked for if, for one of the recipients and with some answers to the other open questions, the outcome with an
+A question is asked if, for one of the recipients and with some answers to the other open questions, the outcome with an
 answer differs from the outcome without one. The most decisive questions come first:
 
-1. by the share of their answers that settle the matter: nothing can leave any more, whatever else is answered;
+1. by the share of their answers that settle the matter: nothing can be sent any longer, no matter what else is
+   answered;
 2. by the number of other answers that they need: the fewest with which their own answer changes an outcome;
 3. in the order of the vocabulary.
 
@@ -28,13 +29,13 @@ STEPS_MAX = 200_000
 BARE_ITEM: Facts = MappingProxyType(
     {"action": "PUBLISH", "handling": frozenset(), "tlp": NONE, "pap": NONE, "retention_expired": "NO"}
 )
-"""What is known of a typical item of a State: it is published, unmarked, and not too old."""
+"""What is known about a typical item of a State: it is published, unmarked, and not too old."""
 
 
 def find_typical_questions(
     law: DisclosureFilter, recipients: Iterable[str] | None = None, steps_max: int = STEPS_MAX
 ) -> Questionnaire:
-    """Return the questions that a State's law can ask at all: about an item of which nothing is known.
+    """Return the questions that a State's law can ask at all: about an item about which nothing is known.
 
     Args:
         law: The law of the day. Its directory is ignored: any kind of authority may receive the item.
@@ -55,14 +56,14 @@ def find_questions(
     unanswerable: Collection[str] = (),
     steps_max: int = STEPS_MAX,
 ) -> Questionnaire:
-    """Return the questions about an item, as far as its facts are known.
+    """Return the questions about an item, given its known facts.
 
     Args:
         law: The law of the day, with the directory.
         known: Facts of the item by name; None and missing ones are unknown, and are asked for if they matter.
         recipients: The States that are considered.
         named: Those of them that the agency names as concerned.
-        any_authority: Whether to suppose that any kind of authority may receive it, whatever the directory says.
+        any_authority: Whether to assume that any kind of authority may receive it, no matter what the directory says.
         unanswerable: Facts that nobody answers: they stay unknown.
         steps_max: The search is cut short after this many steps.
     """
@@ -86,9 +87,9 @@ def find_questions_by_recipient(
     impossible: Sequence[Facts] = (),
     steps_max: int = STEPS_MAX,
 ) -> dict[str, Questionnaire]:
-    """Return the questions about an item for each recipient by itself, as `find_questions` does for all together.
+    """Return the questions about an item for each recipient separately, as `find_questions` does for all together.
 
-    States that the law cannot tell apart share one questionnaire. What holds for all recipients is computed once.
+    States that the law cannot tell apart share one questionnaire. What applies to all recipients is computed once.
 
     Args:
         law: As for `find_questions`.

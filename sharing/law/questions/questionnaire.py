@@ -39,7 +39,7 @@ class Question:
 
     @property
     def settling_share(self) -> float:
-        """The share of the answers after which nothing can leave any more."""
+        """The share of the answers after which nothing can be sent any longer."""
         return sum(outcome is Outcome.WITHHOLD for outcome in self.answers.values()) / max(len(self.answers), 1)
 
 
@@ -48,7 +48,7 @@ class Questionnaire:
     """The questions about an item.
 
     Attributes:
-        questions: The questions, the most decisive first. Without any, no answer can change an outcome.
+        questions: The questions, the most decisive first. If there are none, no answer can change an outcome.
         complete: Whether no search was cut short. Otherwise some questions may be unnecessary.
     """
 

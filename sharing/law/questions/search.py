@@ -25,7 +25,7 @@ from sharing.model.vocabulary import Outcome
 
 _FROM_OPEN_TO_CLOSED = (Outcome.DISCLOSE, Outcome.OFFER, Outcome.HOLD)
 _SUPPOSED = frozenset({CODES, "source.authority"})
-"""Without these nothing leaves: an item without offences or sender is withheld."""
+"""Without these nothing is sent: an item without offences or sender is withheld."""
 
 
 class QuestionSearch:
@@ -36,7 +36,7 @@ class QuestionSearch:
         known: The facts of the item that are known.
         states: The States that are considered, sorted, without the providing State.
         named: Those of them that the agency names as concerned.
-        any_authority: Whether to suppose that any kind of authority may receive it, whatever the directory says.
+        any_authority: Whether to assume that any kind of authority may receive it, no matter what the directory says.
         steps_max: The search is cut short after this many steps.
         unanswerable: Facts that nobody answers: they stay unknown.
         impossible: Combinations of facts that the item cannot have.
@@ -79,7 +79,7 @@ class QuestionSearch:
         return self._space.locate(facts) if facts.keys() <= self._space.fact_names else None
 
     def _find_impossible(self, named: frozenset[str], *, any_authority: bool) -> Cover:
-        """Return what cannot be: another authority than the chosen one, a State named that is not, and the reverse."""
+        """Return the impossible combinations: an authority that is not the chosen one, or a wrong `named`."""
         impossible: Cover = []
         is_named = self._space.locate({NAMED: "YES"})
         for index, point in enumerate(self._points):

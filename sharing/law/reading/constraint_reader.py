@@ -1,4 +1,4 @@
-"""Reads the `when` of a rule or scope, as parsed from YAML, and says all that is wrong with it."""
+"""Reads the `when` of a rule or scope, as parsed from YAML, and reports everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_conjunction(when: Any, instruments: Iterable[str]) -> Conjunction:
 
     Raises:
         ConstraintError: The `when` is invalid; the error has the path inside `when`, what was expected and the
-            nearest known name, and whatever else is wrong.
+            nearest known name, and everything else that is wrong.
     """
     if not isinstance(when, dict):
         raise ConstraintError("must map facts to constraints")

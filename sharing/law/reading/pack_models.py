@@ -133,7 +133,7 @@ class AcceptanceModel(StrictModel):
 
     Attributes:
         finding: The kind of the findings.
-        rules: The rules that they are about: ids, or beginnings of ids and an asterisk.
+        rules: The rules that they are about: ids, or prefixes of ids and an asterisk.
         others: The other rules that they name, if they name any, in the same form.
     """
 
@@ -170,5 +170,5 @@ class CommonRulesModel(StrictModel):
 
 
 def names_rule(pattern: str, rule_id: str) -> bool:
-    """Return whether an id, or the beginning of ids and an asterisk, names a rule."""
+    """Return whether an id, or a prefix of ids and an asterisk, names a rule."""
     return rule_id.startswith(pattern[:-1]) if pattern.endswith("*") else rule_id == pattern

@@ -1,9 +1,9 @@
 """Parses law packs and the common rules strictly.
 
-One error reports all that is wrong with a file, each fault with line, key and the nearest known name. Anything that is
-not understood is refused, and so is a pack without rules. The keys are described in `sharing.law.reading.pack_models`.
-The rules of `common.yaml` are part of every pack. The hash covers pack, common rules and treaty table, because each of
-them changes decisions.
+One error reports everything that is wrong with a file, each fault with line, key and the nearest known name. Anything
+that is not understood is refused, and so is a pack without rules. The keys are described in
+`sharing.law.reading.pack_models`. The rules of `common.yaml` are part of every pack. The hash covers pack, common rules
+and treaty table, because each of them changes decisions.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def parse_pack(text: str, source: str, treaties: TreatyTable, common: CommonRule
     faults = DocumentFaults(document)
     model = faults.validate(PackModel)
     bilateral = _read_bilateral(faults, None if model is None else model.state)
-    # Also the agreements that are not valid: a rule may name them, which is not another fault.
+    # Including agreements that are not valid: it is not a further fault if a rule names them.
     instruments = [*treaties.instruments, *_list_bilateral_names(document)]
     _check_preference(faults, document, instruments)
     located = read_rules(faults, RuleContext(instruments, list_role_names(document.data, common.approvers)))
@@ -151,9 +151,9 @@ def _check_preference(faults: DocumentFaults, document: YamlDocument, instrument
 
 
 def _check_acceptances(faults: DocumentFaults, rule_ids: Collection[str]) -> None:
-    """Add a fault for each rule that an acceptance names and that does not exist, or whose finding is accepted twice.
+    """Add a fault for each rule that an acceptance names but that does not exist, or whose finding is accepted twice.
 
-    Whether lint still has the finding is not examined here: lint reports an acceptance that matches none.
+    Whether lint still has the finding is not checked here: lint reports an acceptance that matches none.
     """
     seen: set[tuple[str, str, frozenset[str]]] = set()
     for path, model in faults.iter_valid_entries("accepted", AcceptanceModel):

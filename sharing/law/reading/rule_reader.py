@@ -28,7 +28,7 @@ class RuleContext(NamedTuple):
 
     Attributes:
         instruments: Names of the instruments.
-        approvers: Names of the roles, in order of precedence; None if they could not be read, and then every role is
+        approvers: Names of the roles, in order of precedence; None if they could not be read; then every role is
             accepted.
     """
 

@@ -1,4 +1,4 @@
-"""Reads the treaty table, and what an instrument covers, from YAML, and says all that is wrong with them."""
+"""Reads the treaty table, and what an instrument covers, from YAML, and reports everything that is wrong with them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def read_coverage(
         path: The path of the instrument in the document.
 
     Returns:
-        What it covers; None if the scope is invalid, or tests something else than the item.
+        What it covers; None if the scope is invalid, or tests anything other than the item.
     """
     try:
         conjunction = read_conjunction(scope, ())

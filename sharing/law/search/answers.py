@@ -1,4 +1,4 @@
-"""Where, among all items, a fact has each of the answers that an officer may give to the question for it, or none.
+"""Where, among all items, a fact has each of the possible answers to its question, or none.
 
 Facts that belong together are answered together: naming the State of origin says that the item comes from abroad.
 """
@@ -34,7 +34,7 @@ class AnswerCubes:
         self._known = known
 
     def locate_unanswered(self, name: str) -> Cube | None:
-        """Return where a fact is unknown; None if the others that are known exclude that."""
+        """Return where a fact is unknown; None if the known facts exclude that."""
         if self._space.list_elements(name):
             return self._space.locate_set(name, None)
 

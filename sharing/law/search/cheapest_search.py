@@ -1,6 +1,6 @@
-"""The search for the combination that states least: in some cubes, and outside of others.
+"""The search for the combination that states least: in some cubes but outside others.
 
-Best-first search: the piece with the lowest bound of its cost is split first, along a covering cube that leaves the
+Best-first search: the piece with the lowest bound of its cost is split first, along the covering cube that leaves the
 fewest pieces. The first piece that no covering cube touches is therefore the cheapest, and an empty queue proves that
 there is none. Both answers are exact; a search that takes too many steps gives neither.
 """
@@ -70,7 +70,7 @@ class CheapestSearch:
         self.steps = 0
 
     def find(self, cubes: Iterable[Cube], covering: Iterable[Cube]) -> Cube | None:
-        """Return the part of some cubes outside of the covering ones that contains the cheapest combination, or None.
+        """Return the part of some cubes outside the covering ones that contains the cheapest combination, or None.
 
         Raises:
             SearchLimitError: The steps are used up.
@@ -84,7 +84,7 @@ class CheapestSearch:
         heapq.heapify(queue)
         while queue:
             cost, number, piece, candidates = heapq.heappop(queue)
-            if not isinstance(candidates, int):  # a start, of which nothing is known yet
+            if not isinstance(candidates, int):  # a starting piece about which nothing is known yet
                 candidates = self._find_met(piece, candidates, cover)
             narrowed = self._narrow(piece, candidates, cover)
             if narrowed is None:
@@ -109,10 +109,10 @@ class CheapestSearch:
         return met
 
     def _narrow(self, piece: int, candidates: int, cover: PackedCover) -> tuple[int, int, PackedCube | None] | None:
-        """Cut off what single-sided cubes cover, until none is left.
+        """Cut off what single-sided cubes cover until none is left.
 
-        A side is a dimension in which the piece reaches beyond a cube. A cut can let other cubes have one side less, or
-        let the piece meet them no longer.
+        A side is a dimension in which the piece reaches beyond a cube. After a cut, other cubes may have one side less,
+        or may no longer meet the piece.
 
         Returns:
             The rest of the piece, the set of the cubes that cover a part of it, and the one to split along (None: none
@@ -148,7 +148,7 @@ class CheapestSearch:
 
 
 def _split(piece: int, candidates: int, cube: PackedCube, cover: PackedCover) -> Iterator[tuple[int, int]]:
-    """Yield disjoint pieces that together are what a cube leaves of one, with the cubes of a set that each meets."""
+    """Yield disjoint pieces that together are a piece without a cube, with the cubes of a set that each meets."""
     for inside, outside, field, _ in cube.sides:
         if piece & outside:
             left = piece & ~inside

@@ -1,7 +1,7 @@
 """The dimensions of all items: every combination of facts that a record can state and that tests can tell apart.
 
 Facts that depend on each other share a dimension: the origin with the way of collection, the two parts of a grading.
-Each element of a set is a dimension of its own, so that a set needs no list of its subsets. The first point of a
+Each element of a set is a separate dimension, so that the subsets of a set need not be listed. The first point of a
 dimension is what a bare item has: an item that states only the required fields.
 """
 
@@ -39,7 +39,7 @@ _BARE: Mapping[str, FactValue] = {
     "retention_expired": "NO",
     NAMED: "NO",
 }
-"""What an item without any optional field has; every other fact of it is unknown."""
+"""The facts of an item without any optional field; all its other facts are unknown."""
 
 _NEVER_UNKNOWN = frozenset({"action", "type", "handling", "tlp", "pap", "retention_expired", NAMED})
 
@@ -53,13 +53,13 @@ _PREFERRED: Mapping[str, str] = {
     "form": "INFORMATION",
     "purpose": "INVESTIGATION",
 }
-"""Of values that make no difference, these are shown: they read well in an example."""
+"""Among values that make no difference, these are shown: they read well in an example."""
 
 UNKNOWN_IF_EMPTY = frozenset({CODES})
-"""Sets that are unknown when nothing is stated; of the others, an empty one can be known."""
+"""Sets that are unknown when nothing is stated; other sets can be known to be empty."""
 
 ABSENT, PRESENT = 0b01, 0b10
-"""The points of an element of a set: outside or inside. Of a set that can be unknown: unknown or known."""
+"""The points of an element of a set: outside or inside. For a set that can be unknown: unknown or known."""
 
 Point = Mapping[str, FactValue]
 
@@ -87,7 +87,7 @@ class Dimension:
 
 
 class ItemDimensions:
-    """The dimensions of all items that tests can tell apart, whatever the recipient.
+    """The dimensions of all items that tests can tell apart, regardless of the recipient.
 
     Args:
         tests: The tests on facts of the item, on `recipient.named` and on `recipient.authority`.
@@ -130,7 +130,7 @@ class ItemDimensions:
                 self._add((name,), ({name: value} for value in self._list_values(fact)))
 
     def _add(self, names: Sequence[str], combinations: Iterable[Point]) -> None:
-        """Add a dimension; of combinations that no test tells apart, the one that states least is its point."""
+        """Add a dimension; among combinations that no test distinguishes, the one that states least is its point."""
         tests = [test for name in names for test in self._tests.get(name, ())]
         listed = sorted(combinations, key=_count_stated)
         answers = [tuple(test.evaluate(point) for test in tests) for point in listed]

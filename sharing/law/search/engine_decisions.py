@@ -1,4 +1,4 @@
-"""The engine's decisions on single items under one law, with which the searches are checked."""
+"""The engine's decisions on single items under one law, which are used to check the searches."""
 
 from __future__ import annotations
 

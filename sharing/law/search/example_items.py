@@ -1,4 +1,4 @@
-"""An item that states given facts and nothing else, in the JSON form in which an agency would publish it."""
+"""An item that states only given facts, in the JSON form in which an agency would publish it."""
 
 from __future__ import annotations
 

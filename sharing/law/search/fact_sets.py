@@ -1,4 +1,4 @@
-"""Finds the sets of missing facts that could change an outcome, whatever their values: sets of facts as bit masks."""
+"""Finds the sets of missing facts that could change an outcome for any values: sets of facts as bit masks."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from sharing.law.search.ternary import Ternary, negate
 
 
 class ItemSpace:
-    """All items that tests can tell apart, whatever the recipient.
+    """All items that tests can tell apart, regardless of the recipient.
 
     Args:
         tests: The tests on facts of the item, on `recipient.named` and on `recipient.authority`.
@@ -85,7 +85,7 @@ class ItemSpace:
 
         Args:
             answers: Offence code to YES or NO; unassessed codes are left out.
-            decisive: The answer that one stated offence is enough for. The opposite needs all of them.
+            decisive: The answer for which one stated offence is enough. The opposite needs all of them.
         """
         elements = self._elements[CODES]
         deciding = [number for code, number in elements.items() if answers.get(code) == decisive]

@@ -66,13 +66,13 @@ class LawCovers:
         treaties: Its treaty table.
         space: All items; it tells apart the tests of `list_space_tests`.
         views: Each recipient, as this law sees it.
-        inside: The items that matter, such as those with some known facts: elsewhere the covers mean nothing. They are
-            much smaller then.
+        inside: The relevant items, such as those with some known facts: elsewhere the covers are meaningless. This
+            makes them much smaller.
 
     Attributes:
         without_basis: Where the treaties were not looked up: nothing can be shared.
         pre_accept: Where conditions must be accepted before the content is sent.
-        exculpatory: Where the basis lets what clears an accused be disclosed in spite of some conditions.
+        exculpatory: Where the basis allows disclosing what clears an accused despite some conditions.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class LawCovers:
     def _find_candidates(self, instruments: tuple[str, ...], mask: int, *, looked_up: bool) -> list[_Candidate]:
         """Return where each instrument may be the treaty basis of a group of recipients."""
         candidates = []
-        rest: Cover = [{RECIPIENT_DIMENSION: mask}]  # where none so far is known to cover the item
+        rest: Cover = [{RECIPIENT_DIMENSION: mask}]  # where no instrument so far is known to cover the item
         for name in self.pack.treaty_preference:
             if name in instruments:
                 entry, covers = self.pack.get_instrument(name, self._treaties), self._cover_instrument(name)

@@ -1,7 +1,7 @@
 """Cubes as single integers, so that a few operations compare two of them in all dimensions at once.
 
 Each dimension has a field of bits, one for each of its points, and above it a guard bit that is otherwise clear. Adding
-the largest value of a field to it carries into the guard bit exactly if the field is not empty: one addition says of
+the largest value of a field to it carries into the guard bit exactly if the field is not empty: one addition shows for
 all dimensions at once where two cubes meet, or where one reaches beyond the other.
 """
 

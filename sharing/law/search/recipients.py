@@ -1,4 +1,4 @@
-"""All recipients under one or more laws, on the days that matter, with those merged that no law can tell apart."""
+"""All recipients under one or more laws, on the relevant days; recipients that no law can tell apart are merged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RecipientView:
 
     @property
     def key(self) -> Hashable:
-        """Equal for recipients that differ in nothing that a law can test."""
+        """Equal for recipients that do not differ in anything that a law can test."""
         facts = tuple(sorted((name, value) for name, value in self.facts.items() if name != "recipient.state"))
         by_code = tuple((name, tuple(sorted(answers.items()))) for name, answers in self.answers_by_code.items())
         return facts, by_code, self.instruments, self.is_looked_up, self.list_rules_in_force
@@ -90,7 +90,7 @@ class RecipientViews:
         )
 
     def _get_context(self, source: RecipientFactSource, day: dt.date, code: str | None) -> ItemContext:
-        """Return the context of an item of which no fact is known, or only one offence code."""
+        """Return the context of an item for which no fact, or only one offence code, is known."""
         context = self._contexts.get((day, code))
         if context is None:
             codes = None if code is None else frozenset({code})

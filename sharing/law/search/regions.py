@@ -39,8 +39,9 @@ class LawRegions:
 
     Attributes:
         permitted: Where a rule permits.
-        withheld: Where a rule, or treaties that were not looked up, withhold, whatever permits.
-        unsent: Where a rule withholds or asks a person, whatever permits: in fewer cubes than both apart.
+        withheld: Where a rule, or treaties that were not looked up, withhold, no matter what is permitted.
+        unsent: Where a rule withholds or asks a person, no matter what is permitted: in fewer cubes than both
+            separately.
         offered: Where conditions must be accepted first, if nothing withholds and nobody must approve.
         exculpatory: Where the treaty basis opens some conditions for what clears an accused.
         approvals: The rules that ask a person, and where, those that a decision would name first at the start.
