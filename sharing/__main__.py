@@ -16,7 +16,7 @@ def main() -> None:
         )
         sys.exit(2)
     except KeyboardInterrupt:  # nothing handles signals yet
-        sys.stderr.write("interrupted before the command has begun: nothing was done\n")
+        sys.stderr.write("interrupted before the command started: nothing was done\n")
         sys.exit(130)
     run_command_line()
 

@@ -54,14 +54,14 @@ class Settings(BaseSettings):
         default=None, description="Ids of the agencies that have separate topics; if not set, all share one topic."
     )
     feeds_not_asked: AgencyNames | None = Field(
-        default=None, description="Agencies, comma-separated, about whose items nobody is asked for missing facts."
+        default=None, description="Agencies, comma-separated, for whose items no officer is asked for missing facts."
     )
     tell_outcomes: bool = Field(
         default=True, description="Tell the State's agencies what became of their items, on `national.<st>.outcomes`."
     )
     loops: Literal["both", "gate", "conversation"] = Field(
         default="both",
-        description="What a worker with keys runs: both loops, or one of them, where each has a process of its own.",
+        description="What a worker with keys runs: both loops, or only one if each has its own process.",
     )
     witnesses: StateCodes | None = Field(
         default=None,
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     )
     trust_writers_time: bool = Field(
         default=False,
-        description="Take writers' times where the broker stamps no records: for demos on this machine only.",
+        description="Use writers' times if the broker does not stamp records: for demos on this machine only.",
     )
     partners: Path | None = Field(default=None, description="YAML file with the States and agencies on the cluster.")
     tls_ca: Path | None = Field(default=None, description="PEM file with the CA that signed the brokers' certificates.")
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     pack_rollback: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{64}$",
-        description="SHA-256 of an older signed pack that a gate may go back to; if not set, it goes back to none.",
+        description="SHA-256 of an older signed pack that a gate may go back to; if not set, it never goes back.",
     )
     state_folder: Path | None = Field(
         default=None,
@@ -105,7 +105,8 @@ class Settings(BaseSettings):
     )
     id_secret_file: Path | None = Field(
         default=None,
-        description="File with the agency's secret, of which the ids of items in files are made; readable by you only.",
+        description="File with the agency's secret, from which the ids of items in files are derived; readable by "
+        "you only.",
     )
     key_folder: Path | None = Field(
         default=None, description="Folder with the State's roots, key statements and online private keys."
@@ -131,7 +132,8 @@ class Settings(BaseSettings):
     reader_purpose: str | None = Field(
         default=None,
         pattern=PURPOSE_PATTERN,
-        description="Why content is opened, for that record: a code, such as investigation; no case number, no name.",
+        description="Reason why content is opened, for that record: a code, such as investigation; no case number "
+        "or name.",
     )
     record_uses: bool = Field(
         default=True, description="Record what is opened; false only for a program that keeps such a record itself."
@@ -242,7 +244,7 @@ class Settings(BaseSettings):
         description="Port of the desk's metrics, at the address of `web_bind`; not served if not set.",
     )
     desk_language: Literal["en", "fr"] = Field(
-        default="en", description="Language of the desk's pages where a browser prefers none that they have."
+        default="en", description="Language of the desk's pages if the browser prefers none of those available."
     )
     desk_agency: AgencyId | None = Field(
         default=None, description="Agency under which the duty desk publishes, naming the officer; none if not set."
@@ -254,7 +256,8 @@ class Settings(BaseSettings):
     desk_lost_before: int = Field(
         default=0,
         ge=0,
-        description="What cannot be read of the desk's own topic before this offset is lost; officers go on without.",
+        description="Records before this offset of the desk's own topic that cannot be read count as lost; "
+        "officers go on without them.",
     )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Lowest level that is logged."

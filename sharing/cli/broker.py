@@ -51,7 +51,7 @@ def _choose_folder(folder: Path | None) -> Path:
     """
     if folder is not None and folder.exists() and not folder.is_dir():
         raise InputError(
-            f"--folder {to_printable(folder)}: is not a folder; name a folder, or one that is not there yet"
+            f"--folder {to_printable(folder)}: is not a folder; name a folder, or one that does not exist yet"
         )
     return folder or default_folder()
 

@@ -24,7 +24,7 @@ def desk(
     origin: Annotated[
         str | None,
         typer.Option(
-            "--origin", help="Address under which browsers reach it. Default: SHARING_DESK_ORIGIN.", metavar="URL"
+            "--origin", help="Address at which browsers reach it. Default: SHARING_DESK_ORIGIN.", metavar="URL"
         ),
     ] = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")] = None,
@@ -79,7 +79,8 @@ def make_desk_settings(settings: Settings, state: str) -> DeskSettings:
     """
     if settings.desk_origin is None:
         raise SettingsError(
-            "under which address do browsers reach it? give --origin https://desk.example, or set SHARING_DESK_ORIGIN"
+            "at which address do browsers reach the desk? give --origin https://desk.example, or set "
+            "SHARING_DESK_ORIGIN"
         )
     return DeskSettings(
         state=state,

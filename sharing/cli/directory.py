@@ -152,7 +152,7 @@ def _require_keys_of(writer: DirectoryWriter, states: list[str]) -> None:
     foreign = [state for state in states if state != writer.state]
     if foreign:
         raise InputError(
-            f"the key folder is that of {writer.state}, and signs nothing for {', '.join(foreign)}; give --state "
+            f"the key folder is that of {writer.state}, and cannot sign for {', '.join(foreign)}; give --state "
             f"{writer.state}, or the folder of that State"
         )
 

@@ -86,7 +86,7 @@ def load_command(name: str, source: CommandSource, path: str = "sharing") -> Any
             f"run pip install 'sharing-bus[{source.extra}]'"
         ) from None
     except (KeyboardInterrupt, SystemExit):  # a signal, while the command is still being loaded
-        sys.stderr.write(f"interrupted before `{path} {name}` has begun: nothing was done\n")
+        sys.stderr.write(f"interrupted before `{path} {name}` started: nothing was done\n")
         raise
     if isinstance(implementation, typer.Typer):
         implementation.rich_markup_mode = None  # plain text, as the rest of the help

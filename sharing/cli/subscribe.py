@@ -67,23 +67,23 @@ def subscribe(
         bool, typer.Option("--peek", help="Show every notice that is kept, and leave no trace in any group.")
     ] = False,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only what was sent since then; as with --peek.")
+        str | None, typer.Option("--since", metavar="TIME", help="Only what was sent since this time; implies --peek.")
     ] = None,
     from_state: Annotated[
-        str | None, typer.Option("--from", metavar="STATE", help="Only notices of this State; as with --peek.")
+        str | None, typer.Option("--from", metavar="STATE", help="Only notices of this State; implies --peek.")
     ] = None,
     type_name: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="Only items of this type; as with --peek.")
+        str | None, typer.Option("--type", metavar="TYPE", help="Only items of this type; implies --peek.")
     ] = None,
     urgent: Annotated[
-        bool, typer.Option("--urgent", help="Only urgent notices and emergencies; as with --peek.")
+        bool, typer.Option("--urgent", help="Only urgent notices and emergencies; implies --peek.")
     ] = False,
     remember: Annotated[
         Path | None,
         typer.Option(
             "--remember",
             metavar="FILE",
-            help="Keep in FILE what was printed: a kill then repeats at most what was being printed.",
+            help="Record in FILE what was printed: after a kill, at most what was being printed is repeated.",
         ),
     ] = None,
     bootstrap: Bootstrap = None,
@@ -133,7 +133,7 @@ def subscribe(
     if not (is_read or is_peeking):
         raise InfrastructureError(
             "the program that reads the output has closed it: what could not be printed does not count as received, "
-            "and comes again. To look without receiving, use --peek"
+            "and is printed again next time. To look without receiving, use --peek"
         )
     if unreadable:
         raise typer.Exit(1)

@@ -124,7 +124,7 @@ def make_passing_on(found: Sequence[FoundAsk], authority: Authority) -> PassingO
     """
     if authority is Authority.UNKNOWN:
         raise InputError(
-            say("name the kind of authority that is to answer, such as the public prosecutor (PROSECUTOR)"),
+            say("name the kind of authority that must answer, such as the public prosecutor (PROSECUTOR)"),
             field="authority",
         )
     return PassingOn(asks=make_references(found), authority=authority)
@@ -154,7 +154,8 @@ def require_coverable(found: FoundAsk, until: int, parts: AnswerParts, now: int)
         )
     if RefusalGround.HUMAN_RIGHTS in parts.grounds:
         raise InputError(
-            say("whether a human right stands against an item is looked at for each; leave this out"), field=field
+            say("whether a human right stands against an item must be examined for each item; leave this out"),
+            field=field,
         )
     return until
 

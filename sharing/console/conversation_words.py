@@ -75,7 +75,7 @@ RESULT_WORDS: Final[Mapping[ReplyResult, str]] = MappingProxyType(
         ReplyResult.TAKEN: "it counts",
         ReplyResult.LATE: "it came after the expiry, and does not count",
         ReplyResult.WITHDRAWN: "the question had been withdrawn",
-        ReplyResult.UNKNOWN: "it answers nothing that was asked",
+        ReplyResult.UNKNOWN: "it does not answer anything that was asked",
     }
 )
 """What became of another State's reply."""

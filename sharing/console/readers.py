@@ -31,7 +31,7 @@ def open_reader(
     if settings.reader_key is None:
         if settings.trust_file is not None:
             raise SettingsError(
-                "SHARING_TRUST_FILE is set, so that nothing unsealed is accepted: set SHARING_READER_KEY and "
+                "SHARING_TRUST_FILE is set, so nothing unsealed is accepted: set SHARING_READER_KEY and "
                 "SHARING_READER_PASSPHRASE_FILE to read the sealed inbox"
             )
         return None

@@ -81,7 +81,9 @@ def _explain_missing(register: Register, officer: str, now: int) -> str:
     found = register.find_newest(officer, now)
     if found is None:
         known = [each.entry.id for each in register.list_newest(now)]
-        return f"{shown} is no officer of {register.state}{suggest_nearest(officer, known)}; a registrar can add one"
+        return (
+            f"{shown} is not an officer of {register.state}{suggest_nearest(officer, known)}; a registrar can add one"
+        )
     return f"officer {found.entry.id} {_describe_end(found.entry, now)}; ask a registrar"
 
 
@@ -89,7 +91,7 @@ def _describe_end(entry: OfficerEntry, now: int) -> str:
     if entry.revoked_at is not None and entry.is_revoked(now):
         return f"was revoked at {format_time(entry.revoked_at)}"
     if now >= entry.valid_until:
-        return f"may answer no more since {format_time(entry.valid_until)}, when the entry expired"
+        return f"may no longer answer: the entry expired at {format_time(entry.valid_until)}"
     if now < entry.valid_from:
         return f"may answer from {format_time(entry.valid_from)}"
     return "is not in force: what two registrars must sign has ended, or a signing key was revoked"

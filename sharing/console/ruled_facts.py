@@ -19,7 +19,7 @@ def parse_facts(options: Sequence[str] | None) -> tuple[RuledFact, ...]:
         options: Each is NAME=VALUE, or NAME=VALUE,VALUE for a set; NAME= is an empty set.
 
     Raises:
-        InputError: One is no fact of an item, has a value that is none of its list, or is stated twice.
+        InputError: One is not a fact of an item, has a value that is none of its list, or is stated twice.
     """
     return collect_facts(make_fact(*_split(option)) for option in options or ())
 
@@ -49,7 +49,7 @@ def make_fact(name: str, values: Sequence[str]) -> RuledFact:
         values: Its values as text; for a set, all of them.
 
     Raises:
-        InputError: It is no fact of an item, or has a value that is none of its list. The message repeats no value.
+        InputError: It is not a fact of an item, or has a value that is none of its list. The message repeats no value.
     """
     try:
         return RuledFact(name=name.strip(), values=tuple(value.strip() for value in values))

@@ -130,7 +130,7 @@ def find_signed_ruling(
         )
     raise InputError(
         f"the ruling {digest[:16]} is not in {topic} any more, which keeps rulings for a year: the audit log has its "
-        "digest, its officer and what was done; the words are gone"
+        "digest, its officer and what was done; the text is gone"
     )
 
 

@@ -44,7 +44,7 @@ def open_commitment(
         TrustError: The decision was about another content or another item, or there is no salt to compare it with.
     """
     if content is not None and not commitment:
-        raise TrustError(TrustFault.CONFLICT, "nothing binds this entry to a content that could be compared with it")
+        raise TrustError(TrustFault.CONFLICT, "nothing binds this entry to any content, so it cannot be compared")
     if opening is None:
         if content is not None:
             raise TrustError(
@@ -53,7 +53,7 @@ def open_commitment(
             )
         return None
     if opening.content is not None and content is not None and opening.content != content:
-        raise TrustError(TrustFault.CONFLICT, "shows another content than the one that you gave")
+        raise TrustError(TrustFault.CONFLICT, "shows content other than what you gave")
     shown = opening.content if content is None else content
     if shown is None:
         return None

@@ -198,7 +198,7 @@ def _decode(schema: str, data: bytes, what: str) -> dict[str, Any]:
     """
     try:
         if not data.startswith(SINGLE_OBJECT_MARKER):
-            raise DecodeError("no name of a schema", cause="MALFORMED")
+            raise DecodeError("not the name of a schema", cause="MALFORMED")
         return get_codec(schema).decode(data)
     except DecodeError:
         raise TrustError(

@@ -78,7 +78,7 @@ class OpeningSearch:
             for draft, (salt, own) in self._open_drafts(found.place.partition, item, since).items():
                 if is_commitment_to(commitment, salt, own):
                     if content is not None and content != own:
-                        raise InputError(f"the decision on {item} was about another content than the one that you gave")
+                        raise InputError(f"the decision on {item} was about content other than what you gave")
                     return FoundOpening(Opening(salt, own), draft if content is None else "")
         if content is None:
             raise InputError(
@@ -92,7 +92,7 @@ class OpeningSearch:
             if is_commitment_to(commitment, salt, content):
                 return FoundOpening(Opening(salt, content), "")
         raise InputError(
-            f"nothing shows that the decision on {item} was about this content: it was about another one, or what "
+            f"nothing shows that the decision on {item} was about this content: it was about other content, or what "
             "opens its commitment was deleted: the State's copy of the item, or the secret of that day"
         )
 
@@ -163,7 +163,7 @@ class OpeningSearch:
                 bad = opened.bad_batches[0]
                 raise InfrastructureError(
                     f"{topic}[{partition}]@{bad.first_offset}: records cannot be read ({bad.cause}), and what opens "
-                    "the commitment may have been deleted in them; have the operators restore the topic "
+                    "the commitment may have been deleted in them; ask the operators to restore the topic "
                     "(docs/maintain.md)"
                 )
 

@@ -60,7 +60,10 @@ def read_known_keys(source: AuditSource, state: str, pins: Mapping[str, Pin], no
         TrustError: The keys of the State itself are not proved.
     """
     if state not in pins:
-        raise TrustError(TrustFault.NOT_PINNED, f"no root of {state} is pinned; with its paper: `sharing trust add`")
+        raise TrustError(
+            TrustFault.NOT_PINNED,
+            f"no root of {state} is pinned; pin it with `sharing trust add` and the fingerprint on paper",
+        )
     trusted: dict[str, TrustedKeys] = {}
     documents: dict[str, KeyDocuments] = {}
     for each, pin in sorted(pins.items()):

@@ -88,7 +88,7 @@ class LogSelection:
         logs: The logs.
         partitions: The partitions; None for all.
         since_ms: Only blocks that were written since then, in UTC milliseconds.
-        until_ms: Only blocks that were written before.
+        until_ms: Only blocks that were written before this time.
     """
 
     state: str

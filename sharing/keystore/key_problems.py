@@ -140,7 +140,7 @@ def _find_reader_problems(folder: KeyFolder, keys: TrustedKeys, now: int) -> Ite
         require_current_readers(readers, now)
     except (TrustError, InputError) as error:
         if isinstance(error, TrustError) and error.fault in LOST_SIGNER_FAULTS:
-            how = "name all readers again, by `sharing keys readers add` with the public file of each"
+            how = "add all readers again with `sharing keys readers add` and the public file of each"
         yield KeyProblem(f"{error}: nothing can be put into the inbox", how)
         return
     if is_ending(readers.issued_at, readers.expires_at, now):

@@ -131,7 +131,7 @@ def remove_pin(path: Path, pinned: PinnedRoot) -> None:
 def _change_pin(path: Path, state: str, before: PinnedRoot | None, after: PinnedRoot | None) -> None:
     folder = path.resolve().parent
     if not folder.is_dir():
-        raise InputError(f"{path}: the folder {folder} is not there; make it, or correct the name")
+        raise InputError(f"{path}: the folder {folder} does not exist; create it, or correct the name")
     with lock_folder(folder):
         pins = dict(read_pins(path))
         if pins.pop(state, None) != before:

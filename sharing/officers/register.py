@@ -230,5 +230,5 @@ def _find_expiry(entry: OfficerEntry, now: int) -> TrustError | None:
         return None
     return TrustError(
         TrustFault.EXPIRED,
-        f"{name_entry(entry)} has expired at {format_time(entry.valid_until)}; `sharing officers add` makes it again",
+        f"{name_entry(entry)} expired at {format_time(entry.valid_until)}; `sharing officers add` makes it again",
     )

@@ -114,7 +114,7 @@ def find_refusal(acceptance: StandingAcceptance, state: str, find_officer: FindO
     signature = Signature(key=acceptance.key, signature=acceptance.signature)
     document = SignedDocument(_KIND, _encode_signed(acceptance, state), (signature,))
     if not document.find_signers(state, officer.keys):
-        return f"{what} was altered after {acceptance.officer} has signed it; sign it again"
+        return f"{what} was altered after {acceptance.officer} signed it; sign it again"
     return None
 
 

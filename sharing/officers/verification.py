@@ -108,7 +108,9 @@ def verify_record(keys: TrustedKeys, officer_id: str, record: OfficerRecord, now
         raise TrustError(TrustFault.MALFORMED, f"{name} has the key of another officer")
     signed = verify_entry(keys, document, entry, needed=count_needed(entry), now=now)
     if (entry.grant is None) != (record.grant is None):
-        raise TrustError(TrustFault.MALFORMED, f"{name} and its record do not agree whether it rests on another entry")
+        raise TrustError(
+            TrustFault.MALFORMED, f"{name} and its record do not agree on whether it rests on another entry"
+        )
     if record.grant is None:
         return VerifiedEntry(record, signed, None)
     return VerifiedEntry(record, signed, _verify_grant(keys, record.grant, entry, now))
@@ -141,8 +143,8 @@ def verify_entry(
     if len(signers) < needed:
         raise fault or TrustError(
             TrustFault.THRESHOLD_NOT_MET,
-            f"{name} has {len(signers)} signature by a registrar key, and needs {needed}: it gives roles; let another "
-            "registrar sign it, too",
+            f"{name} has {len(signers)} signature by a registrar key, and needs {needed}: it gives roles; another "
+            "registrar must sign it too",
         )
     return SignedEntry(entry, compute_entry_digest(document, entry), frozenset(signers), needed)
 
@@ -180,7 +182,7 @@ def check_within_grant(entry: OfficerEntry, grant: OfficerEntry) -> None:
     if entry.valid_until > grant.issued_at + GRANT_DAYS_MAX * DAY_MS:
         raise TrustError(
             TrustFault.VALID_TOO_LONG,
-            f"{name} is valid for more than {GRANT_DAYS_MAX} days after two registrars have signed; let two sign again",
+            f"{name} is valid for more than {GRANT_DAYS_MAX} days after two registrars signed it; two must sign again",
         )
 
 
@@ -192,7 +194,7 @@ def name_entry(entry: OfficerEntry) -> str:
 def _verify_grant(keys: TrustedKeys, data: bytes, entry: OfficerEntry, now: int) -> SignedEntry:
     document, content = read_entry(data)
     if compute_entry_digest(document, content) != entry.grant:
-        raise TrustError(TrustFault.MALFORMED, f"{name_entry(entry)} rests on another entry than the one it names")
+        raise TrustError(TrustFault.MALFORMED, f"{name_entry(entry)} rests on an entry other than the one it names")
     grant = verify_entry(keys, document, content, needed=SIGNATURES_FOR_ROLES, now=now)
     check_within_grant(entry, content)
     return grant

@@ -35,7 +35,7 @@ class RuledFact(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.name not in FACT_NAMES:
-            raise ValueError(say("is no fact of an item%(hint)s", hint=suggest_nearest(self.name, FACT_NAMES)))
+            raise ValueError(say("is not a fact of an item%(hint)s", hint=suggest_nearest(self.name, FACT_NAMES)))
         fact = FACTS[self.name]
         if len(set(self.values)) < len(self.values):
             raise ValueError(say("%(fact)s: has a value twice", fact=self.name))

@@ -103,7 +103,9 @@ class Answering(StrictModel):
     def _check(self) -> Self:
         _check_asks(self.asks)
         if len({reference.provider for reference in self.asks}) > 1:
-            raise ValueError("asks: they are about items of several States; answer those of each by another ruling")
+            raise ValueError(
+                "asks: they are about items of several States; answer those of each State with a separate ruling"
+            )
         _check_sorted("recipients", self.recipients)
         _check_sorted("grounds", self.grounds)
         _check_sorted("relaxed", self.relaxed or ())
@@ -122,7 +124,9 @@ class Answering(StrictModel):
         if not KINDS[self.about].can_be_covered:
             raise ValueError(f"covers_until: each Ask of the kind {self.about} is answered separately")
         if RefusalGround.HUMAN_RIGHTS in self.grounds:
-            raise ValueError("covers_until: whether a human right stands against an item is looked at for each item")
+            raise ValueError(
+                "covers_until: whether a human right stands against an item must be examined for each item"
+            )
 
     def _check_parts(self) -> None:
         """Refuse an answer without what it needs, or with what does not belong to it."""
@@ -167,7 +171,7 @@ class PassingOn(StrictModel):
     def _check(self) -> Self:
         _check_asks(self.asks)
         if self.authority is Authority.UNKNOWN:
-            raise ValueError("name the kind of authority that is to answer")
+            raise ValueError("name the kind of authority that must answer")
         return self
 
 
@@ -200,7 +204,7 @@ class Opening(StrictModel):
         if self.states is not None and self.opens not in {OpeningKind.RECALL, OpeningKind.RESEND}:
             raise ValueError("a correction or withdrawal concerns every State: the law decides again for each")
         if bool(self.facts) != (self.opens is OpeningKind.CORRECTION):
-            raise ValueError("a correction states facts, and nothing else does")
+            raise ValueError("a correction must state facts, and nothing else may")
         return self
 
 
@@ -233,7 +237,7 @@ class Ruling(StrictModel):
             raise ValueError(f"expires_at: a ruling is written within {RULING_DAYS_MAX} day of its signature")
         act, text = self.act, self.text.strip()
         if isinstance(act, Opening) and act.provider != self.state and act.opens is not OpeningKind.RESEND:
-            raise ValueError("provider: an officer corrects, withdraws and recalls items of the own State only")
+            raise ValueError("provider: an officer corrects, withdraws and recalls only items of his or her own State")
         if not isinstance(act, Answering):
             return self
         if needs_text(act.answer) and not text:

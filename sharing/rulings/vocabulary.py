@@ -87,7 +87,8 @@ class RulingFault(StrEnum):
 FAULT_SENTENCES: Final[Mapping[RulingFault, str]] = MappingProxyType(
     {
         RulingFault.OVERSIZED: "the ruling is too large; answer fewer questions with it",
-        RulingFault.MALFORMED: "the ruling is not in the one form that is signed; sign it again with this version",
+        RulingFault.MALFORMED: "the ruling is not in the canonical form that is signed; sign it again with this "
+        "version",
         RulingFault.WRONG_STATE: "the ruling is one of another State's officers; they rule on their State's topic",
         RulingFault.NOT_YET_VALID: "the ruling was signed later than it was written; set the clock of the desk",
         RulingFault.EXPIRED: "the ruling had expired when it was written; sign it again",
@@ -108,8 +109,9 @@ FAULT_SENTENCES: Final[Mapping[RulingFault, str]] = MappingProxyType(
         RulingFault.OTHER_CONDITIONS: (
             "the ruling is about other conditions than those of the question; read the question again"
         ),
-        RulingFault.NOT_IN_FORCE: "the treaty that is named as ground of refusal is not in force; name another ground",
-        RulingFault.OBLIGED: "a rule obliges the State to provide it, so discretion is no ground of refusal",
+        RulingFault.NOT_IN_FORCE: "the treaty that is named as a ground of refusal is not in force; name "
+        "another ground",
+        RulingFault.OBLIGED: "a rule obliges the State to provide it, so discretion is not a ground of refusal",
         RulingFault.TOO_MANY_COVERS: (
             "no more answers may cover later questions; end one with `sharing asks end-cover`, or answer without "
             "--later-until"

@@ -76,7 +76,7 @@ def test_ended_asks_are_listed_only_if_asked_for(ch: ConversationBus) -> None:
     story.reply(Answer.ACCEPTED)
     ch.keep(item)
     nobody = ch.run("asks", "list")
-    assert (nobody.out, "nobody is asked anything" in nobody.err) == ("", True)
+    assert (nobody.out, "there are no open questions" in nobody.err) == ("", True)
     (ended,) = ch.run("asks", "list", "--all", "--json").json_lines
     assert ended["status"] == "ANSWERED"
 
@@ -352,13 +352,13 @@ def test_the_register_is_verified_where_its_keys_are_known(
     barred = ch.run("asks", "show", other.id, "--as", "o-17", "--json").json_document["barred"]
     assert "(WRONG_ROLE); it asks for the role JUDGE" in barred
     unknown = ch.run("asks", "list", "--as", "o-71")
-    assert (unknown.code, "o-71 is no officer of CH" in unknown.error) == (2, True)
+    assert (unknown.code, "o-71 is not an officer of CH" in unknown.error) == (2, True)
     code, text = rule(ask.id, "o-17")
     assert (code, "worker has not acted on it yet" in text, "SHARING_TRUST_FILE" in text) == (0, True, False), text
     code, text = rule(other.id, "o-17")
     assert (code, "(WRONG_ROLE); it asks for the role JUDGE" in text) == (2, True), text
     code, text = rule(ask.id, "o-71")
-    assert (code, "o-71 is no officer of CH; did you mean 'o-17'?" in text) == (2, True), text
+    assert (code, "o-71 is not an officer of CH; did you mean 'o-17'?" in text) == (2, True), text
     item, _ = ch.publish(3, disclosed("DE"))
     recall = ("items", "recall", item, "--as", "o-17", "--key", folder / "o-17.key", "--wait", "0")
     recalled = ch.run(*recall, "--passphrase-file", folder / "o-17.pass")

@@ -142,8 +142,10 @@ def test_what_one_officer_may_answer_is_listed(ch: ConversationBus) -> None:
     redecide = story.find_ask(AskKind.REDECIDE)
     both = ch.run("asks", "list", "--as", JUDGE.id, "--json")
     assert {each["kind"] for each in both.json_lines} == {"APPROVE", "REDECIDE"}
-    assert "the register of officers is not looked at here" in both.err
+    assert "the register of officers is not checked here" in both.err
     author = ch.run("asks", "list", "--as", AUTHOR.id)
-    assert (redecide.id in author.out, f"{AUTHOR.id} is asked nothing" in author.err) == (False, True), author
+    assert (redecide.id in author.out, f"there are no open questions for {AUTHOR.id}" in author.err) == (False, True), (
+        author
+    )
     assert "(BARRED)" in ch.run("asks", "show", redecide.id, "--as", AUTHOR.id).out
     assert f"{JUDGE.id}: may answer it" in ch.run("asks", "show", redecide.id, "--as", JUDGE.id).out

@@ -209,7 +209,7 @@ def test_what_must_be_looked_at_each_time_is_refused(worker: Worker) -> None:
     worker.put(1, **HELD)
     grounds = ("--ground", "HUMAN_RIGHTS")
     right = worker.bus.rule("asks", "answer", worker.find_ask(1), "REFUSED", *grounds, "--later-until", UNTIL)
-    assert (right.code, "looked at for each" in right.error) == (2, True), right
+    assert (right.code, "must be examined for each item" in right.error) == (2, True), right
     worker.driver.process(make_withheld_draft(2), now_ms=worker.now_ms)
     worker.keep()
     asked = worker.driver.get_ask(2)

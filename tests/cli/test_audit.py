@@ -160,7 +160,7 @@ def test_a_notice_is_proved_to_somebody_without_a_broker_and_without_keys(
     assert "CH signed this notice to DE with the gate key" in document["proves"][0]
     assert "DE states that it had this message" in document["proves"][1]
     assert "It does not prove:" in shown.out
-    assert any("signed even if it is then aborted" in each for each in document["does_not_prove"])
+    assert any("signed even if the transaction is then aborted" in each for each in document["does_not_prove"])
     assert VALUE in shown.out
 
 

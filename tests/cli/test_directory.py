@@ -89,7 +89,7 @@ def test_with_a_key_folder_an_entry_is_signed_and_its_removal_stays(
     Path("pass").chmod(0o600)
     monkeypatch.setenv("SHARING_KEY_PASSPHRASE_FILE", "pass")
     result = call("directory", "announce", "d.yaml")
-    assert "the key folder is that of NL, and signs nothing for CH" in result.error
+    assert "the key folder is that of NL, and cannot sign for CH" in result.error
     assert call("directory", "show", "--json").json_document["entries"] == []
     assert call("directory", "announce", "d.yaml", "--state", "NL").code == 0
     write_to_directory(bus, "CH", encode("CH"))

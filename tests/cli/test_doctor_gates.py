@@ -52,7 +52,7 @@ def test_a_first_run_that_follows_the_readme_finds_nothing_wrong(
     result = call("doctor")
     assert (result.code, result.err) == (0, ""), result.out
     assert "BAD " not in result.out
-    assert "warn gate: 6 without a gate so far, and nothing waits: CH, DE, FR, JP, NL, US" in result.out
+    assert "warn gate: 6 no gate yet, and nothing waits: CH, DE, FR, JP, NL, US" in result.out
 
     def describe(_: str, group: str, *_more: object) -> GateStatus:
         known = {"national.ch.gate": GateStatus(2, True, 5), "national.de.gate": stopped_gate}
@@ -63,7 +63,7 @@ def test_a_first_run_that_follows_the_readme_finds_nothing_wrong(
     result = call("doctor")
     assert (result.code, result.err) == (0, ""), result.out
     assert {line[:4] for line in result.out.splitlines()} == {"ok  ", "note"}, "one gate works, as the page says"
-    assert "note gate: 5 without a gate so far, and nothing waits: DE, FR, JP, NL, US" in result.out
+    assert "note gate: 5 no gate yet, and nothing waits: DE, FR, JP, NL, US" in result.out
     named = get_finding(call("doctor", "--states", "ch,de", "--json"), "gate DE")
     assert (named["ok"], named["warning"], named["note"]) == (True, True, False), "somebody asks for it"
     monkeypatch.setenv("SHARING_STATE", "DE")
@@ -75,7 +75,7 @@ def test_a_first_run_that_follows_the_readme_finds_nothing_wrong(
     working, stopped = get_finding(found, "gate CH"), get_finding(found, "gate DE")
     assert (working["ok"], working["detail"]) == (True, "works with 2 workers; at most 5 records wait")
     assert (stopped["ok"], stopped["remedy"]) == (False, "start it: sharing gate --state DE")
-    assert "no gate works, and at most 0 records wait" in stopped["detail"]
+    assert "no gate is running, and at most 0 records wait" in stopped["detail"]
     monkeypatch.setattr(gates, "read_gate_status", refuse)
     assert get_finding(call("doctor", "--states", "CH", "--json"), "gates")["detail"] == "refused"
 

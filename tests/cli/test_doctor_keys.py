@@ -183,7 +183,7 @@ def test_a_damaged_folder_or_trust_file(ch: KeyCeremony) -> None:
     assert get_finding("pins")[0] is False
     trust.unlink()
     ok, _, sentence = get_finding("pins")
-    assert (ok, "is not there, and pins no root: a worker does not start" in sentence) == (False, True)
+    assert (ok, "does not exist, so it pins no root: a worker does not start" in sentence) == (False, True)
 
 
 def test_a_pin_of_the_own_state_that_is_another_root(call: Call, ch: KeyCeremony) -> None:

@@ -196,7 +196,7 @@ def test_an_interrupt_before_a_command_has_begun_says_that_nothing_was_done(
     monkeypatch.setattr(sys.modules["sharing.cli.lazy_group"], "import_module", interrupt)
     result = call("publish", "items.jsonl")
     assert (result.code, result.out) == (130, "")
-    assert result.err == "interrupted before `sharing publish` has begun: nothing was done\n"
+    assert result.err == "interrupted before `sharing publish` started: nothing was done\n"
 
 
 def test_an_interrupt_while_the_program_is_loaded_is_no_traceback() -> None:
@@ -208,7 +208,7 @@ def test_an_interrupt_while_the_program_is_loaded_is_no_traceback() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=SECONDS, check=False)
     assert (result.returncode, result.stdout) == (130, b"")
-    assert result.stderr == b"interrupted before the command has begun: nothing was done\n"
+    assert result.stderr == b"interrupted before the command started: nothing was done\n"
 
 
 def test_a_command_is_found_when_its_package_was_imported_without_a_spec(monkeypatch: pytest.MonkeyPatch) -> None:

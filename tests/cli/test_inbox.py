@@ -184,7 +184,7 @@ def test_a_recall_in_the_inbox_marks_the_item_where_nothing_else_is_known(
     hidden = replace(CONVERSATIONS, name="hidden")  # as for a certificate that may not see the topic
     monkeypatch.setattr("sharing.kafka.conversation_reader.CONVERSATIONS", hidden)
     listed = bus.run("inbox", "list", "--json")
-    assert "recalls are known from the inbox alone" in listed.err
+    assert "only recalls that are in the inbox are known" in listed.err
     assert [row["recalled"] for row in listed.json_lines if row["kind"] == "ITEM"] == [True]
     shown = bus.run("inbox", "show", notice["id"], "--json")
     assert (shown.code, shown.json_document["recalled"]) == (0, True), "the recall is another message of the inbox"
@@ -196,7 +196,7 @@ def test_a_recall_in_the_inbox_marks_the_item_where_nothing_else_is_known(
         result = bus.run("inbox", command, *([other["id"]] if command == "show" else []), "--json")
         told = {row["id"]: row["recalled"] for row in result.json_lines}
         assert (result.code, told[other["id"]]) == (1, None), result
-        assert "an item that is not marked may be recalled" in result.err
+        assert "an item that is not marked may have been recalled" in result.err
 
 
 def test_an_offer_is_shown_with_its_conditions_and_answered_by_their_hash(
@@ -220,7 +220,7 @@ def test_an_offer_is_shown_with_its_conditions_and_answered_by_their_hash(
     assert (half.code, "SHARING_TRUST_FILE is not" in half.error) == (2, True)
     monkeypatch.setenv("SHARING_TRUST_FILE", str(bus.folder / "trust.yaml"))
     unregistered = bus.rule("asks", "answer", ask, "ACCEPTED")
-    assert (unregistered.code, f"o-judge is no officer of {bus.state}" in unregistered.error) == (2, True)
+    assert (unregistered.code, f"o-judge is not an officer of {bus.state}" in unregistered.error) == (2, True)
     monkeypatch.setattr("sharing.console.register_lookup.find_own_pin", lambda *_: None)
     with bus.working():
         accepted = bus.rule("asks", "answer", ask, "ACCEPTED", wait="150")
@@ -229,7 +229,7 @@ def test_an_offer_is_shown_with_its_conditions_and_answered_by_their_hash(
     assert isinstance(verified.ruling.act, Answering)
     assert verified.ruling.act.conditions_hash == digest
     text = bus.run("inbox", "show", ask).out
-    for part in ("offer: FINANCE", "Ask before you pass it on. [H2]", digest, "silence is no acceptance"):
+    for part in ("offer: FINANCE", "Ask before you pass it on. [H2]", digest, "silence does not count as acceptance"):
         assert part in text
 
 

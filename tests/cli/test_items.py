@@ -149,7 +149,10 @@ def test_an_empty_list_says_whether_there_is_a_conversation_at_all(ch: Conversat
     closed, refused = ch.publish(3, held("DE"))
     refused.rule(AskKind.APPROVE, JUDGE, Answer.REFUSED)
     ch.keep(closed)
-    assert ch.run("items", "list").err.strip() == "CH: no item is with another State, and nobody is asked about one"
+    assert (
+        ch.run("items", "list").err.strip()
+        == "CH: no other State has an item, and there are no open questions about any"
+    )
 
 
 def test_a_recall_is_written_and_what_it_does_is_told(ch: ConversationBus) -> None:

@@ -194,7 +194,7 @@ def test_it_is_said_which_files_belong_to_nothing(
     assert result.code == 3
     if name == "rotate root":  # its first two files are the key, and the statement
         assert (issued.folder / left).exists()
-    assert f"{folder / left}: was made, and belongs to no {what}; delete it" in result.err
+    assert f"{folder / left}: was made, but does not belong to a {what}; delete it" in result.err
 
 
 def test_of_two_who_make_the_first_root_at_once_one_makes_nothing(
@@ -300,7 +300,7 @@ def test_a_trust_file_that_cannot_be(issued: KeyCeremony) -> None:
     digits = issued.show()["root"]["fingerprint"]
     for place, message in (
         (issued.folder, "is not a file"),
-        (issued.folder / "none" / "t.yaml", "is not there; make it"),
+        (issued.folder / "none" / "t.yaml", "does not exist; create it"),
     ):
         where = ("--fingerprint", digits, "--file", place)
         refused = issued.call("trust", "add", issued.keys / "root.1.json", *where)

@@ -42,7 +42,7 @@ def test_all_keys_are_under_the_new_passphrase_and_none_under_the_old(issued: Ke
     before = read_keys(issued, "online.pass")
     bystanders = {path: path.read_bytes() for path in issued.keys.glob("*.json")}
     result = protect(issued)
-    assert (result.code, "13 private keys are under the new passphrase" in result.out) == (0, True)
+    assert (result.code, "13 private keys are protected by the new passphrase" in result.out) == (0, True)
     assert f"put the new passphrase into {issued.folder / 'online.pass'}" in result.err
     assert "canary" not in result.out + result.err
     assert read_keys(issued, "new.pass") == before
@@ -82,7 +82,8 @@ def test_one_key_under_another_passphrase_changes_nothing(issued: KeyCeremony) -
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("short", "at least 12 characters"), (None, "the new passphrase is the present one")]
+    ("text", "message"),
+    [("short", "at least 12 characters"), (None, "the new passphrase is the same as the current one")],
 )
 def test_a_new_passphrase_that_is_none_is_refused(issued: KeyCeremony, text: str | None, message: str) -> None:
     issued.write_secret("new.pass", (issued.folder / "online.pass").read_text().strip() if text is None else text)

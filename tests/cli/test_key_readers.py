@@ -124,12 +124,12 @@ def test_after_the_registrar_key_was_revoked_a_new_list_begins(
     registrar = issued.find_key("registrar")["key"]
     assert issued.run("rotate", "registrar").code == 0
     revoked = issued.run("revoke", registrar)
-    assert "name all readers again, by `sharing keys readers add`" in revoked.err
+    assert "add all readers again with `sharing keys readers add`" in revoked.err
     shown = issued.run("show", signers=())
-    assert (shown.code, "name all readers again, by `sharing keys readers add`" in shown.err) == (1, True)
+    assert (shown.code, "add all readers again with `sharing keys readers add`" in shown.err) == (1, True)
     for command in (("renew",), ("list",), ("remove", "thief")):
         refused = issued.run("readers", *command, signers=())
-        assert (refused.code, "does not count any more: name all readers again" in refused.error) == (2, True)
+        assert (refused.code, "is no longer valid: add all readers again" in refused.error) == (2, True)
     added = issued.run("readers", "add", empty_folder / "case-system.public.json", "--json", signers=()).json_document
     assert (added["version"], [reader["name"] for reader in added["readers"]]) == (3, ["case-system"])
     assert len(worker.get_readers(int(time.time() * 1000) + 2000)) == 1, "a worker that runs takes it over"

@@ -184,7 +184,7 @@ def test_a_wrapping_key_is_not_made_under_another_passphrase(ch: KeyCeremony) ->
     refused = ch.run("rotate", "wrap", signers=())
     assert (refused.code, "the passphrase is wrong" in refused.error) == (2, True)
     for arguments, message in (
-        (("wrap", "gate"), "is rotated alone"),
+        (("wrap", "gate"), "must be rotated on its own"),
         (("wrap", "--online-days", "9"), "are for `sharing keys rotate root`"),
     ):
         assert message in ch.run("rotate", *arguments, signers=()).error

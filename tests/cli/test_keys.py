@@ -123,7 +123,7 @@ def test_rotate_puts_the_successor_into_force(issued: KeyCeremony) -> None:
 def test_rotate_refuses_what_is_no_role_or_has_no_key(ch: KeyCeremony) -> None:
     assert "did you mean 'gate'?" in ch.run("rotate", "gat").error
     assert "has no key in force" in ch.run("rotate", "gate").error
-    assert "alone" in ch.run("rotate", "root", "gate").error
+    assert "must be rotated on its own" in ch.run("rotate", "root", "gate").error
     assert "are for `sharing keys rotate root`" in ch.run("rotate", "gate", "--threshold", "1").error
 
 
@@ -312,7 +312,7 @@ def test_nothing_is_made_if_one_of_the_places_is_not_there(issued: KeyCeremony) 
             signers=(),
         ),
     ):  # fmt: skip
-        assert (result.code, "is not there; make it, or insert the medium" in result.error) == (2, True)
+        assert (result.code, "does not exist; create it, or insert the medium" in result.error) == (2, True)
     assert issued.list_files() == before
 
 
@@ -436,7 +436,7 @@ def test_without_files_the_passphrases_are_asked_for_at_a_terminal(
     roots = ("--root", ch.folder / "root1.key", "--root", ch.folder / "root3.key")
     issue = ("keys", "issue", "--role", "gate", "--folder", ch.keys, *roots)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    assert "give --root-passphrase-file, or run this at a terminal" in call(*issue).error
+    assert "give --root-passphrase-file, or run this in a terminal" in call(*issue).error
     answers = iter((ROOT_PASSPHRASES[0], ROOT_PASSPHRASES[2], ONLINE_PASSPHRASE))
     prompts: list[tuple[str, bool, bool]] = []
 

@@ -104,7 +104,7 @@ def test_an_encrypted_key_needs_its_passphrase(
     (empty_folder / "private.pem").write_bytes(private_pem(KEY, BestAvailableEncryption(b"open it")))
     sign = ("law", "sign", packs / "eu.yaml", "--key", "private.pem")
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    assert "is encrypted; give --passphrase-file, or run this at a terminal" in call(*sign).error
+    assert "is encrypted; give --passphrase-file, or run this in a terminal" in call(*sign).error
     (empty_folder / "passphrase").write_text("wrong\n")
     assert (
         "not an Ed25519 private key in PEM that this passphrase opens"

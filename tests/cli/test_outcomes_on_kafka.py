@@ -109,7 +109,7 @@ def test_a_load_whose_gate_is_killed_is_resumed_and_waited_for(
         late = publish(call, exchange, file, "--resume", receipt, "--wait", "--timeout", "1", "--json")
     assert (late.code, late.json_document["published_earlier"]) == (3, 7)
     assert (late.json_document["outcomes"]["decided"], len(late.json_document["outcomes"]["missing"])) == (7, 1)
-    assert "says nothing yet of 1 of 8 published items after 1 s" in late.error
+    assert "has no result yet for 1 of 8 published items after 1 s" in late.error
     with GateProcess(exchange.bootstrap, "CH", tmp_path, **settings) as again:
         last = publish(call, exchange, file, "--resume", receipt, *WAIT, "--json")
         assert (last.code, last.json_document["outcomes"]["decided"]) == (0, 8), last
@@ -150,7 +150,7 @@ def test_behind_the_access_control_an_agency_reads_its_own_outcomes_and_no_other
     late = call(
         "publish", write_lines("i.jsonl", ITEM), "--state", "CH", "--agency", "fedpol", "--wait", "--timeout", "0.5"
     )
-    assert (late.code, "national.ch.outcomes.fedpol says nothing yet of 1 of 1" in late.error) == (3, True), late
+    assert (late.code, "national.ch.outcomes.fedpol has no result yet for 1 of 1" in late.error) == (3, True), late
     for variable, value in secure_kafka.environment("console.ch").items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("SHARING_AGENCY", "fedpol")

@@ -133,7 +133,7 @@ def test_a_dry_run_prints_who_would_get_what_and_why(call: Call) -> None:
     rows = [line.split("\t") for line in result.out.splitlines()]
     assert ["NL", "it is sent (DISCLOSE)", "1"] in [row[:3] for row in rows]
     assert "sample directory" in result.err
-    assert "`sharing law questions` asks what can change an outcome" in result.err
+    assert "`sharing law questions` asks only for those that can change an outcome" in result.err
     complete = call("publish", write_lines("complete.jsonl", ITEM), *CH, "--dry-run")
     assert "missing" not in complete.out + complete.err
 

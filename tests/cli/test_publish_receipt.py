@@ -210,7 +210,7 @@ def test_other_files_are_refused_while_it_is_unknown_what_is_published(
     write_lines("i.jsonl", *make_items(5))
     refused = agency.publish(file, "--resume", receipt)
     assert (refused.code, refused.out) == (2, "")
-    assert "the last run ended in the middle, and these are not its files" in refused.error
+    assert "the last run was interrupted, and these are not its files" in refused.error
     write_lines("i.jsonl", *make_items(4))
     monkeypatch.setenv("SHARING_ID_SECRET_FILE", str(write_secret("other-secret")))
     refused = agency.publish(file, "--resume", receipt)
@@ -282,14 +282,14 @@ def test_wrong_receipts_are_refused(agency: Agency, empty_folder: Path) -> None:
     cluster = json.loads(receipt.read_text().splitlines()[0])["cluster"]
     Path("elsewhere.jsonl").write_text(receipt.read_text().replace(cluster, "elsewhere"))
     cases: tuple[tuple[str, tuple[Any, ...]], ...] = (
-        ("r.jsonl: exists; continue its load with --resume", (file, "--receipt", receipt)),
-        ("no/r.jsonl: the folder no is not there", (file, "--receipt", "no/r.jsonl")),
+        ("r.jsonl: already exists; continue its load with --resume", (file, "--receipt", receipt)),
+        ("no/r.jsonl: the folder no does not exist", (file, "--receipt", "no/r.jsonl")),
         ("give one of them", (file, "--receipt", "n.jsonl", "--resume", receipt)),
-        ("--new-ids gives other ids in each run", (file, "--resume", receipt, "--new-ids")),
+        ("--new-ids gives different ids in each run", (file, "--resume", receipt, "--new-ids")),
         ("--dry-run publishes nothing", (file, "--receipt", "n.jsonl", "--dry-run")),
         ("nowhere.jsonl: cannot be opened", (file, "--resume", "nowhere.jsonl")),
-        ("other.jsonl: line 1 is no line of a receipt", (file, "--resume", "other.jsonl")),
-        ("empty.jsonl: is no receipt", (file, "--resume", "empty.jsonl")),
+        ("other.jsonl: line 1 is not a line of a receipt", (file, "--resume", "other.jsonl")),
+        ("empty.jsonl: is not a receipt", (file, "--resume", "empty.jsonl")),
         ("is the receipt of other files: 1 items that it shows as confirmed", (other, "--resume", receipt)),
         ("belongs to a load on another cluster", (file, "--resume", "elsewhere.jsonl")),
     )
@@ -302,7 +302,7 @@ def test_wrong_receipts_are_refused(agency: Agency, empty_folder: Path) -> None:
     assert other_agency.code == 2
     assert "is the receipt of a load of agency" in other_agency.error
     opened = Receipt.open(receipt)
-    assert "another run writes it" in agency.publish(file, "--resume", receipt).error
+    assert "another run is writing to it" in agency.publish(file, "--resume", receipt).error
     opened.close()
     assert receipt.read_bytes() == before
     assert len(agency.read_published()) == 2

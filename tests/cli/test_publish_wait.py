@@ -129,7 +129,7 @@ def test_what_is_missing_when_the_time_is_over_is_named(
     assert result.code == 3
     missing = result.json_document["outcomes"]["missing"]
     assert len(missing) == 7
-    assert "says nothing yet of 7 of 8 published items after 0.8 s" in result.error
+    assert "has no result yet for 7 of 8 published items after 0.8 s" in result.error
     assert " and 2 more" in result.error
     assert sum(identity in result.error for identity in missing) == 5
     assert result.json_document["published"] == 8
@@ -296,14 +296,14 @@ def test_open_questions_are_shown_with_the_time_left(call: Call, gate: FakeGate)
 def test_an_item_of_which_nothing_was_said_is_an_error(call: Call, gate: FakeGate) -> None:
     result = show(call, ID, "--agency", "fedpol")
     assert result.code == 2
-    assert result.error.startswith(f"{ID}: national.ch.outcomes says nothing of such an item of fedpol")
+    assert result.error.startswith(f"{ID}: national.ch.outcomes has nothing about such an item of fedpol")
 
 
 @pytest.mark.parametrize("name", ["x", "update-check.example.nl", ID[:-1]])
 def test_what_is_no_id_is_refused(call: Call, gate: FakeGate, name: str) -> None:
     result = show(call, name, "--agency", "fedpol")
     assert result.code == 2
-    assert "is no id of an indicator" in result.error
+    assert "is not the id of an indicator" in result.error
 
 
 def test_watching_prints_what_is_said_later(call: Call, gate: FakeGate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,7 +221,7 @@ def test_a_sealed_topic_is_rehearsed_with_the_keys_of_its_gate(
     assert (result.json_document["read"], result.json_document["not_read"]) == (len(ITEMS), 0)
     of_another = KeyedState("DE", Path("other").absolute())
     monkeypatch.setenv("SHARING_KEY_FOLDER", str(of_another.folder.path))
-    assert "the key folder is that of DE, and opens nothing of CH" in call(*common, *AT).error
+    assert "the key folder is that of DE, and cannot open records of CH" in call(*common, *AT).error
 
 
 DIRECTORY = """\

@@ -112,7 +112,7 @@ def test_what_an_officer_accepts_is_announced_and_ends_with_the_officer(ch: Regi
 def test_who_may_not_accept_is_told_why(ch: Registrars) -> None:
     ch.make_key("thief")
     for result, sentence in (
-        (accept(ch, officer="o-18"), "o-18 is no officer of CH"),
+        (accept(ch, officer="o-18"), "o-18 is not an officer of CH"),
         (accept(ch, key="thief"), "the register does not name the key"),
         (accept(ch, "--condition", "de.irg-61a-2-z"), "the law of DE has no condition de.irg-61a-2-z"),
         (accept(ch, "--urgency", "UNKNOWN"), "an unknown one is never accepted beforehand"),
@@ -136,4 +136,4 @@ def test_what_cannot_be_checked_is_not_stated(
         monkeypatch.delenv(name)
     result = announce(ch, signed)
     assert result.code == 2
-    assert "has standing acceptances, and without SHARING_KEY_FOLDER nobody signs it" in result.error
+    assert "has standing acceptances, and cannot be signed without SHARING_KEY_FOLDER" in result.error

@@ -447,7 +447,9 @@ def test_a_recall_says_what_is_recalled(call: Call, bus: EmbeddedBroker) -> None
     write_records(bus, NOTICES.topic("NL"), [notice_bytes("NL", content=nothing, kind="RECALL", item_id=item)])
     lines = call("subscribe", "NL", "--once").out.splitlines()
     assert lines[0] == f"CH → NL recall: item {item}"
-    assert ["recalls", f"every version of item {item}: use it no longer"] in [line.split(None, 1) for line in lines]
+    assert ["recalls", f"every version of item {item}: do not use it any more"] in [
+        line.split(None, 1) for line in lines
+    ]
 
 
 @pytest.mark.usefixtures("quick")

@@ -76,7 +76,11 @@ UNREADABLE: Final = {
 WRONG_LINES: Final = {
     "nan": "NaN", "huge": "more than 64 bits", "surrogate": "surrogate", "types": "form", "iban": "value", "id": "id",
 }  # fmt: skip
-NO_RECEIPT: Final = {"empty": "is no receipt", "item": "line 1 is no line of a receipt", "folder": "name the receipt"}
+NO_RECEIPT: Final = {
+    "empty": "is not a receipt",
+    "item": "line 1 is not a line of a receipt",
+    "folder": "name the receipt",
+}
 NO_FILE: Final = {"none": "cannot be", "folder": "cannot be"}
 NO_STATEMENT: Final = {"empty": "is not JSON", "binary": "is not JSON", "deep": "is not JSON", "item": "canonical form"}
 NO_PROOF: Final = dict.fromkeys(("empty", "binary", "deep", "item"), "is not a file that `sharing audit prove`")

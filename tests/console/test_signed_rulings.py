@@ -139,7 +139,7 @@ def test_what_cannot_be_read_is_not_said_to_be_gone(topics: Topics) -> None:
     with pytest.raises(InfrastructureError, match="cannot be read"):
         find()
     topics.bad_batches = []
-    with pytest.raises(InputError, match="the words are gone"):
+    with pytest.raises(InputError, match="the text is gone"):
         find()
 
 
@@ -149,7 +149,7 @@ def test_after_a_year_a_wrapping_key_that_was_destroyed_is_not_asked_for(topics:
     topics.wrapping_keys = {}
     with pytest.raises(SealError, match="restore it from the backup"):
         find(NOW + RULINGS.retention_ms - 1)
-    with pytest.raises(InputError, match="the words are gone"):
+    with pytest.raises(InputError, match="the text is gone"):
         find(NOW + RULINGS.retention_ms)
 
 

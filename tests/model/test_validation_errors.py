@@ -50,7 +50,7 @@ class Everything(StrictModel):
     [
         ("format", 2, "must be 1"),
         ("mode", "each", "must be 'both' or 'gate'"),
-        ("colour", "GREEN", "is none of the known values"),
+        ("colour", "GREEN", "is not one of the known values"),
         ("name", "A1", "must have the form [a-z]+"),
         ("name", "a", "must have at least 2 characters"),
         ("name", "abcde", "must not have more than 4 characters"),
@@ -69,8 +69,8 @@ class Everything(StrictModel):
         ("pair", list("abcd"), "must not have more than 3 entries"),
         ("states", 5, "must be a list"),
         ("facts", 5, "must be a mapping"),
-        ("animal", {"kind": "cow"}, "is of a kind that is not known"),
-        ("animal", {}, "does not say of which kind it is"),
+        ("animal", {"kind": "cow"}, "is of an unknown kind"),
+        ("animal", {}, "does not say what kind it is"),
         ("other", 1, "unknown field"),
     ],
 )

@@ -57,7 +57,7 @@ OTHER = RuledFact(name="minor", values=("NO",))
         ),
         (
             lambda: answering(Answer.REFUSED, grounds=(RefusalGround.HUMAN_RIGHTS,), covers_until=NOW + 1),
-            "looked at for each item",
+            "must be examined for each item",
         ),
         (lambda: EndingCover(cover="no digest", provider="CH", item=make_id(1)), "pattern"),
         (lambda: make_ruling(answering(covers_until=NOW + 31 * DAY_MS, conditions_hash=HASH)), "at most 30 days"),
@@ -71,7 +71,7 @@ OTHER = RuledFact(name="minor", values=("NO",))
         (lambda: PassingOn(asks=(refer(),), authority=Authority.UNKNOWN), "name the kind"),
         (
             lambda: Opening(opens=OpeningKind.CORRECTION, provider="CH", item=make_id(1), partition=0),
-            "a correction states facts",
+            "a correction must state facts",
         ),
         (
             lambda: Opening(opens=OpeningKind.RECALL, provider="CH", item=make_id(1), partition=0, facts=(FACT,)),
@@ -86,7 +86,7 @@ OTHER = RuledFact(name="minor", values=("NO",))
             lambda: make_ruling(
                 Opening(opens=OpeningKind.RECALL, provider="DE", item=make_id(1), partition=0)
             ),
-            "of the own State only",
+            "only items of his or her own State",
         ),
     ],
 )  # fmt: skip
@@ -100,7 +100,7 @@ def test_a_ruling_has_what_it_needs_and_nothing_else(make: Callable[[], object],
     ("name", "values", "sentence"),
     [
         ("findings.serious_offense", ("YES",), "did you mean 'findings.serious_offence'?"),
-        ("recipient.eu", ("YES",), "is no fact of an item"),
+        ("recipient.eu", ("YES",), "is not a fact of an item"),
         ("minor", ("yes",), "did you mean 'YES'?"),
         ("minor", ("UNKNOWN",), "is not in its list"),
         ("minor", ("YES", "NO"), "exactly one value"),

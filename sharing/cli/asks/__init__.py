@@ -13,7 +13,7 @@ from sharing.cli.asks.show import show_asked
 app = typer.Typer(name="asks", help="What a person is asked: list, show, claim, pass on, answer.", no_args_is_help=True)
 app.command("list", short_help="List the open questions, the most pressing first.")(list_asks)
 app.command("show", short_help="Show one question: answers, conditions, law, deadline.")(show_asked)
-app.command("claim", short_help="Say that you deal with questions, for half an hour.")(claim_asks)
+app.command("claim", short_help="Claim questions for half an hour, so that others see it.")(claim_asks)
 app.command("unclaim", short_help="Give up a claim before it ends by itself.")(unclaim_asks)
 app.command("pass-on", short_help="Pass questions on to another authority of the State.")(pass_on_asks)
 app.command("answer", short_help="Answer questions, with the officer's signature.")(answer_asks)

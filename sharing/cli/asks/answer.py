@@ -49,7 +49,7 @@ def answer_asks(
     key: KeyOption,
     text: TextOption = "",
     ground: Annotated[
-        list[RefusalGround] | None, typer.Option("--ground", help="A ground of refusal; repeat it for all.")
+        list[RefusalGround] | None, typer.Option("--ground", help="A ground of refusal; can be repeated.")
     ] = None,
     rule: Annotated[
         str | None,
@@ -61,7 +61,7 @@ def answer_asks(
     ] = None,
     relax: Annotated[
         list[str] | None,
-        typer.Option("--relax", metavar="CODE", help="With RELAX: a condition that stays; repeat it for all."),
+        typer.Option("--relax", metavar="CODE", help="With RELAX: a condition that stays; can be repeated."),
     ] = None,
     relax_none: Annotated[bool, typer.Option("--relax-none", help="With RELAX: no condition stays.")] = False,
     conditions_hash: Annotated[

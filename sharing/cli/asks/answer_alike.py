@@ -90,7 +90,7 @@ def submit_alike(
         except InfrastructureError:
             done = len(outcome.answered) + len(outcome.waiting)
             err.print(
-                f"{done} of {len(asks)} questions are in rulings that are written; run the command again for the rest"
+                f"{done} of {len(asks)} questions are in rulings that were written; run the command again for the rest"
             )
             raise
         outcome.rulings.append(ruled)

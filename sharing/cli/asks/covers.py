@@ -41,7 +41,7 @@ def list_covering(state: StateOption = None, bootstrap: Bootstrap = None, as_jso
             f"{console.state}: each question is answered separately; with --later-until, `asks answer` also answers "
             "later ones"
         )
-    exit_if_unreadable(unreadable, "answers may be missing; have the operators restore the topic (docs/maintain.md)")
+    exit_if_unreadable(unreadable, "answers may be missing; ask the operators to restore the topic (docs/maintain.md)")
 
 
 def end_covering(

@@ -58,7 +58,7 @@ def unclaim_asks(
 
 def pass_on_asks(
     asks: AsksArgument,
-    authority: Annotated[Authority, typer.Option("--authority", help="Kind of the authority that is to answer.")],
+    authority: Annotated[Authority, typer.Option("--authority", help="Kind of the authority that must answer.")],
     officer: OfficerOption,
     key: KeyOption,
     passphrase_file: OfficerPassphrase = None,

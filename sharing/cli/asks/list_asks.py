@@ -40,8 +40,8 @@ from sharing.rulings.asked_terms import AskedTerms
 _POLL_SECONDS = 1.0
 _ID_MAX = 40
 _CONSEQUENCE = (
-    "somebody may be asked more than is listed, and after a batch that cannot be read a question may be listed "
-    "that has ended; have the operators restore the topic (docs/maintain.md)"
+    "open questions may be missing from the list, and questions after a batch that cannot be read may be listed "
+    "although they have ended; ask the operators to restore the topic (docs/maintain.md)"
 )
 
 
@@ -79,11 +79,11 @@ def list_asks(
         bool | None,
         typer.Option(
             "--law/--no-law",
-            help="Look up by which rules each is asked, which reads decisions.",
+            help="Also look up the rules behind each question, which reads decisions.",
             show_default="with --json",
         ),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on, and list again when anything changes.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running, and list again when anything changes.")] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
@@ -145,9 +145,9 @@ def _print_all(console: ConsoleConnection, listed: list[FoundAsk], options: List
         _print_group(console, group, now, terms)
     if not listed:
         nobody = (
-            "nobody is asked anything"
+            "there are no open questions"
             if options.officer is None
-            else f"{to_printable(options.officer)} is asked nothing"
+            else f"there are no open questions for {to_printable(options.officer)}"
         )
         err.print(f"{console.state}: {nobody}")
 
@@ -186,7 +186,7 @@ def _name_entry(key: bytes) -> str:
     try:
         return f"the entry of item {read_item_key(key).item[:_ID_MAX]}"
     except DecodeError:
-        return "an entry whose key names no item"
+        return "an entry whose key does not name an item"
 
 
 def _look_up(console: ConsoleConnection, listed: list[FoundAsk], unreadable: Unreadable) -> Mapping[str, AskedTerms]:

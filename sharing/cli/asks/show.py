@@ -43,7 +43,7 @@ PART_OPTIONS = {
 
 def show_asked(
     ask: Annotated[
-        str, typer.Argument(metavar="ASK", help="Id of the question; of an open one, its beginning suffices.")
+        str, typer.Argument(metavar="ASK", help="Id of the question; for an open one, the first characters are enough.")
     ],
     officer: WhoOption = None,
     state: StateOption = None,
@@ -158,4 +158,4 @@ def _print_terms(terms: AskedTerms) -> None:
     if terms.basis is not None:
         print_labelled("basis", terms.basis)
     if terms.is_obligatory:
-        print_labelled("duty", "a rule obliges the State to provide it: discretion is no ground of refusal")
+        print_labelled("duty", "a rule obliges the State to provide it: discretion is not a ground of refusal")

@@ -14,7 +14,7 @@ from sharing.conversation.asks import Officer
 from sharing.errors import InputError
 
 AsksArgument = Annotated[
-    list[str], typer.Argument(metavar="ASK", help="Ids of questions; of open ones, their beginnings suffice.")
+    list[str], typer.Argument(metavar="ASK", help="Ids of questions; for open ones, the first characters are enough.")
 ]
 WhoOption = Annotated[
     str | None,

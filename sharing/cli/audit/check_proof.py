@@ -33,7 +33,7 @@ from sharing.trust.root import Pin
 
 
 def check_proof_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `sharing audit prove` has written.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File written by `sharing audit prove`.")],
     trust_file: Annotated[
         Path | None, typer.Option("--trust-file", metavar="FILE", help="Pinned roots. Default: SHARING_TRUST_FILE.")
     ] = None,
@@ -58,8 +58,8 @@ def check_proof_file(
     pins = read_directory_pins(settings)
     if pins is None:
         raise SettingsError(
-            "no pinned roots: give --trust-file FILE, or set SHARING_TRUST_FILE; `sharing trust add` pins the root of "
-            "the sender and of the State that exported the file, with the paper of each in hand"
+            "no pinned roots: give --trust-file FILE, or set SHARING_TRUST_FILE; `sharing trust add` pins the roots "
+            "of the sender and of the State that exported the file, using the fingerprint that each gave on paper"
         )
     data = read_given_file(file, PROOF_BYTES_MAX + 1)
     stamp_roots = read_time_stamp_roots(settings, time_stamp_roots)

@@ -49,7 +49,7 @@ def list_proved(checked: CheckedEntry) -> Iterator[str]:
     what = "decision" if place.log is AuditLogName.DECISIONS else "act"
     yield (
         f"{place.state} has this {what} in its log {format_origin(place)}, as entry {checked.number}, in block "
-        f"{checked.proof.number} of {checkpoint.size}. Not a byte of it was changed since."
+        f"{checked.proof.number} of {checkpoint.size}. Not a byte of it has changed since."
     )
     yield (
         f"{place.state} signed that with the gate key {checked.signer[:16]}…, which its pinned root names, at "
@@ -57,13 +57,13 @@ def list_proved(checked: CheckedEntry) -> Iterator[str]:
     )
     if checked.opened is not None:
         yield (
-            "The decision was about exactly the content that is shown: it fits the commitment that the log has, and no "
-            "other does."
+            "The decision was about exactly the content that is shown: it matches the commitment in the log, and no "
+            "other content does."
         )
     for state, at in checked.cosigned_by.items():
         yield (
-            f"{state} saw this state of the log at {format_time(at)} by its own clock, and that it continued all that "
-            f"{state} had seen of it before."
+            f"{state} saw this state of the log at {format_time(at)} by its own clock, and saw that it continues "
+            f"everything that {state} had seen of it before."
         )
     if checked.witnessed_at is not None:
         yield (
@@ -83,7 +83,7 @@ def list_not_proved(checked: CheckedEntry) -> Iterator[str]:
     if checked.witnessed_at is None:
         yield _describe_missing_witnesses(checked)
     if checked.proof.time_stamp is None:
-        yield "That anybody but States has seen it: the file has no time stamp of a service."
+        yield "That anyone other than a State has seen it: the file has no time stamp of a service."
     elif checked.stamped_at is None:
         yield "What the time stamp in the file says: name the roots of the service with --time-stamp-roots."
     yield f"That it was written at {format_time(checked.written_at)}: this time is {state}'s own."

@@ -41,11 +41,11 @@ def list_proved(checked: CheckedProof) -> Iterator[str]:
     yield (
         f"{envelope.from_state} signed this {envelope.kind.lower()} to {envelope.to_state} with the gate key "
         f"{envelope.signer[:16]}…, which its pinned root names, at {format_time(checked.signed_at)} by its own clock. "
-        "Not a byte of it was changed since, and it has no other content than the one that is shown."
+        "Not a byte of it has changed since, and it has no other content than the one that is shown."
     )
     yield (
         f"{proof.state} states that it had this message at {format_time(proof.exported_at)} by its own clock, and that "
-        f"it arrived at {format_time(proof.arrival.arrived_at)} by that of its broker."
+        f"it arrived at {format_time(proof.arrival.arrived_at)} by its broker's clock."
     )
 
 
@@ -53,7 +53,8 @@ def list_not_proved(checked: CheckedProof) -> Iterator[str]:
     """Yield what is not proved, one sentence each."""
     sender, kind = checked.envelope.from_state, checked.envelope.kind.lower()
     yield (
-        f"That {sender} stood by it: what a transaction writes is signed even if it is then aborted. A proof of the "
+        f"That {sender} committed it: what a transaction writes is signed even if the transaction is then "
+        "aborted. A proof of the "
         f"decision from the audit log of {sender} shows that."
     )
     yield f"That the times are right: they are those of {sender} and of {checked.proof.state}."

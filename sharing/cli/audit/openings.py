@@ -25,17 +25,17 @@ WithContent = Annotated[
     bool, typer.Option("--with-content", help="Of a decision: also show which content it was about.")
 ]
 WithSalt = Annotated[
-    bool, typer.Option("--with-salt", help="The same, but the content is not in the file: hand it out separately.")
+    bool, typer.Option("--with-salt", help="The same, but the content is not in the file: pass it on separately.")
 ]
 ContentFile = Annotated[
     Path | None,
     typer.Option(
-        "--content", metavar="FILE", help="The item as it was published, in JSON, where the State has no copy of it."
+        "--content", metavar="FILE", help="The item as it was published, in JSON, if the State has no copy of it."
     ),
 ]
 ComparedContent = Annotated[
     Path | None,
-    typer.Option("--content", metavar="FILE", help="The item, in JSON, with which a decision is compared."),
+    typer.Option("--content", metavar="FILE", help="The item, in JSON, to compare with the decision."),
 ]
 
 _BYTES_MAX = 1_000_000
@@ -63,7 +63,7 @@ class Shown:
             InputError: They do not go together, or the file is not an item.
         """
         if with_content and with_salt:
-            raise InputError("give --with-content or --with-salt, not both: the first has the salt in it")
+            raise InputError("give --with-content or --with-salt, not both: the first includes the salt")
         is_opened = with_content or with_salt
         if content is not None and not is_opened:
             raise InputError("--content needs --with-content or --with-salt")

@@ -30,9 +30,11 @@ from sharing.keystore.files import PUBLIC_MODE, write_new_file
 
 def list_transfers(
     state: StateOption = None,
-    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only what was done since then.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only what was done since this time.")
+    ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Only what was done before then.")
+        str | None, typer.Option("--until", metavar="TIME", help="Only what was done before this time.")
     ] = None,
     withheld: Annotated[
         bool, typer.Option("--withheld", help="Also what was offered, held or withheld, and by which law.")
@@ -54,7 +56,7 @@ def list_transfers(
     if as_csv and as_json:
         raise InputError("--csv and --json exclude each other")
     if plot is not None and yearly:
-        raise InputError("--plot and --yearly exclude each other: the plot shows States, and the statistics none")
+        raise InputError("--plot and --yearly exclude each other: the plot shows States, and the statistics do not")
     console = connect_console(bootstrap, state)
     since_ms = None if since is None else parse_instant(since, "--since")
     until_ms = None if until is None else parse_instant(until, "--until")

@@ -20,10 +20,10 @@ from sharing.model.times import format_time
 def list_uses(
     state: StateOption = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only what was recorded since then.")
+        str | None, typer.Option("--since", metavar="TIME", help="Only what was recorded since this time.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Only what was recorded before then.")
+        str | None, typer.Option("--until", metavar="TIME", help="Only what was recorded before this time.")
     ] = None,
     reader: Annotated[
         str | None, typer.Option("--reader", metavar="NAME", help="Only what this reader has opened.")

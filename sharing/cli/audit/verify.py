@@ -38,16 +38,16 @@ SHOWN_MAX = 100
 def verify_audit_logs(
     state: StateOption = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only blocks that were written since then.")
+        str | None, typer.Option("--since", metavar="TIME", help="Only blocks that were written since this time.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Only blocks that were written before.")
+        str | None, typer.Option("--until", metavar="TIME", help="Only blocks that were written before this time.")
     ] = None,
     partition: Annotated[
         list[int] | None, typer.Option("--partition", min=0, metavar="N", help="Only this partition; may be repeated.")
     ] = None,
     witnesses: Annotated[
-        int, typer.Option("--witnesses", min=0, help="How many other States must have cosigned; 0: none need have.")
+        int, typer.Option("--witnesses", min=0, help="How many other States must have cosigned; 0: none.")
     ] = WITNESSES_DEFAULT,
     seen: Annotated[
         list[Path] | None,
@@ -95,7 +95,9 @@ def verify_audit_logs(
 
 def _print_what_is_left_out(checkpoints: ReadCheckpoints | None, *, verifies_stamps: bool) -> None:
     if checkpoints is None:
-        err.print("no roots are pinned (SHARING_TRUST_FILE): checkpoints are not looked at, nothing is witnessed")
+        err.print(
+            "no roots are pinned (SHARING_TRUST_FILE): checkpoints are not checked, and nothing counts as witnessed"
+        )
     elif checkpoints.stamped and not verifies_stamps:
         err.print(
             f"checkpoints with time stamps that are not verified: {checkpoints.stamped}; name the roots of the service "

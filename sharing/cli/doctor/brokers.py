@@ -52,7 +52,7 @@ def check_quotas(cluster: Cluster) -> Iterator[CheckResult]:
         return
     for change in changes:
         if change.kind == "missing":
-            detail = "none: this client may use all of a broker"
+            detail = "none: this client may use the whole broker"
             yield CheckResult(
                 f"quotas of {change.principal}", ok=False, detail=detail, remedy="sharing topics apply --acls"
             )

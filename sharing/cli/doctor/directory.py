@@ -38,7 +38,7 @@ def check_directory(cluster: Cluster) -> Iterator[CheckResult]:
         causes = ", ".join(f"{DIRECTORY.topic(state)} ({cause})" for state, cause in reader.unreadable.items())
         remedy = "the State announces its entry again: sharing directory announce FILE --state ST"
         yield CheckResult(
-            "directory", ok=False, detail=f"{detail}; cannot be read, so nothing goes there: {causes}", remedy=remedy
+            "directory", ok=False, detail=f"{detail}; cannot be read, so nothing is sent there: {causes}", remedy=remedy
         )
         return
     if reader.unconfirmed:

@@ -60,12 +60,12 @@ def _check_gate(state: str, status: GateStatus, *, is_expected: bool) -> CheckRe
         workers = "1 worker" if status.workers == 1 else f"{status.workers} workers"
         return CheckResult(check, ok=True, detail=f"works with {workers}; at most {status.waiting} records wait")
     if status.has_worked or status.waiting:
-        detail = f"no gate works, and at most {status.waiting} records wait for one"
+        detail = f"no gate is running, and at most {status.waiting} records wait for one"
         return CheckResult(check, ok=False, detail=detail, remedy=remedy)
-    detail = "without a gate so far, and nothing waits"
+    detail = "no gate yet, and nothing waits"
     if not is_expected:
         return CheckResult(check, ok=True, detail=detail, note=True)
-    remedy = "where agencies of such a State are to publish, start it: sharing gate --state ST"
+    remedy = "if agencies of such a State publish here, start it: sharing gate --state ST"
     return CheckResult(check, ok=True, detail=detail, remedy=remedy, warning=True)
 
 

@@ -72,14 +72,17 @@ def check_pins(settings: Settings) -> Iterator[CheckResult]:
         _require_own_pin(settings, path)
     except SharingError as error:
         yield CheckResult(
-            "pins", ok=False, detail=str(error), remedy="compare the trust file with the papers, and correct it"
+            "pins",
+            ok=False,
+            detail=str(error),
+            remedy="compare the trust file with the fingerprints on paper, and correct it",
         )
         return
     if not states:
         is_there = path.exists()
         detail = f"{path} pins no root: nothing that another State signs is accepted"
         if not is_there:
-            detail = f"{path} is not there, and pins no root: a worker does not start"
+            detail = f"{path} does not exist, so it pins no root: a worker does not start"
         yield CheckResult("pins", ok=is_there, detail=detail, remedy="`sharing trust add` pins one", warning=True)
     elif is_writable_by_others(path):
         detail = f"other users may write to {path}, and decide whose keys are trusted"

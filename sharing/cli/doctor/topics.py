@@ -74,7 +74,7 @@ def check_partitions(cluster: Cluster) -> Iterator[CheckResult]:
     yield CheckResult(
         "partitions",
         ok=False,
-        detail=f"topics of one exchange have the same number; most have {usual}, but {shown}",
+        detail=f"all topics of an exchange must have the same number of partitions; most have {usual}, but {shown}",
         remedy="recreate these topics with that number (docs/maintain.md, To more partitions)",
     )
 

@@ -13,7 +13,7 @@ from sharing.errors import InfrastructureError
 from sharing.kafka.unreadable_records import Unreadable
 
 RECALLS_UNKNOWN: Final = (
-    "an item that is not marked may be recalled: do not use it before the operators have restored the topic "
+    "an item that is not marked may have been recalled: do not use it until the operators have restored the topic "
     "(docs/maintain.md)"
 )
 
@@ -30,7 +30,7 @@ def read_kept_recalls(console: ConsoleConnection, unreadable: Unreadable) -> Rec
     try:
         return read_recalled(console, unreadable)
     except InfrastructureError as error:
-        err.print(f"recalls are known from the inbox alone: {error}")
+        err.print(f"only recalls that are in the inbox are known: {error}")
         return None
 
 

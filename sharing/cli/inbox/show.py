@@ -59,7 +59,7 @@ def show_received(
     if item is None:
         for each in found.values():
             if isinstance(each, UnreadableItem) and not each.id:
-                err.print(f"unreadable, and it may be in there: {each.place}: {to_printable(each.reason)}")
+                err.print(f"unreadable, and the item may be in it: {each.place}: {to_printable(each.reason)}")
         raise InputError(
             f"{to_printable(message_id)[:_SHOWN_MAX]}: {console.state} has no such notice or offer in its inbox, or it "
             "was deleted after a recall; `sharing inbox list` shows what there is"
@@ -141,5 +141,5 @@ def _print_offer(item: InboxItem) -> None:
     print_labelled("hash", f"{compute_conditions_hash(conditions)} of the conditions")
     expires_at = to_milliseconds(fields["expires_at"])
     left = describe_time_left(expires_at, read_clock())
-    print_labelled("deadline", f"{format_time(expires_at)} ({left}): silence is no acceptance")
+    print_labelled("deadline", f"{format_time(expires_at)} ({left}): silence does not count as acceptance")
     print_labelled("ask", f"{item.id}: answer it with `sharing asks answer`")

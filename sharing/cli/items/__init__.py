@@ -14,7 +14,7 @@ app = typer.Typer(
 )
 app.command("list", short_help="List the items that were sent, or wait for something.")(list_items)
 app.command("show", short_help="Show decisions, questions and deliveries of items in time.")(show_items)
-app.command("recall", short_help="Tell States that they must use an item no longer.")(recall_item)
+app.command("recall", short_help="Tell States that they must no longer use an item.")(recall_item)
 app.command("correct", short_help="Correct facts of an item: the gate decides again.")(correct_item)
 app.command("withdraw", short_help="Withdraw an item from every State.")(withdraw_item)
 app.command("send-again", short_help="Send again what others refused, because a key was revoked.")(send_items_again)

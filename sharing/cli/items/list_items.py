@@ -54,8 +54,8 @@ def list_items(
         _print_rows(console.state, rows, delivery, has_conversation=has_conversation)
     exit_if_unreadable(
         table.list_unreadable(),
-        "items may be missing, and after a batch that cannot be read an item may be shown as it was before; have the "
-        "operators restore the topic (docs/maintain.md)",
+        "items may be missing, and items after a batch that cannot be read may be shown in an earlier state; ask the "
+        "operators to restore the topic (docs/maintain.md)",
     )
 
 
@@ -69,7 +69,7 @@ def _print_rows(state: str, rows: list[ItemRow], delivery: DeliveryStatus | None
         elif delivery is not None:
             err.print(f"{state}: no item has a delivery that is {delivery}")
         else:
-            err.print(f"{state}: no item is with another State, and nobody is asked about one")
+            err.print(f"{state}: no other State has an item, and there are no open questions about any")
         return
     shown = make_table(unwrapped_column("item"), "agency", "version", "urgency", "deliveries", "open questions")
     for row in rows:

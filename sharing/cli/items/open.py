@@ -50,7 +50,7 @@ def recall_item(
     key: KeyOption,
     to: Annotated[
         list[str] | None,
-        typer.Option("--to", metavar="STATE", help="A State that must use it no longer; default: all that have it."),
+        typer.Option("--to", metavar="STATE", help="A State that must no longer use it; default: all that have it."),
     ] = None,
     text: TextOption = "",
     passphrase_file: OfficerPassphrase = None,
@@ -59,7 +59,7 @@ def recall_item(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recall an item: the States that have it are told to use it no longer, and must acknowledge that."""
+    """Recall an item: the States that have it are told not to use it any more, and must acknowledge that."""
     console = connect_console(bootstrap, state)
     states = tuple(sorted({read_state("--to", code) for code in to})) if to else None
     found = require_own_item(console, item)
@@ -78,7 +78,9 @@ def correct_item(
     key: KeyOption,
     fact: Annotated[
         list[str],
-        typer.Option("--fact", metavar=FACT_METAVAR, help="A fact as it is; separate values of a set by commas."),
+        typer.Option(
+            "--fact", metavar=FACT_METAVAR, help="A fact with its correct value; separate values of a set by commas."
+        ),
     ],
     text: TextOption = "",
     passphrase_file: OfficerPassphrase = None,
@@ -105,7 +107,7 @@ def withdraw_item(
     officer: OfficerOption,
     key: KeyOption,
     reason: Annotated[
-        str, typer.Option("--reason", help="Why, for the file. It stays in the State; do not name anyone.")
+        str, typer.Option("--reason", help="The reason, for the file. It stays in the State; do not name anyone.")
     ],
     passphrase_file: OfficerPassphrase = None,
     wait: WaitOption = WAIT_SECONDS,
@@ -113,7 +115,7 @@ def withdraw_item(
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Withdraw an item: every State that has it is told to use it no longer, and nothing of it is sent any more."""
+    """Withdraw an item: every State that has it is told not to use it any more, and nothing of it is sent any more."""
     with naming_options({"text": "--reason"}):
         require_text_length(require_reason(reason))
     console = connect_console(bootstrap, state)

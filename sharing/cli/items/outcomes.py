@@ -53,14 +53,15 @@ def show_outcomes(
         as_json: Whether to print JSON: a line for each item; with `watch`, a line for each thing that happens.
 
     Raises:
-        InputError: A name is no id of an indicator, or nothing is known of an item.
+        InputError: A name is not the id of an indicator, or nothing is known of an item.
         InfrastructureError: No broker answers, or the topic cannot be read.
         typer.Exit: With code 1, if a record could not be read.
     """
     for name in names:
         if pack_id(name) == UNKNOWN_ID:
             raise InputError(
-                f"{shorten_name(name)}: is no id of an indicator; `sharing publish --json` and its receipt list the ids"
+                f"{shorten_name(name)}: is not the id of an indicator; `sharing publish --json` and its receipt "
+                "list the ids"
             )
     connection = connect_agency(settings, state, agency, servers, properties)
     topic = connection.topic
@@ -118,9 +119,9 @@ def _require_known(connection: AgencyConnection, history: OutcomeHistory) -> Non
     if not history.lines:
         topic = connection.topic
         raise InputError(
-            f"{history.indicator}: {topic.name} says nothing of such an item of {topic.agency}: it was not published "
-            f"there, or not decided yet (wait for it with --watch), or "
-            f"more than {OUTCOMES.retention_ms // DAY_MS} days ago"
+            f"{history.indicator}: {topic.name} has nothing about such an item of {topic.agency}: it was not "
+            "published there, has not been decided yet (wait for it with --watch), or was decided more than "
+            f"{OUTCOMES.retention_ms // DAY_MS} days ago"
         )
 
 

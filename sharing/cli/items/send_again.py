@@ -35,10 +35,11 @@ def send_items_again(
         list[str] | None, typer.Argument(metavar="ITEM", help="Ids of items, own ones or those of other States.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="All items about which something has changed since.")
+        str | None,
+        typer.Option("--since", metavar="TIME", help="All items about which something has changed since this time."),
     ] = None,
     to: Annotated[
-        list[str] | None, typer.Option("--to", metavar="STATE", help="A State to which; default: all that got it.")
+        list[str] | None, typer.Option("--to", metavar="STATE", help="A State to send it to; default: all that got it.")
     ] = None,
     text: TextOption = "",
     passphrase_file: OfficerPassphrase = None,
@@ -53,7 +54,7 @@ def send_items_again(
     offers, answers. The law is evaluated again before content leaves.
     """
     if bool(items) == (since is not None):
-        raise InputError("name items, or give --since with the time from which on others refused what was sent")
+        raise InputError("name items, or give --since with the time from which other States refused what was sent")
     console = connect_console(bootstrap, state)
     states = tuple(sorted({read_state("--to", code) for code in to})) if to else None
     since_ms = None if since is None else parse_instant(since, "--since")

@@ -41,7 +41,7 @@ def show_items(
         str | None,
         typer.Option("--agency", metavar="NAME", help="Show what is reported to this agency. Default: SHARING_AGENCY."),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on, and print what happens to them.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running, and print what happens to them.")] = False,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:

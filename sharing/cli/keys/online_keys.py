@@ -70,8 +70,8 @@ def _read_successor(folder: KeyFolder, role: KeyRole, key_id: str, access: KeyAc
     path = folder.locate_private_key(role, key_id)
     if not path.exists():
         raise InputError(
-            f"{path}, the successor of the {role} key, is not there: put it back, or revoke it with "
-            f"`sharing keys revoke {key_id[:16]}`, so that a new key may follow"
+            f"{path}, the successor of the {role} key, is missing: put it back, or revoke it with "
+            f"`sharing keys revoke {key_id[:16]}`, so that a new key can replace it"
         )
     return folder.read_private_key(role, key_id, access)
 

@@ -28,8 +28,8 @@ RootPassphraseFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--root-passphrase-file",
-        help="Its first line is the passphrase of a root key, one file for each --root in the same order; without it, "
-        "the command asks.",
+        help="File whose first line is the passphrase of a root key, one for each --root in the same order; without "
+        "it, the command asks.",
         metavar="FILE",
     ),
 ]

@@ -23,7 +23,7 @@ def protect_keys(
         Path | None,
         typer.Option(
             "--new-passphrase-file",
-            help="Its first line is the new passphrase; without it, the command asks.",
+            help="File whose first line is the new passphrase; without it, the command asks.",
             metavar="FILE",
         ),
     ] = None,
@@ -56,11 +56,11 @@ def protect_keys(
     if as_json:
         print_json({"changed": [str(path) for path in change.changed], "kept": [str(path) for path in change.kept]})
         return
-    print_line(f"{key_folder.private}: {len(change.changed)} private keys are under the new passphrase")
+    print_line(f"{key_folder.private}: {len(change.changed)} private keys are protected by the new passphrase")
     if change.kept:
         print_line(f"{len(change.kept)} are protected by a token, and have none")
     place = settings.key_passphrase_file or "the file that SHARING_KEY_PASSPHRASE_FILE names"
-    err.print(f"put the new passphrase into {place}, and start the programs again that use these keys")
+    err.print(f"put the new passphrase into {place}, and restart the programs that use these keys")
 
 
 def _protect_file(path: Path, passphrase_file: Path | None, new_passphrase_file: Path | None, *, as_json: bool) -> None:
@@ -75,7 +75,7 @@ def _protect_file(path: Path, passphrase_file: Path | None, new_passphrase_file:
     if as_json:
         print_json({"changed": [str(path)], "kept": []})
     else:
-        print_line(f"{path} is under the new passphrase")
+        print_line(f"{path} is protected by the new passphrase")
 
 
 def _get_new_passphrase(what: str, before: SecretStr, file: Path | None) -> SecretStr:
@@ -85,5 +85,5 @@ def _get_new_passphrase(what: str, before: SecretStr, file: Path | None) -> Secr
         else read_passphrase_file(file)
     )
     if after == before:
-        raise InputError("the new passphrase is the present one; nothing was changed")
+        raise InputError("the new passphrase is the same as the current one; nothing was changed")
     return after

@@ -35,7 +35,7 @@ def prune_keys(
         str | None,
         typer.Option(
             "--today",
-            help="Today's date by another clock than this machine's, such as 2026-03-01, if no broker can be asked.",
+            help="Today's date from a clock other than this machine's, such as 2026-03-01, if no broker can be asked.",
             metavar="DAY",
         ),
     ] = None,
@@ -99,8 +99,8 @@ def _require_right_clock(settings: Settings, now: int, count: int) -> None:
     """
     if settings.bootstrap is None:
         raise InputError(
-            f"that {count} of the keys have ended, only this machine's clock says, by which it is {format_time(now)}: "
-            "give --today with the date that another clock shows, or --bootstrap, so that it is compared with the "
+            f"only this machine's clock, which shows {format_time(now)}, says that {count} of the keys have ended: "
+            f"give --today with the date that another clock shows, or --bootstrap, so that it is compared with the "
             f"broker's clock; {_NOTHING}"
         )
     try:

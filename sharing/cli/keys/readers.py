@@ -88,7 +88,7 @@ def add_readers(
     settings = load_settings(key_folder=folder, key_passphrase_file=passphrase_file, key_token=token)
     added = [_read_reader(path) for path in public_files]
     if len({reader.name for reader in added}) < len(added):
-        raise InputError("two files have the same name of a reader; each reader needs a name of its own")
+        raise InputError("two files name the same reader; each reader needs its own name")
     _change(settings, added, (), as_json=as_json)
 
 
@@ -168,8 +168,8 @@ def _read_list(folder: KeyFolder, keys: TrustedKeys, now: int, *, is_replaced: b
         if is_replaced:
             return None
         raise InputError(
-            f"{error}, so the list of readers that it has signed does not count any more: name all readers again, by "
-            "`sharing keys readers add` with the public file of each"
+            f"{error}, so the list of readers that it has signed is no longer valid: add all readers again with "
+            "`sharing keys readers add` and the public file of each"
         ) from None
 
 
@@ -179,7 +179,7 @@ def _read_reader(path: Path) -> Reader:
         return Reader.model_validate_json(data)
     except ValidationError:
         raise InputError(
-            f"{path} is not the public file of a reader; `sharing keys reader` makes it beside the private key"
+            f"{path} is not the public file of a reader; `sharing keys reader` writes it next to the private key"
         ) from None
 
 

@@ -36,13 +36,15 @@ from sharing.trust.public_keys import KeyRole
 
 def resend(
     since: Annotated[
-        str, typer.Option("--since", help="From when on, by the broker's time of arrival.", metavar="TIME")
+        str, typer.Option("--since", help="Start of the period, by the broker's time of arrival.", metavar="TIME")
     ],
     until: Annotated[
-        str | None, typer.Option("--until", help="Until when, exclusive. Default: now.", metavar="TIME")
+        str | None, typer.Option("--until", help="End of the period, exclusive. Default: now.", metavar="TIME")
     ] = None,
     state: Annotated[str | None, typer.Option("--state", help="The State. Default: SHARING_STATE.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count. Needs no right to write.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count the records; needs no permission to write.")
+    ] = False,
     folder: Folder = None,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
@@ -66,8 +68,8 @@ def resend(
         resending.begin(dry_run=dry_run)
         if not resending.total and not resending.is_continued:
             raise InputError(
-                f"{', '.join(resending.topics)}: no records from {chosen}; it is the broker's time at which an "
-                "indicator arrived that counts"
+                f"{', '.join(resending.topics)}: no records from {chosen}; what counts is the broker's time of "
+                "arrival of an indicator"
             )
         with progress_bar("writing again", resending.total) as report:
             counts = resending.write_again(is_lost, report)
@@ -78,7 +80,7 @@ def resend(
         result.print_lines()
     if not dry_run and tls:
         (entry,) = make_resend_rule(code).entries
-        err.print(f"take the right to write away again: {format_removal_command(entry)}")
+        err.print(f"remove the permission to write again: {format_removal_command(entry)}")
     if counts.lost.total():
         raise typer.Exit(1)
 
@@ -145,12 +147,12 @@ class ResendResult:
             rest = ", the rest of an earlier run" if self.is_continued else ""
             print_line(f"{total:,} records {verb}{rest}")
             err.print(
-                "the gate decides on each again, withholds older versions of an item, and sends the same ids under its "
-                "key in force; a receiver that has opened one drops the repetition"
+                "the gate decides each of them again, withholds older versions of an item, and sends the same ids, "
+                "signed with its key in force; a receiver that has already opened one drops the duplicate"
             )
             err.print(
-                "this does not cover what the conversation had sent, such as corrections, recalls, offers and answers: "
-                "an officer has it sent again by `sharing items send-again`"
+                "this does not include what the conversation sent, such as corrections, recalls, offers and answers: "
+                "an officer sends it again with `sharing items send-again`"
             )
         for topic, number in (+counts.lost).items():
             err.print(
@@ -189,7 +191,7 @@ def _parse_range(since: str, until: str | None) -> tuple[int, int | None]:
         if instant is not None and instant > now:
             raise InputError(f"{option} is in the future ({format_time(instant)}); it is now {format_time(now)}")
     if since_ms < 0:
-        raise InputError("--since is before 1970; name the instant from which on messages were refused")
+        raise InputError("--since is before 1970; give the time from which messages were refused")
     if until_ms is not None and until_ms <= since_ms:
         raise InputError("--until must be later than --since")
     return since_ms, until_ms
@@ -239,8 +241,8 @@ def _require_write_right(resending: Resending, state: str) -> None:
     if denied:
         rule = make_resend_rule(state)
         raise InfrastructureError(
-            f"{rule.principal.name} may not write to {', '.join(denied)}, which is granted for this run only: ask the "
-            f"operator to run `{format_addition_command(rule)}`, and to take it away afterwards"
+            f"{rule.principal.name} may not write to {', '.join(denied)}, a permission that is granted for this run "
+            f"only: ask the operator to run `{format_addition_command(rule)}`, and to remove it afterwards"
         )
 
 

@@ -25,7 +25,7 @@ from sharing.trust.root import require_current_root
 
 
 def revoke_online_keys(
-    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Ids of keys or successors, or how they begin.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Ids of keys or successors, or their first digits.")],
     root: RootFiles,
     at: Annotated[
         str | None,
@@ -80,14 +80,14 @@ def _list_next_steps(statement: KeyStatement, revoked: Collection[str], effectiv
     if KeyRole.REGISTRAR in roles:
         steps.append(
             "what needs the signature of the revoked registrar key no longer counts: `sharing officers list` shows "
-            "which officers remain; if it has signed the list of readers, name all readers again, by `sharing keys "
-            "readers add` with the public file of each"
+            "which officers remain; if it signed the list of readers, add all readers again with `sharing keys "
+            "readers add` and the public file of each"
         )
     if KeyRole.GATE in roles:
         since = format_time(max(effective_at - HOUR_MS, INSTANT_MIN))
         steps.append(
-            "what the revoked gate key had signed and other States had not opened yet, they refuse. A minute after the "
+            "other States refuse what the revoked gate key had signed and they had not opened yet. A minute after the "
             f"gate signs with another key, send it again: `sharing keys resend --state {statement.state} --since "
-            f"{since}`; earlier, if a State was unreachable for longer"
+            f"{since}`; give an earlier --since if a State was unreachable for longer"
         )
     return steps

@@ -163,10 +163,10 @@ def _choose_roles(names: list[str], previous: TrustedKeys | None, now: int) -> l
     known = [*map(str, KeyRole)]
     for name in names:
         if name in (ROOT_ROLE, WRAP_ROLE):
-            raise InputError(f"`{name}` is rotated alone, by a command of its own")
+            raise InputError(f"`{name}` must be rotated on its own, with a separate command")
         if name not in known:
             nearest = suggest_nearest(name, {*known, ROOT_ROLE, WRAP_ROLE})
-            raise InputError(f"{name!r} is none of the roles {', '.join(known)}, nor `root` or `wrap`{nearest}")
+            raise InputError(f"{name!r} is not one of the roles {', '.join(known)}, nor `root` or `wrap`{nearest}")
     roles = [role for role in KeyRole if role in names]
     missing = [role for role in roles if previous is None or previous.statement.find_usable_key(role, now) is None]
     if missing:

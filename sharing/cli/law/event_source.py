@@ -95,5 +95,7 @@ def _read_opening_keys(settings: Settings, state: str) -> Mapping[str, OpeningKe
     now = read_clock()
     owner = keys.get_trusted_keys(now).state
     if owner != state:
-        raise InputError(f"the key folder is that of {owner}, and opens nothing of {state}; set that of {state}")
+        raise InputError(
+            f"the key folder is that of {owner}, and cannot open records of {state}; set the one of {state}"
+        )
     return keys.get_opening_keys(now)

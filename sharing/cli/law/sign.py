@@ -22,7 +22,7 @@ def sign_pack_file(
         Path | None,
         typer.Option(
             "--passphrase-file",
-            help="Its first line is the passphrase of an encrypted key; without it, the command asks.",
+            help="File whose first line is the passphrase of an encrypted key; without it, the command asks.",
         ),
     ] = None,
 ) -> None:
@@ -45,7 +45,7 @@ def _open_key(path: Path, passphrase_file: Path | None) -> Ed25519PrivateKey:
     if key is not None:
         return key
     if not sys.stdin.isatty():
-        raise InputError(f"the key in {path} is encrypted; give --passphrase-file, or run this at a terminal")
+        raise InputError(f"the key in {path} is encrypted; give --passphrase-file, or run this in a terminal")
     entered = typer.prompt(f"Passphrase of {path}", hide_input=True, err=True)
     decrypted = read_private_key(path, str(entered).encode())
     if decrypted is None:

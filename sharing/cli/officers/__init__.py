@@ -22,4 +22,4 @@ app.command("add", short_help="Add an officer, or change one; roles take two reg
 app.command("sign", short_help="Sign an entry that another registrar has made.")(sign_draft)
 app.command("publish", short_help="Publish an entry that two registrars have signed.")(publish_draft)
 app.command("renew", short_help="Extend entries before they expire.")(renew_officers)
-app.command("revoke", short_help="Revoke officers: they may answer nothing any more.")(revoke_officers)
+app.command("revoke", short_help="Revoke officers: they may no longer answer.")(revoke_officers)

@@ -40,29 +40,31 @@ def add_officer(
     authority: Annotated[Authority | None, typer.Option("--authority", help="Kind of that authority.")] = None,
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", help="A role that the State's law pack names under `approvers`; repeat it for all."),
+        typer.Option("--role", help="A role that the State's law pack names under `approvers`; can be repeated."),
     ] = None,
-    without_roles: Annotated[bool, typer.Option("--without-roles", help="Take all roles away.")] = False,
+    without_roles: Annotated[bool, typer.Option("--without-roles", help="Remove all roles.")] = False,
     key: Annotated[
         list[Path] | None,
         typer.Option("--key", help="Public file of `officers make-key`; repeat it for all keys.", metavar="FILE"),
     ] = None,
     without_keys: Annotated[
-        bool, typer.Option("--without-keys", help="Take all keys away; the officer signs with passkeys only.")
+        bool, typer.Option("--without-keys", help="Remove all keys; the officer signs with passkeys only.")
     ] = False,
     passkey: Annotated[
         Path | None,
         typer.Option(
-            "--passkey", help="File that the officer's desk has made: adds this passkey to the others.", metavar="FILE"
+            "--passkey", help="File made by the officer's desk: adds this passkey to the others.", metavar="FILE"
         ),
     ] = None,
     fingerprint: Annotated[
         str | None,
-        typer.Option("--fingerprint", help="Fingerprint of that passkey, as the officer reads it out by telephone."),
+        typer.Option("--fingerprint", help="Fingerprint of that passkey, as the officer read it out by telephone."),
     ] = None,
     drop_passkey: Annotated[
         list[str] | None,
-        typer.Option("--drop-passkey", help="Fingerprint of a passkey to take away; repeat it.", metavar="FINGERPRINT"),
+        typer.Option(
+            "--drop-passkey", help="Fingerprint of a passkey to remove; can be repeated.", metavar="FINGERPRINT"
+        ),
     ] = None,
     days: Annotated[
         int, typer.Option("--days", help="For how many days the entry is valid.", min=1, max=OFFICER_DAYS_MAX)
@@ -72,7 +74,7 @@ def add_officer(
         typer.Option("--draft", help="File for the entry, if a second registrar must sign it.", metavar="FILE"),
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Let two registrars sign, also where one suffices: for another year.")
+        bool, typer.Option("--again", help="Let two registrars sign even if one is enough: for another year.")
     ] = False,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
@@ -123,8 +125,8 @@ def sign_alone(change: OfficerChange, key: SigningKey) -> OfficerRecord:
     """
     if change.needed > 1:
         raise InputError(
-            f"officer {change.entry.id}: this gives more than two registrars have granted, or their grant has ended; "
-            "make it again with `sharing officers add`, with --draft FILE"
+            f"officer {change.entry.id}: this grants more than two registrars have signed for, or what they signed "
+            "has ended; make it again with `sharing officers add`, with --draft FILE"
         )
     return make_record(sign_change(change, key), change.grant)
 

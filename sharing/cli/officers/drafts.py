@@ -22,9 +22,7 @@ from sharing.settings import load_settings
 from sharing.trust.documents import SignedDocument
 from sharing.trust.faults import TrustError
 
-Draft = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The file that `sharing officers add --draft` has written.")
-]
+Draft = Annotated[Path, typer.Argument(metavar="FILE", help="The file written by `sharing officers add --draft`.")]
 
 
 def sign_draft(
@@ -73,4 +71,4 @@ def _read_draft(file: Path) -> tuple[SignedDocument, OfficerEntry]:
     try:
         return read_entry(read_file(file))
     except TrustError as error:
-        raise InputError(f"{file} is no entry that `sharing officers add --draft` has written: {error}") from None
+        raise InputError(f"{file} is not an entry written by `sharing officers add --draft`: {error}") from None

@@ -34,7 +34,7 @@ def invite_officer(
     ],
     out: Annotated[Path, typer.Option("--out", help="File for the invitation.", metavar="FILE")],
     days: Annotated[
-        int, typer.Option("--days", help="For how many days it is valid.", min=1, max=INVITATION_DAYS_MAX)
+        int, typer.Option("--days", help="How many days it is valid.", min=1, max=INVITATION_DAYS_MAX)
     ] = INVITATION_DAYS_MAX,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
@@ -59,4 +59,7 @@ def invite_officer(
         return
     print_line(f"{officer_id}: may make a passkey at {origin} until {format_time(invitation.expires_at)}")
     out_console.print(link, markup=False, soft_wrap=True)  # a line that is broken is no link
-    err.print(f"written: {out}; give the officer the file or the link, and note under which number he or she answers")
+    err.print(
+        f"written: {out}; give the officer the file or the link, and note the telephone number at which you can "
+        "reach the officer"
+    )

@@ -49,7 +49,7 @@ def make_officer_key(
         Path | None,
         typer.Option(
             "--passphrase-file",
-            help="Its first line is the passphrase of this key; without it, the command asks.",
+            help="File whose first line is the passphrase of this key; without it, the command asks.",
             metavar="FILE",
         ),
     ] = None,
@@ -92,7 +92,7 @@ def read_officer_key(path: Path, state: str) -> PublishedKey:
         content = OfficerKeyFile.model_validate_json(data)
     except ValidationError:
         raise InputError(
-            f"{path} is not the public file of an officer's key; `sharing officers make-key` makes it beside the "
+            f"{path} is not the public file of an officer's key; `sharing officers make-key` writes it next to the "
             "private key"
         ) from None
     if content.state != state:

@@ -34,16 +34,18 @@ def read_passkey(path: Path, fingerprint: str | None, officer_id: str, keys: Tru
         raise InputError(f"{path}: {error}") from None
     invited = verified.invitation.officer
     if invited != officer_id:
-        raise InputError(f"{path}: officer {invited} was invited, not {officer_id}; each officer makes his or her own")
+        raise InputError(
+            f"{path}: officer {invited} was invited, not {officer_id}; each officer must make a separate one"
+        )
     if fingerprint is None:
         raise InputError(
-            "ask the officer by telephone, under a number that you know, for the fingerprint on his or her page, and "
-            "give it with --fingerprint"
+            "call the officer at a telephone number that you know, ask for the fingerprint on the officer's page, "
+            "and give it with --fingerprint"
         )
     if not hmac.compare_digest(_normalise(fingerprint).encode(), _normalise(passkey.fingerprint).encode()):
         raise InputError(
-            f"{path}: the passkey has another fingerprint than the officer has read out: somebody has replaced the "
-            "file, or it is an earlier one. Enter nothing; let the officer send it again"
+            f"{path}: the fingerprint of the passkey is not the one that the officer read out: somebody has replaced "
+            "the file, or it is an older one. Do not enter it; ask the officer to send it again"
         )
     return passkey
 
@@ -71,7 +73,7 @@ def change_passkeys(
     if added is None:
         return tuple(by_fingerprint.values()) if dropped else None
     if added in present:
-        raise InputError("the officer has this passkey already")
+        raise InputError("the officer already has this passkey")
     return (*by_fingerprint.values(), added)
 
 

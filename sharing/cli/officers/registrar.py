@@ -58,13 +58,13 @@ class KeyDesk:
         held = [key for key in in_force if self.folder.locate_private_key(key.role, key.key_id).exists()]
         if any(key.key_id in signed for key in held):
             raise InputError(
-                f"{self.folder.path} has the registrar key that has signed already; the second registrar signs with "
-                "another key, in a key folder of his or her own"
+                f"{self.folder.path} has the registrar key that has already signed; the second registrar must sign "
+                "with another key, in a separate key folder"
             )
         if not held:
             raise InputError(
-                f"the private key of no registrar key in force is in {self.folder.private}; put it there, or use the "
-                "folder that has it"
+                f"{self.folder.private} does not have the private key of a registrar key in force; put it there, or "
+                f"use the folder that has it"
             )
         access = open_key_access(self.settings, self.folder, is_new=False)
         return self.folder.read_private_key(KeyRole.REGISTRAR, held[-1].key_id, access).to_signing_key()

@@ -12,5 +12,5 @@ app = typer.Typer(
     help="The parties on a cluster: revoke the rights of a State or of one client; let a State leave.",
     no_args_is_help=True,
 )
-app.command("revoke", short_help="Take all rights of a State, or of one client, away at once.")(revoke)
-app.command("leave", short_help="End a State's part: what waits, its rights, its quotas, its topics.")(leave)
+app.command("revoke", short_help="Remove all rights of a State, or of one client, at once.")(revoke)
+app.command("leave", short_help="Let a State leave: show what waits; remove its rights, quotas and topics.")(leave)

@@ -102,10 +102,15 @@ def leave(
     state: Annotated[str, typer.Argument(metavar="STATE", help="The State that leaves, such as DE.")],
     topics: Annotated[
         LeftTopics,
-        typer.Option(help="Its topics: keep them, delete what was sent to it (exchange), or delete all. Super users."),
+        typer.Option(
+            help="Its topics: keep them, delete what was sent to it (exchange), or delete all. Super users only."
+        ),
     ] = LeftTopics.KEEP,
     unsigned: Annotated[
-        bool, typer.Option("--unsigned", help="Go on although the State has not removed its entry: it cannot sign.")
+        bool,
+        typer.Option(
+            "--unsigned", help="Continue although the State has not removed its entry, because it can no longer sign."
+        ),
     ] = False,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Do it. Without this, only show what would be done.")
@@ -125,12 +130,14 @@ def leave(
     presence = _read_presence(settings, servers, code, tls) if DIRECTORY.topic(code) in names else _ABSENT
     if confirm and presence.status == _IN_FORCE and not unsigned:
         raise InputError(
-            f"{code} still has an entry in the directory: it removes it by `sharing directory remove --state {code}`. "
+            f"{code} still has an entry in the directory: it must remove it with `sharing directory remove "
+            f"--state {code}`. "
             f"If it cannot sign any more, give --unsigned, and let each State run `sharing trust remove {code}`"
         )
     if confirm and presence.problem and not unsigned:
         raise InputError(
-            f"whether {code} has removed its entry cannot be read in the directory ({presence.problem}); see `sharing "
+            f"the directory cannot be read ({presence.problem}), so it is unknown whether {code} has removed its "
+            "entry; see `sharing "
             "directory show`. If it cannot sign any more, give --unsigned"
         )
     if confirm and presence.has_topic and not unsigned:
@@ -155,7 +162,7 @@ def leave(
 
 
 _OPERATOR_STEP = (
-    "the operator: take {state} out of the partners file, or `topics apply --acls` grants its rights again; generate "
+    "the operator: remove {state} from the partners file, or `topics apply --acls` grants its rights again; generate "
     "the deployment files again; issue its clients no further certificates"
 )
 _IN_FORCE, _REMOVED = "IN_FORCE", "REMOVED"
@@ -178,7 +185,7 @@ def _check_state(state: str, settings: Settings) -> str:
         raise SettingsError("no partners file is configured: give --partners FILE, or set SHARING_PARTNERS")
     if state not in read_partners(settings.partners).states:
         raise InputError(
-            f"{state} is not in {settings.partners}: name a State that is; if it was taken out of the file before, "
+            f"{state} is not in {settings.partners}: name a State that is; if it was removed from the file before, "
             f"`sharing partners revoke {state}` removes its rights"
         )
     return state

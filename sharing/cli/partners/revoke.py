@@ -74,6 +74,6 @@ def _print_summary(party: str, removed: list[AclEntry], *, dry_run: bool) -> Non
     if not removed:
         err.print(f"{party} has no access control entries on this cluster")
         return
-    verb = "would be removed" if dry_run else "removed; they are in force no longer, also on open connections"
+    verb = "would be removed" if dry_run else "removed; they no longer apply, not even on open connections"
     err.print(f"{len(removed)} access control entries of {', '.join(names)} {verb}")
-    err.print("take the party out of the partners file, or `topics apply --acls` grants them again")
+    err.print("remove the party from the partners file, or `topics apply --acls` grants them again")

@@ -76,17 +76,19 @@ def publish(
     ] = None,
     receipt: Annotated[
         Path | None,
-        typer.Option("--receipt", help="New file for what became of each line; publish exactly once.", metavar="FILE"),
+        typer.Option(
+            "--receipt", help="New file that records what became of each line, to publish exactly once.", metavar="FILE"
+        ),
     ] = None,
     resume: Annotated[
         Path | None,
         typer.Option("--resume", help="Receipt of an earlier run: publish what is missing in it.", metavar="FILE"),
     ] = None,
     new_ids: Annotated[
-        bool, typer.Option("--new-ids", help="Give new ids to what has none: each line is an item of its own.")
+        bool, typer.Option("--new-ids", help="Give new ids to lines that have none: each line is a separate item.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the gate has said of each item what became of it.")
+        bool, typer.Option("--wait", help="Wait until the gate has said what became of each item.")
     ] = False,
     timeout: Annotated[
         float | None,
@@ -190,13 +192,13 @@ def _check_options(
     if receipt is None and resume is None:
         return
     if dry_run:
-        raise InputError("--dry-run publishes nothing, so that there is no receipt; leave --receipt and --resume out")
+        raise InputError("--dry-run publishes nothing, so there is no receipt; leave --receipt and --resume out")
     if new_ids:
         raise InputError(
-            "--new-ids gives other ids in each run, and a receipt needs the same ones; leave one of them out"
+            "--new-ids gives different ids in each run, and a receipt needs the same ones; leave one of them out"
         )
     if receipt is not None and receipt.exists():
-        raise InputError(f"{receipt}: exists; continue its load with --resume {receipt}, or name a new file")
+        raise InputError(f"{receipt}: already exists; continue its load with --resume {receipt}, or name a new file")
     if receipt is not None:
         require_new_files([receipt])
 
@@ -212,7 +214,7 @@ def _check_waiting(timeout: float | None, *, wait: bool, dry_run: bool) -> None:
     if timeout is not None and not math.isfinite(timeout):
         raise InputError("--timeout must be a number of seconds, such as 60")
     if wait and dry_run:
-        raise InputError("--dry-run publishes nothing, so that there is nothing to wait for; leave --wait out")
+        raise InputError("--dry-run publishes nothing, so there is nothing to wait for; leave --wait out")
 
 
 def _identify_publisher(settings: Settings) -> PublisherIdentity:

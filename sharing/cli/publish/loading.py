@@ -48,21 +48,23 @@ def open_load(
         publisher = make_publisher(content.load)
         if publisher.cluster != content.cluster:
             raise InputError(
-                "the receipt belongs to a load on another cluster, which this one knows nothing of; name that cluster "
-                "with --bootstrap, or another --receipt"
+                "the receipt belongs to a load on another cluster, which this one has no record of; name that "
+                "cluster with --bootstrap, or another --receipt"
             )
         if is_other_topic(content.topic_id, publisher.topic_id):
             raise InputError(
-                f"{publisher.topic} was deleted and created again since the load began: what it had confirmed, and its "
-                "gate had not decided, is lost. Publish the files with another --receipt: the items keep their ids, so "
+                f"{publisher.topic} was deleted and created again since the load began: what it had confirmed, but "
+                "its gate had not decided, is lost. Publish the files with another --receipt: the items keep "
+                "their ids, so "
                 "that no State receives one twice"
             )
         if publisher.progress is not None and publisher.progress.published >= content.recorded:
             return content.load, publisher
         if not content.is_ended:
             raise InfrastructureError(
-                "the broker has forgotten the load: it remembers one for 7 days. The last items of the last run may be "
-                "published and not be in the receipt; publish the files with another --receipt: the items keep their "
+                "the broker has forgotten the load: it remembers one for 7 days. The last items of the last run may "
+                "have been published without being in the receipt; publish the files with another --receipt: the "
+                "items keep their "
                 "ids, so that no State receives one twice"
             )
         publisher.close()
@@ -154,8 +156,8 @@ class BulkLoad:
         path, confirmed = self._receipt.path, self._receipt.content.confirmed
         if self._unrecorded:
             raise InputError(
-                f"{path}: the last run ended in the middle, and these are not its files: resume with them as they "
-                "were, and then with the corrected ones"
+                f"{path}: the last run was interrupted, and these are not its files: resume with the files as they "
+                "were then, and after that with the corrected ones"
             )
         found = sum(spooled.key in confirmed for spooled in self._checked.spool)
         if found < len(confirmed):
@@ -181,7 +183,7 @@ class BulkLoad:
                 if not unrecorded:
                     require_own_latest(spooled, self._checked.own_versions)
                 elif make_place(spooled.file, spooled.place) in content.refused:
-                    raise InputError("was refused by the last run, which ended in the middle; resume again to send it")
+                    raise InputError("was refused by the last run, which was interrupted; resume again to send it")
                 record = self._publisher.prepare_record(spooled.item)
             except InputError as error:
                 self._fates.refuse(index, spooled, error)
@@ -210,8 +212,8 @@ class BulkLoad:
         last = self._publisher.progress.last if self._publisher.progress is not None else ""
         if len(items) < self._unrecorded or (items and items[-1].spooled.key != last):
             raise InputError(
-                f"{self._receipt.path}: the broker has other items of this load than the files have in its place; "
-                "resume with the same files, options and id secret as before"
+                f"{self._receipt.path}: the broker has different items of this load than the files have at the same "
+                "place; resume with the same files, options and id secret as before"
             )
         self._receipt.confirm(item.spooled for item in items)
         for item in items:

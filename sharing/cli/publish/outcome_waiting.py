@@ -235,7 +235,8 @@ class OutcomeWait:
         missing, topic = self._result.missing, self._connection.topic
         more = f" and {len(missing) - MISSING_SHOWN} more" if len(missing) > MISSING_SHOWN else ""
         return InfrastructureError(
-            f"{topic.name} says nothing yet of {len(missing)} of {self._total} published items after {timeout_s:g} s: "
+            f"{topic.name} has no result yet for {len(missing)} of {self._total} published items after "
+            f"{timeout_s:g} s: "
             f"{', '.join(missing[:MISSING_SHOWN])}{more}; they are published. `sharing doctor` says whether the gate "
             f"of {topic.state} works; ask again with `sharing items show`, or wait longer with --timeout"
         )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 READ_SECONDS_MAX: Final = 10.0
 
 _CONSEQUENCE: Final = (
-    "an item of which there is a higher version in what was not read is published, and withheld by the gate"
+    "if what was not read has a higher version of an item, the item is published, and the gate withholds it"
 )
 
 

@@ -158,12 +158,14 @@ class Receipt:
             raise InputError(f"{path}: cannot be opened ({error.strerror}); name the receipt of a load") from None
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise InputError(f"{path}: is no file; name the receipt of a load")
+                raise InputError(f"{path}: is not a file; name the receipt of a load")
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             content = _read_content(path, descriptor)
         except BlockingIOError:
             os.close(descriptor)
-            raise InputError(f"{path}: another run writes it; let it end, or end it, and resume then") from None
+            raise InputError(
+                f"{path}: another run is writing to it; wait until it ends, or end it, and then resume"
+            ) from None
         except OSError as error:
             os.close(descriptor)
             raise InfrastructureError(f"{path}: cannot be read ({error.strerror})") from None
@@ -290,10 +292,10 @@ def _read_content(path: Path, descriptor: int) -> ReceiptContent:
                 content.take(json.loads(line))
             except (ValueError, KeyError, TypeError, RecursionError):
                 raise InputError(
-                    f"{path}: line {number} is no line of a receipt; name what `sharing publish --receipt` wrote"
+                    f"{path}: line {number} is not a line of a receipt; name what `sharing publish --receipt` wrote"
                 ) from None
             whole += len(line)
     if not content.load:
-        raise InputError(f"{path}: is no receipt; name what `sharing publish --receipt` wrote")
+        raise InputError(f"{path}: is not a receipt; name what `sharing publish --receipt` wrote")
     os.ftruncate(descriptor, whole)
     return content

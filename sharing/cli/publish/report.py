@@ -100,7 +100,9 @@ def _print_details(checked: CheckedInput, expected: DryRunResult, run: Publishin
     elif run.published:
         print_line("No State would receive them: they point to no State and match no declared interest.")
     if any(why.startswith(MISSING) for _, _, why in expected.reasons):
-        err.print("Not all that is missing matters: `sharing law questions` asks what can change an outcome.")
+        err.print(
+            "Not every missing fact matters: `sharing law questions` asks only for those that can change an outcome."
+        )
     err.print("This is a prediction with the law pack installed here. The gate's decision is what counts.")
 
 

@@ -53,12 +53,12 @@ StateOption = Annotated[
 def list_records(
     state: StateOption = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only what was quarantined since then.")
+        str | None, typer.Option("--since", metavar="TIME", help="Only what was quarantined since this time.")
     ] = None,
     cause: Annotated[
         str | None, typer.Option("--cause", metavar="CAUSE", help="Only records with this cause, such as FIELD_VALUE.")
     ] = None,
-    last: Annotated[int, typer.Option("--last", help="How many of them, the newest; 0 for all.", metavar="N")] = 100,
+    last: Annotated[int, typer.Option("--last", help="How many of the newest records; 0 for all.", metavar="N")] = 100,
     bootstrap: Bootstrap = None,
     as_json: AsJson = False,
 ) -> None:

@@ -27,7 +27,8 @@ PassphraseFile = Annotated[
     Path | None,
     typer.Option(
         "--passphrase-file",
-        help="Its first line is the passphrase of the online keys. Default: SHARING_KEY_PASSPHRASE_FILE; without it, "
+        help="File whose first line is the passphrase of the online keys. Default: SHARING_KEY_PASSPHRASE_FILE; "
+        "without it, "
         "the command asks.",
         metavar="FILE",
     ),
@@ -69,7 +70,7 @@ def explain_left_files(paths: Sequence[Path], document: Path, what: str) -> Iter
         left = [str(path) for path in paths if path.exists()]
         if left and not document.exists():
             error.add_note(
-                f"{', '.join(left)}: was made, and belongs to no {what}; delete it before you run this again"
+                f"{', '.join(left)}: was made, but does not belong to a {what}; delete it before you run this again"
             )
         raise
 
@@ -85,9 +86,9 @@ def require_new_files(paths: Sequence[Path]) -> None:
         if path.exists() or path.is_symlink():
             raise InputError(f"{path} exists already, and is not overwritten; choose another place, or move it")
         if not path.parent.is_dir():
-            raise InputError(f"{path}: the folder {path.parent} is not there; make it, or insert the medium")
+            raise InputError(f"{path}: the folder {path.parent} does not exist; create it, or insert the medium")
         if path.resolve() in known:
-            raise InputError(f"{path} is given twice; each is a file of its own")
+            raise InputError(f"{path} is given twice; each must be a separate file")
         known.add(path.resolve())
 
 
@@ -137,6 +138,6 @@ def ask_passphrase(what: str, option: str, *, is_new: bool) -> SecretStr:
         InputError: There is no terminal, or it is too short.
     """
     if not sys.stdin.isatty():
-        raise InputError(f"there is no passphrase of {what}: give {option}, or run this at a terminal")
+        raise InputError(f"no passphrase was given for {what}: give {option}, or run this in a terminal")
     entered = typer.prompt(f"Passphrase of {what}", hide_input=True, confirmation_prompt=is_new, err=True)
     return normalise_passphrase(str(entered))

@@ -116,7 +116,7 @@ def _list_lines(notice: Notice) -> Iterator[tuple[str, str]]:
     if notice.kind is NoticeKind.CORRECTION:
         yield "corrects", f"every earlier version of item {notice.item_id}"
     elif notice.kind is NoticeKind.RECALL:
-        yield "recalls", f"every version of item {notice.item_id}: use it no longer"
+        yield "recalls", f"every version of item {notice.item_id}: do not use it any more"
     yield "source", _join(content["source_agency"], content["source_authority"], content["source_case"])
     yield "offence", _join(*content["offence_codes"])
     yield "seen", format_time(content["observed_at"]) if content["observed_at"] is not None else ""

@@ -28,14 +28,14 @@ from sharing.trust.verification import shorten
 
 OfficerOption = Annotated[str, typer.Option("--as", metavar="OFFICER", help="Your id in the register of officers.")]
 KeyOption = Annotated[
-    Path, typer.Option("--key", metavar="FILE", help="The officer's private key, as `officers make-key` has made it.")
+    Path, typer.Option("--key", metavar="FILE", help="The officer's private key, made by `officers make-key`.")
 ]
 OfficerPassphrase = Annotated[
     Path | None,
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help="Its first line is the passphrase of the officer's key; without it, the command asks.",
+        help="File whose first line is the passphrase of the officer's key; without it, the command asks.",
     ),
 ]
 
@@ -96,8 +96,8 @@ def find_in_register(console: ConsoleConnection, officer: str) -> OfficerEntry |
     keys = read_own_keys(console, now)
     if keys is None:
         err.print(
-            f"the register of officers is not looked at here: set SHARING_TRUST_FILE with the pinned root of "
-            f"{console.state}, or SHARING_KEY_FOLDER; the worker looks"
+            f"the register of officers is not checked here: set SHARING_TRUST_FILE with the pinned root of "
+            f"{console.state}, or SHARING_KEY_FOLDER; the worker checks it"
         )
         return None
     register = read_register(console.servers, keys, console.properties, console.framing, clock=read_clock)

@@ -22,11 +22,11 @@ from sharing.rulings.act import Act
 WAIT_SECONDS: Final = 10.0
 
 TextOption = Annotated[
-    str, typer.Option("--text", help="Your words, for the file. They stay in the State; do not name anyone.")
+    str, typer.Option("--text", help="Your reasons, for the file. They stay in the State; do not name anyone.")
 ]
 WaitOption = Annotated[
     float,
-    typer.Option("--wait", metavar="SECONDS", min=0.0, max=3600.0, help="How long to wait for what the worker does."),
+    typer.Option("--wait", metavar="SECONDS", min=0.0, max=3600.0, help="How long to wait until the worker has acted."),
 ]
 
 

@@ -33,18 +33,22 @@ from sharing.trust.documents import make_content
 def accept_conditions(
     from_state: Annotated[str, typer.Option("--from", metavar="STATE", help="The State that provides the items.")],
     condition: Annotated[
-        list[str], typer.Option("--condition", metavar="CODE", help="A condition of its law; repeat it for all.")
+        list[str], typer.Option("--condition", metavar="CODE", help="A condition of its law; can be repeated.")
     ],
     offence: Annotated[
-        list[OffenceCode], typer.Option("--offence", metavar="CODE", help="An offence of the items; repeat it for all.")
+        list[OffenceCode], typer.Option("--offence", metavar="CODE", help="An offence of the items; can be repeated.")
     ],
     urgency: Annotated[
-        list[Urgency], typer.Option("--urgency", metavar="LEVEL", help="An urgency of the items; repeat it for all.")
+        list[Urgency], typer.Option("--urgency", metavar="LEVEL", help="An urgency of the items; can be repeated.")
     ],
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Until then, such as 2026-12-31T00:00:00Z.")],
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="End of validity, such as 2026-12-31T00:00:00Z.")
+    ],
     officer: OfficerOption,
     key: KeyOption,
-    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="From then on. Default: now.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Start of validity. Default: now.")
+    ] = None,
     packs: Annotated[
         Path | None, typer.Option("--packs", metavar="FOLDER", help="Folder with the law of that State.")
     ] = None,
@@ -103,8 +107,8 @@ def require_upheld(
         return
     if settings.key_folder is None:
         raise InputError(
-            f"the entry of {accepting[0].state} has standing acceptances, and without SHARING_KEY_FOLDER nobody signs "
-            "it: other States accept them only in a signed entry"
+            f"the entry of {accepting[0].state} has standing acceptances, and cannot be signed without "
+            "SHARING_KEY_FOLDER: other States accept them only in a signed entry"
         )
     now = read_clock()
     keys = OnlineKeys.open(settings.key_folder).get_trusted_keys(now)

@@ -201,7 +201,7 @@ def _fetch_text(url: str) -> str:
             raise
         return _read_text(error)
     except http.client.HTTPException as error:
-        raise OSError(f"it answers, but not in HTTP: {type(error).__name__}") from None
+        raise OSError(f"it answers, but not with HTTP: {type(error).__name__}") from None
 
 
 def _read_text(response: Any) -> str:
@@ -211,7 +211,7 @@ def _read_text(response: Any) -> str:
         parts.append(part)
         size += len(part)
         if size > BODY_BYTES_MAX or time.monotonic() > deadline:
-            raise OSError("what it sends does not end")
+            raise OSError("its response does not end")
     return b"".join(parts).decode()
 
 

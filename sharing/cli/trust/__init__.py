@@ -10,7 +10,9 @@ from sharing.cli.trust.list_pins import list_pins
 from sharing.cli.trust.remove import remove_root
 
 app = typer.Typer(
-    name="trust", help="The pinned roots of other States: what is trusted, and on whose word.", no_args_is_help=True
+    name="trust",
+    help="The pinned roots of other States, which decide whose signatures are trusted.",
+    no_args_is_help=True,
 )
 app.command("list", short_help="List the pinned roots with their fingerprints.")(list_pins)
 app.command("add", short_help="Pin a State's root by its fingerprint on paper, or follow it to a newer one.")(add_root)

@@ -104,7 +104,7 @@ def _parse_fingerprint(typed: str) -> str:
     try:
         return normalise_fingerprint(typed)
     except TrustError as error:
-        raise InputError(f"what was typed is no fingerprint: {error}, all of them in quotes") from None
+        raise InputError(f"what was typed is not a fingerprint: {error}, all of them in quotes") from None
 
 
 def _print_result(path: Path, before: PinnedRoot | None, trusted: TrustedRoot, *, as_json: bool) -> None:

@@ -60,7 +60,7 @@ def _check_state(pinned: PinnedRoot | None, documents: list[ClaimedDocument], no
             if pinned is None:
                 raise TrustError(TrustFault.NOT_PINNED, f"no root of {item.state} is pinned")
             if refused is not None:
-                raise TrustError(refused.fault, "a root before it was refused")
+                raise TrustError(refused.fault, "an earlier root was refused")
             if item.kind is ObjectKind.ROOT:
                 trusted = _accept_root(pinned, trusted, item)
                 if item.version == newest_root:
@@ -84,7 +84,7 @@ def _accept_keys(
 ) -> TrustedKeys:
     """Return the keys that a statement names, compared with what the one before it in these files says."""
     if trusted is None:
-        raise TrustError(TrustFault.VERSION_MISSING, "give the roots from the pinned one on, too")
+        raise TrustError(TrustFault.VERSION_MISSING, "also give the roots from the pinned one onwards")
     return accept_key_statement(trusted, item.data, now=now, previous=previous)
 
 

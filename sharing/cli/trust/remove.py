@@ -38,6 +38,6 @@ def remove_root(
     print_line(f"{path}: pins no root of {code} any more")
     print_line(f"fingerprint  {fingerprint}")
     err.print(
-        f"restart the gate, and every program that has read the file; what was received from {code} before stays "
+        f"restart the gate and every program that has read the file; what was received from {code} before stays "
         "in the inbox"
     )

@@ -94,7 +94,7 @@ def read_facts(form: Form) -> tuple[RuledFact, ...]:
     """Return the facts that a form states: one field for each, repeated for the values of a set.
 
     Raises:
-        InputError: One is no fact of an item, or has a value that is none of its list.
+        InputError: One is not a fact of an item, or has a value that is none of its list.
     """
     stated = []
     for name in form.values:

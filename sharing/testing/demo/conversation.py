@@ -159,7 +159,7 @@ class DemoConversations:
         self._desks["NL"].answer(self._officers["NL"][0], asked, Answer.ACKNOWLEDGED)
         entry = self._await_entry("NL", item, lambda kept: all(copy.is_recall for copy in kept.inbox), "deletes it")
         lines = (
-            "CH withdraws the item: its States are told to use it no longer",
+            "CH withdraws the item: its States are told not to use it any more",
             "NL: acknowledges, and its copies are deleted",
         )
         return ConversationStep("recalled", "An item is recalled", lines, entry.recalled == Revision(2))

@@ -237,7 +237,7 @@ def test_the_inbox_is_listed_without_content_and_filtered_by_state(de: tuple[Con
         for part in (
             "It was not delivered",
             name_category("FINANCE"),
-            "silence is no acceptance",
+            "silence does not count as acceptance",
             "Ask before you pass it on.",
         ):
             assert part in offered, part

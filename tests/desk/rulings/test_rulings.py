@@ -253,7 +253,7 @@ def test_an_officer_without_a_passkey_of_this_desk_signs_nothing(desk: RulingWor
         ({"answer": "APPROVED", "later_until": "2029-01-01T00:00"}, "later_until", "at most 30 days ahead"),
         ({"answer": "APPROVED", "ground": "DISCRETION"}, "ground", "takes no such part"),
         ({"answer": "APPROVED", "fact:minor": "YES"}, "fact:minor", "takes no such part"),
-        ({"answer": "APPROVED", "fact:no.such": "YES"}, "fact:no.such", "is no fact of an item"),
+        ({"answer": "APPROVED", "fact:no.such": "YES"}, "fact:no.such", "is not a fact of an item"),
     ],
 )
 def test_what_the_worker_would_refuse_is_said_at_the_field(
