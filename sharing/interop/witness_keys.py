@@ -62,7 +62,7 @@ def read_known_keys(source: AuditSource, state: str, pins: Mapping[str, Pin], no
     if state not in pins:
         raise TrustError(
             TrustFault.NOT_PINNED,
-            f"no root of {state} is pinned; pin it with `sharing trust add` and the fingerprint on paper",
+            f"no root of {state} is pinned; pin it with `sharing trust add`, comparing its fingerprint with the paper",
         )
     trusted: dict[str, TrustedKeys] = {}
     documents: dict[str, KeyDocuments] = {}

@@ -138,8 +138,8 @@ class GroupOffsets:
             return first
         if committed.offset < first:
             log.warning(
-                "%s: offsets %s to %s were deleted, and group %s had not read them; they may be transaction markers only, or "
-                "messages; it continues at %s",
+                "%s: offsets %s to %s were deleted, and group %s had not read them; they may be transaction markers "
+                "only, or messages; it continues at %s",
                 name,
                 committed.offset,
                 first - 1,

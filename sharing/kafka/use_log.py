@@ -221,10 +221,10 @@ class UseLog:
         producer: Any = self._producer
         try:
             producer.produce(self._topic, value, context.reader.encode(), on_delivery=self._confirm)
-        except (KafkaException, BufferError) as error:
-            is_kafka = isinstance(error, KafkaException)
-            reason = describe_kafka_error(error) if is_kafka else "too many records are waiting already"
-            raise self._refuse(reason) from None
+        except KafkaException as error:
+            raise self._refuse(describe_kafka_error(error)) from None
+        except BufferError:
+            raise self._refuse("too many records are waiting already") from None
 
     def _confirm(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:

@@ -52,6 +52,7 @@ class ChangingCourse(Course):
         gone: The State that has left.
     """
 
+    batch_sizes = ((1,),)
     has_retention: bool = False
     gone: str | None = None
 
@@ -115,14 +116,13 @@ class ChangingCourse(Course):
             self.world.act_when_due()
 
     def leave(self) -> None:
-        """Let a State leave: the others no longer trust its root. Often it has processed what waits before."""
+        """Let a State leave once it has processed what waits: the others no longer trust its root."""
         if self.gone is not None:
             return
         self.gone = self.draw(st.sampled_from(("CH", "NL", "DE")))
-        if self.draw(st.booleans()):
-            for state in self.world.states.values():
-                state.is_running = True
-            self.world.act_when_due()
+        for state in self.world.states.values():
+            state.is_running = True
+        self.world.act_when_due()
         self.world[self.gone].is_running = False
         for other in self._list_others(self.gone):
             other.unpin(self.gone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,8 +65,13 @@ STEPS = (
 
 @dataclass(repr=False)
 class Course:
-    """What happens in one example."""
+    """What happens in one example.
 
+    Attributes:
+        batch_sizes: How many records a worker may process in one batch; one of these is drawn for an example.
+    """
+
+    batch_sizes: ClassVar[tuple[tuple[int, ...], ...]] = ((1,), (1, 2, 3), (2, 5, 20))
     data: st.DataObject
     world: World = field(init=False)
     published: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
@@ -81,7 +86,7 @@ class Course:
             chance.choice(copies) if output.topic.startswith("exchange.") or output.topic.endswith("rulings") else 1
         )
         self.world.choose = chance.choice
-        sizes = self.draw(st.sampled_from([(1,), (1, 2, 3), (2, 5, 20)]))
+        sizes = self.draw(st.sampled_from(self.batch_sizes))
         for state in self.world.states.values():
             state.reader.choose = chance.choice
             state.choose_size = lambda: chance.choice(sizes)
