@@ -66,8 +66,9 @@ def copy_in_plain_loop(config: LoopConfig, prepared: PreparedOutputs) -> NoRetur
     """Copy in a plain loop, in one transaction per batch, until the process is terminated."""
     producer = make_producer(producer_properties(config, _ignore, _ignore))
     producer.init_transactions()
-    # The exactly-once loop decides where a partition without an offset starts; here nothing does.
-    consumer = make_consumer({**consumer_properties(config, _ignore), "auto.offset.reset": "earliest"})
+    # The exactly-once loop decides where a partition without an offset starts, and reads ends; here nothing does.
+    changes = {"auto.offset.reset": "earliest", "enable.partition.eof": False}
+    consumer = make_consumer({**consumer_properties(config, _ignore), **changes})
     consumer.subscribe(list(config.topics))
     produce = producer.produce
     while True:

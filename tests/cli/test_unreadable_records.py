@@ -211,7 +211,7 @@ def test_the_versions_of_which_an_agency_was_told(bench: Bench, monkeypatch: pyt
     outdated = bench.bus.call(*publish)
     topic.expect(outdated)
     assert outdated.json_document["published"] == 0
-    assert "withheld by the gate" in outdated.err
+    assert "the gate withholds it" in outdated.err
 
 
 @pytest.mark.parametrize(("kind", "log"), [(DECISIONS, AuditLogName.DECISIONS), (ACTS, AuditLogName.ACTS)])

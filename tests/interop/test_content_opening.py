@@ -131,7 +131,7 @@ def test_an_act_has_no_commitment() -> None:
     refused = expect_fault(
         TrustFault.CONFLICT, lambda: check_entry_proof(proof, PINS, world.now, required=2, content=CONTENT)
     )
-    assert "nothing binds this entry to a content" in refused
+    assert "nothing binds this entry to any content" in refused
 
 
 def make_form(**changes: Any) -> Mapping[str, Any]:

@@ -205,7 +205,7 @@ def test_a_missing_worker_is_reported_in_one_sentence(worker: str, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("how", "reason"), [("fast", "does not end"), ("slow", "does not end"), ("no HTTP", "not in HTTP")]
+    ("how", "reason"), [("fast", "does not end"), ("slow", "does not end"), ("no HTTP", "not with HTTP")]
 )
 def test_an_answer_that_never_ends_or_is_none_is_given_up(
     worker: str, how: str, reason: str, monkeypatch: pytest.MonkeyPatch

@@ -91,7 +91,7 @@ def test_what_an_officer_has_signed_is_stated() -> None:
 def test_whatever_is_altered_is_refused(changes: dict[str, Any]) -> None:
     signed = accept()
     altered = StandingAcceptance.model_validate({**signed.model_dump(mode="python"), **changes})
-    assert "was altered after o1 has signed it" in str(refuse(altered))
+    assert "was altered after o1 signed it" in str(refuse(altered))
 
 
 def test_it_is_valid_for_the_state_only_whose_officer_has_signed() -> None:

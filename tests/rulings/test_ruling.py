@@ -75,7 +75,7 @@ OTHER = RuledFact(name="minor", values=("NO",))
         ),
         (
             lambda: Opening(opens=OpeningKind.RECALL, provider="CH", item=make_id(1), partition=0, facts=(FACT,)),
-            "states facts",
+            "must state facts",
         ),
         (
             lambda: Opening(opens=OpeningKind.WITHDRAWAL, provider="CH", item=make_id(1), partition=0, states=("DE",)),
