@@ -78,7 +78,7 @@ class OpeningSearch:
             for draft, (salt, own) in self._open_drafts(found.place.partition, item, since).items():
                 if is_commitment_to(commitment, salt, own):
                     if content is not None and content != own:
-                        raise InputError(f"the decision on {item} was about other content than what you gave")
+                        raise InputError(f"the decision on {item} was about content other than what you gave")
                     return FoundOpening(Opening(salt, own), draft if content is None else "")
         if content is None:
             raise InputError(
