@@ -86,7 +86,7 @@ class Conversation:
             not decided on it in time.
         early: Replies whose Ask is not known yet, in the order in which they came.
         rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
-        changed_at: When it last changed, in UTC milliseconds.
+        changed_at: When it last changed, or what the gate has sent was last read of, in UTC milliseconds.
         indicator: Id of the indicator: the key of what is sent about the item.
         retain_until: Until when the newest revision may be kept, in UTC milliseconds; None without a limit.
     """

@@ -8,7 +8,7 @@ from sharing.conversation.asks import Officer, Publisher
 from sharing.conversation.revision import Revision
 from sharing.conversation.terms import Terms
 from sharing.conversation.vocabulary import Answer
-from sharing.model.vocabulary import Urgency
+from sharing.model.vocabulary import Outcome, Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,12 @@ class Decided:
     is_corrected: bool = False
     indicator: str = ""
     retain_until: int | None = None
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether the gate has sent something to a State: a notice or an offer."""
+        outcomes = {terms.outcome for terms in self.terms or ()}
+        return self.is_sent and not outcomes.isdisjoint({Outcome.DISCLOSE, Outcome.OFFER})
 
 
 @dataclass(frozen=True, slots=True)

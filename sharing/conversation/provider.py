@@ -84,7 +84,8 @@ def advance(
         case _:
             assert_never(event)
     after = turn.conversation
-    if after != conversation:
+    # What the gate sends again is remembered again where it arrives, so it must not be forgotten here before.
+    if after != conversation or (isinstance(event, Decided) and event.has_sent):
         after = replace(after, changed_at=now)
     return after, tuple(turn.effects)
 

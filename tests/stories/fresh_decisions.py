@@ -107,11 +107,12 @@ class FreshDecisions:
 
     def _decide(self, message: Message, item: dict[str, Any]) -> RecipientDecision | None:
         sender, recipient = message.sides
-        context = self._open_context(self._states[sender])
+        worker = self._states[sender]
+        context = self._open_context(worker)
         reasons = dict(context.finder.find_audience(item).reasons_by_state)
         # What was offered or held for a State may be released to it also if nothing points to it any more.
         audience = Audience({recipient: (), **reasons}.items())
-        raw_facts = context.disclosure_filter.reader.read_raw_facts(item, message.at)
+        raw_facts = context.disclosure_filter.reader.read_raw_facts(item, worker.now)
         recipients = context.decide_facts(raw_facts, audience).recipients
         return next((each for each in recipients if each.state == recipient), None)
 

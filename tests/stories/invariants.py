@@ -122,7 +122,7 @@ class Invariants:
         unasked = {act.ask for acts in undelivered.values() for act in acts}
         check_agreement(self._states, self.hostile, unasked, self._kept_until)
         for state in self._states.values():
-            check_told(state, undelivered[state.code])
+            check_told(state, undelivered[state.code], self._asks.keys())
 
     def _list_undelivered(self, state: str) -> list[Act]:
         """Return what a State could not send: all but results of answers."""

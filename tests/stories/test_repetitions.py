@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sharing.conversation.revision import Revision
 from sharing.conversation.vocabulary import Answer, AskKind, DeliveryStatus
 from sharing.model.times import DAY_MS, MINUTE_MS
@@ -17,6 +19,8 @@ from tests.stories.cases import DUTCH_FINDINGS, MORNING, NOT_PERSONAL, make_item
 from tests.stories.people import accepting
 from tests.stories.test_corrections import find_question, list_sent
 from tests.stories.world import World
+
+EMERGENCY: dict[str, Any] = {"urgency": "EMERGENCY", "urgency_reason": "a life is at stake"}
 
 
 def publish(world: World, *states: str, version: int = 1, **changes: Any) -> str:
@@ -121,3 +125,31 @@ def test_an_agency_is_told_of_a_repetition_that_is_decided_before_an_amendment()
     assert list_having(world, item) == {"DE"}
     (history,) = world["NL"].read_outcomes().values()
     assert history.deliveries["DE"][1] is DeliveryStatus.SENT
+
+
+@pytest.mark.parametrize("days", [(64,), (48, 16), (20, 29, 12), (59, 2, 61)])
+def test_an_offer_that_is_repeated_after_weeks_waits_for_an_answer_only_if_people_are_asked(
+    days: tuple[int, ...],
+) -> None:
+    """Another State drops an offer that it has opened in the last 30 days; the provider must remember it for longer."""
+    world = open_world()
+    item = publish(world, "US", **EMERGENCY)
+    for later in days:
+        world.pass_time(later * DAY_MS / MINUTE_MS)
+        publish(world, "US", **EMERGENCY)  # and both sides agree
+    waiting = [ask for ask in world["NL"].find_own(item).conversation.asks.values() if ask.is_open]
+    assert [ask.id for ask in waiting] == [each.ask.id for each in world["US"].list_questions()]
+
+
+@pytest.mark.parametrize("days", [(64,), (48, 16), (20, 29, 12), (59, 2, 61)])
+def test_what_was_recalled_and_is_published_again_after_weeks_is_there_or_stays_recalled(days: tuple[int, ...]) -> None:
+    world = open_world()
+    item = publish(world, "DE")
+    world["NL"].open(OpeningKind.RECALL, item)
+    world.settle()
+    world.people["DE"] = accepting()
+    world.settle()
+    for later in days:
+        world.pass_time(later * DAY_MS / MINUTE_MS)
+        publish(world, "DE")
+        assert len(world["DE"].read_content(item)) == (1 if "DE" in list_having(world, item) else 0)

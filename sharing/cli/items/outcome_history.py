@@ -14,6 +14,7 @@ from sharing.console.outcome_words import (
     describe_group,
     describe_quarantined,
 )
+from sharing.conversation.deliveries import FORGOTTEN_MS
 from sharing.conversation.revision import NO_REVISION, Revision
 from sharing.conversation.vocabulary import AskKind, DeliveryStatus
 from sharing.model.times import format_time
@@ -99,6 +100,7 @@ class OutcomeHistory:
     def add(self, item: ItemOutcome) -> list[HistoryLine]:
         """Add what was reported next, and return its lines."""
         told = item.told
+        self._forget_ended(item.at)
         match told:
             case DecidedOutcome():
                 # A decision on an older revision changes nothing; a further one on the newest may reach more States.
@@ -149,6 +151,14 @@ class OutcomeHistory:
             else:
                 is_ended = group.outcome is Outcome.WITHHOLD and not group.is_asked
                 self._note(state, revision, DeliveryStatus.CLOSED if is_ended else DeliveryStatus.WAITING)
+
+    def _forget_ended(self, at: int) -> None:
+        """Drop what the worker has forgotten by a time in UTC milliseconds: a version published again begins again."""
+        is_over = not self.questions and all(
+            status is not DeliveryStatus.SENT for _, status in self.deliveries.values()
+        )
+        if is_over and self.lines and at - self.lines[-1].at >= FORGOTTEN_MS:
+            self.deliveries.clear()
 
     def _note_late_recall(self, states: Iterable[str], revision: Revision) -> None:
         """Note that these States are asked about a recall: if it could not be sent at first, it is not told again."""
