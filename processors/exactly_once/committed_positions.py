@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,24 @@ class CommittedPositions:
                     position.topic, position.partition, position.offset, known.offset,
                 )  # fmt: skip
                 positions[index] = TopicPartition(known.topic, known.partition, known.offset, known.metadata)
+
+    def align(self, starts: Iterable[TopicPartition], reported: Mapping[tuple[str, int], int]) -> None:
+        """Take over where reading starts, so that a later commit of a known position moves no offset.
+
+        Another worker may have moved the group's offset on while it had the partition; and what was committed for a
+        topic that was created again since then says nothing about the new one.
+
+        Args:
+            starts: The assigned partitions, each with the offset at which reading starts.
+            reported: The offset of each that `correct` has left; negative where the group has none.
+        """
+        for start in starts:
+            partition = start.topic, start.partition
+            if partition in self._positions:
+                if start.offset == reported[partition]:
+                    self._positions[partition] = start
+                else:
+                    del self._positions[partition]
 
     def find_any(self, partitions: Iterable[tuple[str, int]]) -> TopicPartition | None:
         """Return the position of one of these partitions; None if this process has committed none of them."""

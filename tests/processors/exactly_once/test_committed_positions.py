@@ -38,6 +38,15 @@ def test_only_an_older_offset_is_corrected(caplog: pytest.LogCaptureFixture) -> 
     assert again[0].offset == 1
 
 
+def test_known_positions_follow_where_reading_starts() -> None:
+    known = CommittedPositions()
+    known.record([position(0, 10, "id"), position(1, 20, "id"), position(2, 30, "id")])
+    starts = [position(0, 10, "id"), position(1, 25, "id"), position(2, 0, "id"), position(3, 5, "id")]
+    known.align(starts, {("in", 0): 10, ("in", 1): 25, ("in", 2): 30, ("in", 3): 5})
+    found = [known.find_any([("in", number)]) for number in range(4)]
+    assert [each and each.offset for each in found] == [10, 25, None, None]
+
+
 @pytest.mark.kafka
 def test_a_committed_batch_is_not_processed_again_if_the_broker_reports_older_offsets(
     kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch
