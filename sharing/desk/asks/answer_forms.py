@@ -110,5 +110,5 @@ def _make_form(found: FoundAsk, answer: Answer, consequence: Consequence) -> Ans
         needs_conditions="conditions_hash" in needed,
         can_cover=found.ask.row.can_be_covered,
         style="warning" if answer in WARNING_ANSWERS else "",
-        hint=_("For the file. Your words stay in the State; do not name anyone."),
+        hint=_("For the record. Your text stays in this State; do not name anyone."),
     )

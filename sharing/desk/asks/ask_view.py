@@ -33,30 +33,30 @@ from sharing.sentences import get_sentence
 
 MAY_NOT: Final[Mapping[ConditionKind, str]] = MappingProxyType(
     {
-        ConditionKind.CONFIDENTIALITY: mark_message("You may not tell others of it"),
+        ConditionKind.CONFIDENTIALITY: mark_message("You must keep it confidential"),
         ConditionKind.PURPOSE: mark_message("You may use it for this purpose only"),
         ConditionKind.NO_EVIDENCE: mark_message("You may not use it as evidence"),
         ConditionKind.ONWARD_CONSENT: mark_message("You may not pass it on without consent"),
         ConditionKind.RETENTION: mark_message("You may not keep it for longer"),
-        ConditionKind.DELETE_OR_CORRECT: mark_message("You must delete or correct it when you are told to"),
+        ConditionKind.DELETE_OR_CORRECT: mark_message("You must delete or correct it when told to"),
         ConditionKind.REPORT_USE: mark_message("You must report how it was used"),
-        ConditionKind.HANDLING: mark_message("You must handle it so"),
-        ConditionKind.OTHER: mark_message("This binds you, too"),
+        ConditionKind.HANDLING: mark_message("You must handle it as follows"),
+        ConditionKind.OTHER: mark_message("This also binds you"),
     }
 )
 """What each kind of condition says to the State that receives an item, in a few words."""
 
 IT_MAY_NOT: Final[Mapping[ConditionKind, str]] = MappingProxyType(
     {
-        ConditionKind.CONFIDENTIALITY: mark_message("It may not tell others of it"),
+        ConditionKind.CONFIDENTIALITY: mark_message("It must keep it confidential"),
         ConditionKind.PURPOSE: mark_message("It may use it for this purpose only"),
         ConditionKind.NO_EVIDENCE: mark_message("It may not use it as evidence"),
         ConditionKind.ONWARD_CONSENT: mark_message("It may not pass it on without consent"),
         ConditionKind.RETENTION: mark_message("It may not keep it for longer"),
-        ConditionKind.DELETE_OR_CORRECT: mark_message("It must delete or correct it when it is told to"),
+        ConditionKind.DELETE_OR_CORRECT: mark_message("It must delete or correct it when told to"),
         ConditionKind.REPORT_USE: mark_message("It must report how it was used"),
-        ConditionKind.HANDLING: mark_message("It must handle it so"),
-        ConditionKind.OTHER: mark_message("This binds it, too"),
+        ConditionKind.HANDLING: mark_message("It must handle it as follows"),
+        ConditionKind.OTHER: mark_message("This also binds it"),
     }
 )
 """The same, to the State that provides the item: of the State that receives it."""
@@ -70,7 +70,7 @@ EFFECT_WORDS: Final[Mapping[Effect, str]] = MappingProxyType(
         Effect.CONDITION: mark_message("It is disclosed under conditions."),
         Effect.PERMIT: mark_message("It may be disclosed."),
         Effect.OBLIGE: mark_message("The State is obliged to provide it."),
-        Effect.RECORD: mark_message("It is recorded that this rule was looked at."),
+        Effect.RECORD: mark_message("It is recorded that this rule was considered."),
     }
 )
 """What a rule that asks says, in words."""

@@ -141,7 +141,7 @@ class AskPages:
             return self._services.asked_law.require([found])[found.ask.id], ""
         except SharingError as error:
             log.warning("the law behind an Ask cannot be looked up: %s", error)
-            return None, _("By which law it is asked, and under which conditions, cannot be looked up now.")
+            return None, _("The law and the conditions of this question cannot be looked up now.")
 
 
 def _list_directions() -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ ANSWER_LABELS: Final[Mapping[Answer, str]] = MappingProxyType(
 GROUND_LABELS: Final[Mapping[RefusalGround, str]] = MappingProxyType(
     {
         RefusalGround.OWN_LAW: mark_message("A rule of our own law"),
-        RefusalGround.HUMAN_RIGHTS: mark_message("A human right stands against it"),
+        RefusalGround.HUMAN_RIGHTS: mark_message("A human right prevents it"),
         RefusalGround.LIVE_CASE: mark_message("It would harm a live case"),
         RefusalGround.DISCRETION: mark_message("We need not provide it"),
         RefusalGround.UNCAC_46_9_B: mark_message("No dual criminality (UNCAC art. 46(9)(b))"),

@@ -18,9 +18,7 @@ DESK_REFUSALS: Final[Mapping[Refusal, str]] = MappingProxyType(
         Refusal.WRONG_ANSWER: mark_message(
             "the question does not take this answer; its page shows those that it takes"
         ),
-        Refusal.NOTHING_SUPPLIED: mark_message(
-            "none of the facts that are asked for is supplied; the question lists them"
-        ),
+        Refusal.NOTHING_SUPPLIED: mark_message("none of the requested facts is supplied; the question lists them"),
         Refusal.UNKNOWN_ITEM: mark_message("there is no conversation about this item; the list of items shows them"),
     }
 )

@@ -139,7 +139,7 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
     "own_rule": (mark_message("Rule of your own law"), "rule"),
     "facts": (mark_message("Facts"), ""),
     "relaxed": (mark_message("Conditions that stay"), "relaxed"),
-    "text": (mark_message("Your words"), "text"),
+    "text": (mark_message("Your text"), "text"),
     "covers_until": (mark_message("Until when later questions get the same answer"), "later_until"),
     "conditions_hash": (mark_message("Conditions"), "conditions_hash"),
     "authority": (mark_message("Authority"), "authority"),

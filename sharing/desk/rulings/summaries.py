@@ -85,7 +85,7 @@ def summarise_answer(
             provider=show_state(asks[0].provider),
             states=show_states(act.recipients),
         ),
-        _("What it does: %(consequence)s.", consequence=_(CONSEQUENCE_WORDS[consequence])),
+        _("Effect: %(consequence)s.", consequence=_(CONSEQUENCE_WORDS[consequence])),
     ]
     if consequence is Consequence.RELEASE and (ask.needed > 1 or (ask.row.four_eyes and ask.publisher.officer is None)):
         lines.append(_("A second officer may have to answer, too, before anything leaves."))

@@ -106,7 +106,7 @@ class SignInPages:
             log.warning("a sign-in was refused: %s", error.fault)
             raise PageError(
                 403,
-                _("This passkey does not sign you in."),
+                _("You cannot sign in with this passkey."),
                 _("Use the passkey that you enrolled for this desk. If it is new, or you were away, ask a registrar."),
             ) from None
         self._count(request, "signed_in")
@@ -170,7 +170,7 @@ class SignInPages:
     def set_language(self, request: Request) -> Response:
         """Choose the language of the session."""
         form = read_form(request)
-        chosen = form.read_choice("language", LANGUAGES, required=_("Choose a language of the list."))
+        chosen = form.read_choice("language", LANGUAGES, required=_("Choose a listed language."))
         if not form.is_valid:
             return respond_with_error(request, 400, form.errors["language"])
         require_session(request).language = chosen

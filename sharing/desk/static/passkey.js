@@ -48,7 +48,7 @@ async function ask(wait) {
     if (error.name === "SecurityError") {
       throw new PasskeyError("otherHost", "The page is not under the name that passkeys are for. Open the desk's own address.");
     }
-    throw new PasskeyError("cancelled", "The passkey was not used: it was cancelled, took too long, or none of this desk is on this device. Try again.");
+    throw new PasskeyError("cancelled", "The passkey was not used: you cancelled, it took too long, or this device has no passkey for this desk. Try again.");
   }
 }
 

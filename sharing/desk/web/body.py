@@ -60,7 +60,7 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     except TimeoutError:
         raise PageError(
             408,
-            _("What you sent did not come in time, so nothing of it was kept."),
+            _("What you sent did not arrive in time, so nothing was saved."),
             _("Send it again, over a faster connection or in a smaller file."),
         ) from None
 

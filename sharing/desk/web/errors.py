@@ -51,10 +51,7 @@ def _explain(status: int) -> tuple[str, str]:
         ),
         404: lambda: (
             _("There is nothing here, or nothing that you may see."),
-            _(
-                "Check the address. A question that ended long ago, and an item that was forgotten, are no longer "
-                "shown."
-            ),
+            _("Check the address. Questions that ended long ago, and items that are no longer kept, are not shown."),
         ),
         405: lambda: (_("This address does not take such a request."), _("Use the links and buttons of the desk.")),
         409: lambda: (
@@ -63,9 +60,9 @@ def _explain(status: int) -> tuple[str, str]:
         ),
         413: lambda: (
             _("What you sent is too large."),
-            _("Send a smaller file, or split it; nothing of it was kept."),
+            _("Send a smaller file, or split it; nothing was saved."),
         ),
-        429: lambda: (_("There were too many tries."), _("Wait a minute, then try again.")),
+        429: lambda: (_("There were too many attempts."), _("Wait a minute, then try again.")),
         503: lambda: (
             _("The broker does not answer, so this cannot be done now."),
             _("Nothing was sent. Try again when the desk says that the broker is back."),

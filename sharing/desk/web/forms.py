@@ -98,14 +98,14 @@ class Form:
         if chosen in allowed:
             return chosen
         if chosen or required:
-            self.refuse(name, required or _("Choose one of the answers of the list."))
+            self.refuse(name, required or _("Choose one of the listed answers."))
         return ""
 
     def read_choices(self, name: str, allowed: Collection[str], *, required: str = "") -> tuple[str, ...]:
         """Return the values that were chosen, each once; nothing if one is none of the allowed ones."""
         chosen = tuple(dict.fromkeys(value for value in self.get_all(name) if value))
         if not set(chosen) <= set(allowed):
-            self.refuse(name, _("Choose only answers of the list."))
+            self.refuse(name, _("Choose only listed answers."))
             return ()
         if not chosen and required:
             self.refuse(name, required)

@@ -35,7 +35,7 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "observed_at": mark_message("Observed at"),
         "retain_until": mark_message("To be deleted after"),
         "profile_name": mark_message("Name of the profile"),
-        "text": mark_message("Your words"),
+        "text": mark_message("Your text"),
         "q": mark_message("Find an item"),
         "kind": mark_message("What do you want to draft?"),
         "addressee": mark_message("State that is asked"),

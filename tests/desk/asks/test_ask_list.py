@@ -82,7 +82,7 @@ def test_alike_asks_are_one_row_with_their_number(desk: Desk, world: BoardWorld)
     answer = desk.get("/asks")
     shown = list_rows(answer)
     assert len(shown) == 2
-    assert "5 alike" in answer.text
+    assert "5 similar" in answer.text
     assert set(list_rows(desk.get("/asks?each=1"))) == {*asks, other}
     first = next(each for each in shown if each in asks)
     assert set(list_rows(desk.get(f"/asks?like={first}"))) == set(asks)

@@ -42,7 +42,7 @@ def test_a_held_item_is_shown_with_law_deadline_silence_and_what_each_answer_doe
         "Approve the disclosure of an item that the law holds", "2 officers must approve it.", "IRG § 61a",
         "[de.irg-61a]", "it ends without disclosure", "the item may be sent, once nothing else stands in its way",
         "2 officers must answer", "the next contact point is notified", "JUDGE", ask.nonce, ask.id,
-        "Grounds of refusal", "A human right stands against it", "Claim for half an hour", "Pass on",
+        "Grounds of refusal", "A human right prevents it", "Claim for half an hour", "Pass on",
     ):  # fmt: skip
         assert part in text, part
     assert text.index("[de.irg-61a]") < text.index("It is disclosed under conditions."), "what asks comes first"
@@ -116,7 +116,7 @@ def test_without_the_law_nothing_is_made_up(desk: RulingWorld) -> None:
     desk.world.law_is_away = True
     text = show(desk, ask_id)
     assert "cannot be looked up now" in text
-    assert "The conditions cannot be read at this desk" in text
+    assert "This desk cannot read the conditions" in text
     assert 'name="conditions_hash"' not in text
 
 

@@ -38,6 +38,6 @@ def test_more_alike_questions_than_one_signature_takes_are_answered_one_signatur
         browser.click("Sign with your passkey", DIALOG)
         browser.await_text("Done.", f"({MORE} times)", within=OUTCOME)
         browser.open(f"/asks?q={items[0].id}")
-        browser.await_text("Nobody is asked anything that fits.")
+        browser.await_text("No open question matches the filter.")
         browser.open(f"/asks?q={items[-1].id}")
-        browser.await_text("Nobody is asked anything that fits.")
+        browser.await_text("No open question matches the filter.")

@@ -39,4 +39,4 @@ def test_an_emergency_leads_from_its_message_to_the_written_confirmation(world: 
         yui.answer("CONFIRMED")
         yui.await_outcome("Done.")
         browser.open(f"/asks?q={emergency.id}")
-        browser.await_text("Nobody is asked anything that fits.")
+        browser.await_text("No open question matches the filter.")

@@ -18,7 +18,7 @@ def test_a_withheld_item_is_disclosed_by_an_answer(world: DeskWorld) -> None:
     item = world.publish(make_item(UNANSWERED, officer="jp-2"))
     with at_desk(world, "jp-1") as yui:
         yui.open_ask(item, SUPPLY)
-        yui.browser.follow("Answer as an interview, and see who would get it")
+        yui.browser.follow("Answer in an interview, and see who would get the item")
         yui.browser.capture("supply")
         yui.browser.choose("fact:live_case_harm", "NO")
         summary = yui.rule("form[data-ruling]")

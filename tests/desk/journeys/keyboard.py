@@ -32,7 +32,7 @@ def test_a_question_is_found_claimed_and_opened_without_a_mouse(world: DeskWorld
         browser.press("k")
         assert find_current() == first
         browser.press("?")
-        browser.await_text("Keys of this page", within="dialog[open]")
+        browser.await_text("Keyboard shortcuts", within="dialog[open]")
         browser.examine()
         browser.press(Keys.ESCAPE)
         wait_until(lambda: not browser.has("dialog[open]"), "the dialog is closed")

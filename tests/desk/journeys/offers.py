@@ -39,7 +39,7 @@ def test_an_offer_is_accepted_and_its_content_is_read(world: DeskWorld) -> None:
         browser.capture("item", everywhere=True)
         # What is answered is no longer asked.
         browser.open(f"/asks?q={offered.id}")
-        browser.await_text("Nobody is asked anything that fits.")
+        browser.await_text("No open question matches the filter.")
         browser.open("/inbox")
         browser.await_text(offered.id[:8])
         assert WALLET not in browser.driver.page_source

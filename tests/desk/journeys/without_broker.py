@@ -42,4 +42,4 @@ def test_a_broker_that_is_away_is_said_and_what_was_typed_is_sent_once(world: De
 
             wait_until(is_done, "the worker, which was without it, too", BACK_S)
         browser.open(f"/asks?q={offered.id}")
-        browser.await_text("Nobody is asked anything that fits.")
+        browser.await_text("No open question matches the filter.")

@@ -248,7 +248,7 @@ def test_an_officer_without_a_passkey_of_this_desk_signs_nothing(desk: RulingWor
         ({"answer": "REFUSED", "ground": "NO_SUCH"}, "ground", "choose grounds of the list"),
         ({"answer": "ACCEPTED"}, "", "does not take the answer ACCEPTED"),
         ({"answer": "NO_SUCH"}, "", "Choose an answer"),
-        ({"answer": "APPROVED", "text": "x" * 2_001}, "text", "Your words: must not have more than 2,000 characters"),
+        ({"answer": "APPROVED", "text": "x" * 2_001}, "text", "Your text: must not have more than 2,000 characters"),
         ({"answer": "APPROVED", "later_until": "tomorrow"}, "later_until", "must be a day and a time"),
         ({"answer": "APPROVED", "later_until": "2029-01-01T00:00"}, "later_until", "at most 30 days ahead"),
         ({"answer": "APPROVED", "ground": "DISCRETION"}, "ground", "takes no such part"),

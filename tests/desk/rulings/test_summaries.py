@@ -87,7 +87,7 @@ def test_grounds_are_said_in_words_with_their_codes(desk: RulingWorld) -> None:
     ask = desk.world.publish(1, held("CH")).find_ask(AskKind.APPROVE)
     prepared = prepare(desk, ask, answer="REFUSED", ground=["LIVE_CASE", "HUMAN_RIGHTS"])
     assert [line for line in prepared["summary"] if line.startswith("Ground")] == [
-        "Ground: A human right stands against it (HUMAN_RIGHTS).",
+        "Ground: A human right prevents it (HUMAN_RIGHTS).",
         "Ground: It would harm a live case (LIVE_CASE).",
     ]
     assert prepared["payload"]["act"]["grounds"] == ["HUMAN_RIGHTS", "LIVE_CASE"]

@@ -128,7 +128,7 @@ def test_what_was_signed_elsewhere_or_otherwise_signs_nobody_in(desk: Desk, chan
     challenge = ask_challenge(desk)
     refused = send_assertion(desk, challenge, SoftAuthenticator("anna"), **changes)
     assert refused.status_code == 403
-    assert refused.json()["error"] == "This passkey does not sign you in."
+    assert refused.json()["error"] == "You cannot sign in with this passkey."
     assert "set-cookie" not in refused.headers
     assert desk.get("/sample").status_code == 303
 

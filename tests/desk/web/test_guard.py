@@ -215,7 +215,7 @@ def test_what_was_typed_is_shown_again_when_the_session_has_ended() -> None:
         assert "line one\nline two &lt;b&gt;&amp;</textarea>" in response.text
         assert response.text.count('name="reference"') == 2
         for label, value in (
-            ("Your words", "line one\nline two &lt;b&gt;&amp;"),
+            ("Your text", "line one\nline two &lt;b&gt;&amp;"),
             ("Reference", "b\ufffd"),
             ("Type", "IBAN (iban)"),
         ):
@@ -285,7 +285,7 @@ def test_a_body_that_does_not_come_in_time_is_refused(monkeypatch: pytest.Monkey
     with pytest.raises(PageError) as refused:
         asyncio.run(read_body(receive, headers, 60 * 64 * 1024))
     assert refused.value.status_code == 408
-    assert "nothing of it was kept" in refused.value.sentence
+    assert "nothing was saved" in refused.value.sentence
 
 
 def test_a_body_that_is_no_form_is_refused() -> None:
