@@ -11,16 +11,18 @@ process cleanly with exit code 0, and a failure ends it with the `exit_code` of 
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import faust
 from faust.app.base import BootStrategy
 
-from sharing.errors import SharingError
+from sharing.errors import InfrastructureError, SharingError
 from sharing.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 
 GC_THRESHOLDS = (200_000, 50, 100)
+_CANNOT_LISTEN = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
 
 __all__ = ["App", "Worker", "create_app", "run_worker"]
 
@@ -78,9 +81,18 @@ class Worker(faust.Worker):
         options.update(redirect_stdouts=False, override_logging=False)
         super().__init__(app, *services, loglevel=loglevel, **options)
         self.spinner = None
+        self._start_failure: Exception | None = None
         configure_logging(loglevel or "INFO")
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # Faust's banner is not ASCII
+
+    async def start(self) -> None:
+        """Start everything. What fails here is kept: mode reports only what fails later."""
+        try:
+            await super().start()
+        except Exception as failure:
+            self._start_failure = _name_address(failure, cast("App", self.app))
+            raise
 
     async def on_startup_finished(self) -> None:
         """Log that the worker is running, and exempt the objects loaded so far from garbage collection.
@@ -102,13 +114,26 @@ class Worker(faust.Worker):
         try:
             super().execute_from_commandline()
         except SystemExit:
-            reason = self.crash_reason
+            reason = self.crash_reason or self._start_failure
             if reason is None:
                 log.info("worker %s ended", self.app.conf.id)
                 raise
             if not isinstance(reason, SharingError):
                 log.critical("worker %s failed", self.app.conf.id, exc_info=reason)
+            elif reason is self._start_failure:
+                log.critical("%s", reason)
             sys.exit(reason.exit_code if isinstance(reason, SharingError) else 1)
+
+
+def _name_address(failure: Exception, app: App) -> Exception:
+    """Return a failure at the start; if the web server cannot listen, as one sentence that says what to do."""
+    if not isinstance(failure, OSError) or failure.errno not in _CANNOT_LISTEN:
+        return failure
+    address = f"{app.conf.web_bind}:{app.conf.web_port}"
+    return InfrastructureError(
+        f"the worker cannot serve its metrics on {address}: {os.strerror(failure.errno)}; set SHARING_WEB_PORT to a "
+        "free port (each worker on a machine needs its own), or SHARING_WEB_BIND to an address of this machine"
+    )
 
 
 def create_app(name: str, *, web_port: int | None = None, web_bind: str = "127.0.0.1") -> App:

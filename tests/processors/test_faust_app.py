@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -51,6 +54,36 @@ def test_a_failure_stops_the_process_with_the_exit_code_of_its_error(tmp_path: P
     with running_worker(pipeline, tmp_path / "log", cli=True, fail="large") as worker:
         assert worker.stop() == 3
     assert "Traceback" not in worker.read_log()
+
+
+_RUN = "from processors.faust_app import create_app, run_worker; run_worker(create_app('copy', web_port={port}{more}))"
+
+
+@pytest.mark.parametrize(
+    ("more", "cause"),
+    [("", "Address already in use"), (", web_bind='192.0.2.1'", "Cannot assign requested address")],
+    ids=["port", "address"],
+)
+def test_a_port_that_is_in_use_ends_the_process_with_one_sentence(more: str, cause: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        run = _RUN.format(port=other.getsockname()[1], more=more)
+        ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 3
+    assert f"{cause}; set SHARING_WEB_PORT" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_whatever_fails_at_the_start_is_reported() -> None:
+    run = (
+        "from processors.faust_app import App, create_app, run_worker\n"
+        "async def fail(app): raise ValueError('a defect')\n"
+        "App.on_start = fail\n"
+        "run_worker(create_app('copy'))"
+    )
+    ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "worker copy failed" in ended.stderr
+    assert "ValueError at" in ended.stderr  # where, and not the text: it might quote a value
 
 
 @pytest.mark.parametrize("served", [True, False])
