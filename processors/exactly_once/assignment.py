@@ -70,7 +70,6 @@ class Assignment:
             )
             return False
         self._committed.correct(positions)
-        reported = {(each.topic, each.partition): each.offset for each in positions}
         store = self._state_store
         if store is not None and not store.restore_partitions({position.partition for position in positions}):
             return False
@@ -79,7 +78,7 @@ class Assignment:
         except LogsUnavailableError as error:
             log.warning("%s: the partitions are not read yet", error)
             return False
-        self._committed.align(positions, reported)
+        self._committed.follow(positions, self._input_logs.topic_ids)
         self._ends.begin(positions)
         return True
 

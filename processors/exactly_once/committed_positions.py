@@ -4,7 +4,10 @@ After a restart of the broker, a group coordinator has been seen to answer with 
 transaction whose commit it had confirmed, by one batch: that batch was processed twice. The broker confirms a commit
 once its decision is stored, and completes the offsets afterwards (KIP-98), so an answer in between can be too old in
 spite of KIP-447. A confirmed commit is final, and a group's offsets are not reset while it has members; so the higher
-offset is right.
+offset is right, if both are of the same topic.
+
+Another worker may have moved a partition on before it comes back, and a topic may have been created again. So what is
+known of a partition is compared with where its reading begins.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from confluent_kafka import TopicPartition
+
+from sharing.kafka.topic_ids import is_other_topic, parse_offset_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,30 +43,31 @@ class CommittedPositions:
         """
         for index, position in enumerate(positions):
             known = self._positions.get((position.topic, position.partition))
-            if known is not None and known.offset > position.offset:
+            if known is None or is_other_topic(_get_topic_id(known), _get_topic_id(position)):
+                continue
+            if known.offset > position.offset:
                 log.warning(
                     "%s[%s]: the broker reports offset %s as committed, but %s is; reading continues there",
                     position.topic, position.partition, position.offset, known.offset,
                 )  # fmt: skip
                 positions[index] = TopicPartition(known.topic, known.partition, known.offset, known.metadata)
 
-    def align(self, starts: Iterable[TopicPartition], reported: Mapping[tuple[str, int], int]) -> None:
-        """Take over where reading starts, so that a later commit of a known position moves no offset.
+    def follow(self, starts: Iterable[TopicPartition], topic_ids: Mapping[str, str]) -> None:
+        """Replace what is known of assigned partitions by where their reading begins, or forget it.
 
-        Another worker may have moved the group's offset on while it had the partition; and what was committed for a
-        topic that was created again since then says nothing about the new one.
+        It is forgotten where the group has no offset that a worker has committed for this topic: the offset is of a
+        topic that was deleted, or a person has set it.
 
         Args:
-            starts: The assigned partitions, each with the offset at which reading starts.
-            reported: The offset of each that `correct` has left; negative where the group has none.
+            starts: The offsets at which reading begins, with the metadata of the group's offsets.
+            topic_ids: The ids of the topics.
         """
         for start in starts:
-            partition = start.topic, start.partition
-            if partition in self._positions:
-                if start.offset == reported[partition]:
-                    self._positions[partition] = start
-                else:
-                    del self._positions[partition]
+            topic_id = _get_topic_id(start)
+            known = self._positions.pop((start.topic, start.partition), None)
+            if known is None or topic_id is None or is_other_topic(topic_id, topic_ids.get(start.topic)):
+                continue
+            self.record([TopicPartition(start.topic, start.partition, start.offset, start.metadata)])
 
     def find_any(self, partitions: Iterable[tuple[str, int]]) -> TopicPartition | None:
         """Return the position of one of these partitions; None if this process has committed none of them."""
@@ -70,3 +76,9 @@ class CommittedPositions:
     def forget(self) -> None:
         """Forget everything: a topic was created again, and its offsets are others."""
         self._positions.clear()
+
+
+def _get_topic_id(position: TopicPartition) -> str | None:
+    """Return the id of the topic that a worker has committed an offset for; None if no worker has."""
+    ids = parse_offset_metadata(position.metadata)
+    return None if ids is None else ids[0]

@@ -148,11 +148,9 @@ class Committer:
         The position at which reading began is not used: the state store may have none for that partition, and would not
         fit the group's offsets after a restart.
         """
-        assigned = [(each.topic, each.partition) for each in self._clients.consumer.started_at]
-        for position in () if previous is None else previous.positions:
-            if (position.topic, position.partition) in assigned:
-                return position
-        return self._committed.find_any(assigned)
+        if previous is not None and previous.positions:
+            return previous.positions[0]
+        return self._committed.find_any((each.topic, each.partition) for each in self._clients.consumer.started_at)
 
     def _start_commit(
         self,

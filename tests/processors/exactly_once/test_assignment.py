@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -14,11 +14,15 @@ from processors.exactly_once.input_logs import InputLogs, LogsUnavailableError
 from processors.exactly_once.reached_ends import ReachedEnds
 from processors.exactly_once.read_horizon import ReadHorizon
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class StubInputLogs:
     """Two input topics, and a count of how often start offsets were chosen."""
 
     topics = ("in", "also")
+    topic_ids: Mapping[str, str] = {"in": "", "also": ""}
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from processors.exactly_once import consumer as consumer_module
 from processors.exactly_once.committed_positions import CommittedPositions
 from processors.exactly_once.producer import TransactionalProducer
+from sharing.kafka.topic_ids import format_offset_metadata
 from tests.processors.exactly_once.copy_pipeline import CopyPipeline
 from tests.processors.exactly_once.loop_fixtures import make_copier, run_loop
 
@@ -38,13 +39,24 @@ def test_only_an_older_offset_is_corrected(caplog: pytest.LogCaptureFixture) -> 
     assert again[0].offset == 1
 
 
-def test_known_positions_follow_where_reading_starts() -> None:
+def test_what_is_known_follows_where_reading_begins() -> None:
+    """Another worker has read on, a topic was created again, a person has set an offset."""
+    mine, new, known = format_offset_metadata("id"), format_offset_metadata("new"), CommittedPositions()
+    known.record([position(number, 10, mine) for number in range(4)])
+    known.follow([position(0, 50, mine), position(1, 0, mine), position(2, 20), position(4, 5, mine)], {"in": "id"})
+    found = {number: known.find_any([("in", number)]) for number in range(5)}
+    assert {number: each.offset for number, each in found.items() if each} == {0: 50, 1: 0, 3: 10}
+    known.follow([position(0, 0, mine), position(3, 4, new)], {"in": "new"})
+    assert known.find_any([("in", 0)]) is None
+    assert known.find_any([("in", 3)]) == position(3, 4, new)
+
+
+def test_an_offset_of_another_topic_is_not_higher() -> None:
     known = CommittedPositions()
-    known.record([position(0, 10, "id"), position(1, 20, "id"), position(2, 30, "id")])
-    starts = [position(0, 10, "id"), position(1, 25, "id"), position(2, 0, "id"), position(3, 5, "id")]
-    known.align(starts, {("in", 0): 10, ("in", 1): 25, ("in", 2): 30, ("in", 3): 5})
-    found = [known.find_any([("in", number)]) for number in range(4)]
-    assert [each and each.offset for each in found] == [10, 25, None, None]
+    known.record([position(0, 100, format_offset_metadata("old"))])
+    reported = [position(0, 5, format_offset_metadata("new"))]
+    known.correct(reported)
+    assert reported[0].offset == 5
 
 
 @pytest.mark.kafka
