@@ -31,7 +31,12 @@ class BatchSizer:
         self._allowed = records_max
 
     def count_committed(self, records: int, output_bytes: int, seconds: float) -> None:
-        """Adapt to a batch that was committed: its records, the bytes of its outputs, and how long it took."""
+        """Adapt to a batch that was committed: its records, the bytes of its outputs, and how long it took.
+
+        A batch without records shows nothing.
+        """
+        if not records:
+            return
         if records >= self._allowed and 2 * seconds <= self._seconds_max:
             self._allowed = min(self._records_max, 2 * self._allowed)
         fitting = self._output_bytes_max * records // max(output_bytes, 1)

@@ -17,6 +17,13 @@ def test_the_first_batch_is_small_and_small_outputs_allow_full_batches() -> None
     assert sizer.limit == 10_000
 
 
+def test_a_batch_without_records_changes_nothing() -> None:
+    sizer = BatchSizer(10_000, 64 * MEGABYTE, 60)
+    sizer.count_committed(1_000, 300, 1)
+    sizer.count_committed(0, 300, 1)
+    assert sizer.limit == 10_000
+
+
 def test_large_outputs_allow_fewer_records() -> None:
     sizer = BatchSizer(10_000, 64 * MEGABYTE, 60)
     sizer.count_committed(1_000, 193 * MEGABYTE, 1)
