@@ -114,14 +114,16 @@ class BatchConsumer:
     def fill_batch(self, wait_s: float) -> bool:
         """Wait for a first record, then read all available records until they fill a batch.
 
-        As long as all of them are of patient topics, it waits a little for more.
+        As long as all of them are of patient topics, it waits a little for more. Reports of ends do not prolong the
+        wait: where transactions are aborted all the time, they come without end.
 
         Returns:
             Whether reading can continue. False if partitions were revoked and assigned again during this call: the
             records received so far are dropped, and reading must not continue from the consumer's current position.
         """
         consume, fetched = self._consumer.consume, self.fetched
-        while not fetched.is_full:
+        deadline = time.monotonic() + wait_s + _POLL_S
+        while not fetched.is_full and not (fetched.is_empty and time.monotonic() > deadline):
             is_first = fetched.is_empty
             self._revoked_during_consume = self._assigned_during_consume = False
             more_s = fetched.get_patience(wait_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,25 @@ def test_ends_that_were_reached_before_a_revocation_count_no_more(
     consumer.results = [[make_end(11)], revoke]
     batch_consumer.fill_batch(0)
     assert batch_consumer.fetched.take_ends() == ({("in", 0): 3} if assigned else {})
+
+
+def test_reports_of_ends_do_not_prolong_the_wait_for_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a producer aborts its transactions all the time, each of them moves the end on."""
+    offset, deadline = 0, time.monotonic() + 10
+
+    def report_end() -> list[Message]:
+        nonlocal offset
+        offset += 1
+        if time.monotonic() < deadline:
+            consumer.results.append(report_end)
+        return [make_message(KafkaError(KafkaError._PARTITION_EOF), offset)]
+
+    consumer = ScriptedConsumer([report_end])
+    monkeypatch.setattr(consumer_module, "make_consumer", lambda _: consumer)
+    batch_consumer = open_batch_consumer(OFFLINE_CONFIG)
+    assert batch_consumer.fill_batch(0.01)
+    assert consumer.results, "it has returned before the reports stop"
+    assert batch_consumer.fetched.take_ends() == {("in", 0): offset}
 
 
 def make_record(topic: str) -> Message:
