@@ -78,6 +78,10 @@ class BatchMaker:
             self._horizon.note_passed(ends)
             self._advance_horizon()
 
+    def forget_ends(self) -> None:
+        """Commit no ends any more: a batch that was read before them may have been dropped, because the loop stops."""
+        self._ends.begin(())
+
     def make(self, messages: list[Any], unreadable: list[BadBatch], previous: Overlay | None) -> Batch:
         """Return the batch of what was read.
 

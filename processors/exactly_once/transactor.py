@@ -241,6 +241,7 @@ class Transactor:
         compute = self._config.last_outputs
         if compute is None or not self._clients.consumer.is_assigned or not self.finish_pending_commit():
             return
+        self._batches.forget_ends()
         batch = self._make_batch([], [])
         self.commit_batch(batch, compute(batch))
         self.finish_pending_commit()

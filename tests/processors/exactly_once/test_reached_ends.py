@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 
 from processors.exactly_once import reached_ends
+from processors.exactly_once.batch import OutputRecord
 from processors.exactly_once.reached_ends import QUIET_S, ReachedEnds
 from processors.exactly_once.transactor import Transactor
 from sharing.kafka.clients import make_admin
@@ -20,6 +21,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from processors.exactly_once.batch import Batch
     from sharing.testing.broker.kafka import KafkaBroker
 
 
@@ -153,3 +155,39 @@ def test_a_worker_starts_after_retention_has_deleted_all_that_it_has_read(
                 values += [message.value() or b"" for message in batch.messages]
                 transactor.commit_batch(batch, [])
     assert sorted(values) == [b"value %d" % number for number in range(PARTITIONS)]
+
+
+def has_records(batch: Batch | None) -> bool:
+    return batch is not None and bool(batch.messages)
+
+
+def has_quiet_end(transactor: Transactor) -> bool:
+    transactor._clients.consumer.fill_batch(0.1)
+    transactor._batches.note_ends()
+    return transactor._batches._ends.has_quiet
+
+
+@pytest.mark.kafka
+def test_a_stop_commits_no_end_after_records_that_it_does_not_process(
+    pipeline: CopyPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that is read while the loop stops is dropped; then the last outputs are committed."""
+    monkeypatch.setattr(reached_ends, "QUIET_S", 0.0)
+    producer = Producer({"bootstrap.servers": pipeline.broker.bootstrap, "transactional.id": uuid.uuid4().hex})
+    producer.init_transactions(TIMEOUT_S)
+    producer.begin_transaction()
+    producer.produce(pipeline.source, b"value", partition=0)
+    producer.commit_transaction(TIMEOUT_S)
+    transactor = Transactor(
+        pipeline.loop_config(last_outputs=lambda _: [OutputRecord(pipeline.target, b"last", b"")]), lambda: 0
+    )
+    transactor.open()
+    try:
+        wait_until(lambda: has_records(transactor.read_batch()), "the record is read")
+        wait_until(lambda: has_quiet_end(transactor), "the end after it is known")
+        transactor.begin_stop()
+        transactor.commit_last_outputs()
+    finally:
+        transactor.close()
+    assert [key for _, key, _, _ in pipeline.read_committed(pipeline.target)] == [b"last"]
+    assert pipeline.count_acknowledged(exact=True) == 0
