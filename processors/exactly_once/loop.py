@@ -81,6 +81,9 @@ class ExactlyOnceLoop(Service):
         channel: Channel of the Faust app, for one agent with `concurrency=1`.
         config: Topics, group and transactional ids, and batch limits.
         clock: Returns the time in UTC milliseconds; called once for each batch.
+
+    Attributes:
+        call_s: For how many seconds the librdkafka call in progress has not returned while this process was running.
     """
 
     mundane_level = "debug"
@@ -90,6 +93,7 @@ class ExactlyOnceLoop(Service):
         self.channel = channel
         self.config = config
         self._transactor = Transactor(config, clock)
+        self.call_s = 0.0
         self._stuck_calls = StuckCallDetector()
         self._thread = WorkerThread(f"exactly-once {config.group}")
         self._current_batch: Batch | None = None
@@ -97,11 +101,6 @@ class ExactlyOnceLoop(Service):
         self._outputs_accepted = asyncio.Event()
         self._outputs_accepted.set()
         super().__init__(**options)
-
-    @property
-    def call_started_at(self) -> float | None:
-        """When the librdkafka call in progress began (`time.monotonic`); None between calls."""
-        return self._transactor.call_started_at
 
     @property
     def answered_at(self) -> float | None:
@@ -235,7 +234,8 @@ class ExactlyOnceLoop(Service):
 
     @Service.timer(TICK_S)
     async def _watch_for_stuck_call(self) -> None:
-        if self._stuck_calls.count_seconds(self._transactor.call_started_at) > STUCK_CALL_S:
+        self.call_s = self._stuck_calls.count_seconds(self._transactor.call_started_at)
+        if self.call_s > STUCK_CALL_S:
             await self.fail(
                 InfrastructureError(f"a librdkafka call has not returned for {STUCK_CALL_S:g} s; restart the worker")
             )

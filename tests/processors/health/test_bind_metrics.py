@@ -30,7 +30,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
 
 def test_metrics_follow_the_worker_only_after_they_are_bound(registry: CollectorRegistry) -> None:
     config = SimpleNamespace(topics=[TOPIC], transaction_timeout_s=30)
-    loop = cast("Any", SimpleNamespace(call_started_at=None, answered_at=None, crashed=False, config=config))
+    loop = cast("Any", SimpleNamespace(call_s=0.0, answered_at=None, crashed=False, config=config))
     directory = cast("Any", SimpleNamespace(version="v", age_s=0, problems=""))
     pack = SimpleNamespace(code="CH", version="1", consolidated_at=dt.date(2026, 1, 1))
     reloader = cast("Any", SimpleNamespace(failed=False, pack=pack))

@@ -32,7 +32,7 @@ class Worker:
         self.observer = make_observer(self.status, broker_time)
         self.broker_clock = SimpleNamespace(failure=None)
         config = SimpleNamespace(topics=topics, transaction_timeout_s=30)
-        self.loop = SimpleNamespace(call_started_at=None, answered_at=None, crashed=False, config=config)
+        self.loop = SimpleNamespace(call_s=0.0, answered_at=None, crashed=False, config=config)
         self._endpoints = HttpEndpoints(
             cast("Any", self.loop),
             cast("Any", SimpleNamespace(version="v", age_s=0, problems="")),
@@ -44,6 +44,9 @@ class Worker:
 
     def check(self, name: str) -> HealthCheck:
         return self._endpoints.check_readiness()[name]
+
+    def check_health(self, name: str) -> HealthCheck:
+        return self._endpoints.check_health()[name]
 
 
 @pytest.fixture
@@ -171,3 +174,13 @@ def test_a_worker_that_cannot_read_the_brokers_clock_is_not_ready_while_the_brok
     assert worker.check("broker").healthy
     reason = "nothing is decided until it is compared with the broker's: no permission"
     assert worker.check("clock") == (False, reason)
+
+
+def test_a_call_that_does_not_return_is_unhealthy_once_the_process_was_running_for_long(clock: FakeMonotonic) -> None:
+    """The loop counts that: by the clock, a call would also have taken long after the process was suspended."""
+    worker = Worker(TOPIC)
+    worker.loop.call_started_at = clock.monotonic() - 3_600
+    worker.loop.call_s = 2.0
+    assert worker.check_health("librdkafka") == (True, "the call in progress has taken 2 s")
+    worker.loop.call_s = http_endpoints.STUCK_SECONDS_MAX
+    assert not worker.check_health("librdkafka").healthy
