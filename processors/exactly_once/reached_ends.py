@@ -1,12 +1,14 @@
-"""Ends of input partitions that were reached after the last record, and are committed once nothing follows for long.
+"""Ends of input partitions that were reached after the last record, and are committed once no record follows for long.
 
 A partition ends with transaction markers, or with records of aborted transactions: the consumer passes them without
 reporting them, so the offset after the last record of a batch is before them. Retention deletes them with the records.
 The log would then begin after the offset up to which the group has processed it, as if records had been deleted that
 nobody has read (`processors.exactly_once.start_offsets`).
 
-So where a partition has been quiet for `QUIET_S`, its end is committed with the next batch. Not earlier: each batch of
-the processor that writes the partition is followed by a marker, and each would cost one more transaction here.
+So where a partition has had no record for `QUIET_S`, its end is committed with the next batch. Not earlier: each batch
+of the processor that writes the partition is followed by a marker, and each would cost one more transaction here. An
+end that moves on without records is committed, too: otherwise one aborted transaction an hour would keep all ends
+from being committed.
 """
 
 from __future__ import annotations
@@ -20,19 +22,21 @@ if TYPE_CHECKING:
     from confluent_kafka import TopicPartition
 
 QUIET_S: Final = 3_600.0
-"""For how many seconds nothing must follow an end. Retention deletes records of the topics after days."""
+"""For how many seconds no record must follow an end. Retention deletes records of the topics after days."""
 
 Partition = tuple[str, int]
 """Topic and number."""
 
 
 class _End(NamedTuple):
+    """The end of a partition, and since when there has been one after what is in batches."""
+
     offset: int
-    reached_at: float
+    since: float
 
 
 class ReachedEnds:
-    """The ends of the assigned partitions that are after what is in batches, and when they were reached.
+    """The ends of the assigned partitions that are after what is in batches, and for how long they have been.
 
     One thread uses such an object.
 
@@ -47,8 +51,8 @@ class ReachedEnds:
 
     @property
     def has_quiet(self) -> bool:
-        """Whether nothing has followed one of the ends for `QUIET_S`."""
-        return bool(self._ends) and self._clock() - min(end.reached_at for end in self._ends.values()) >= QUIET_S
+        """Whether no record has followed one of the ends for `QUIET_S`."""
+        return bool(self._ends) and self._clock() - min(end.since for end in self._ends.values()) >= QUIET_S
 
     def begin(self, positions: Iterable[TopicPartition]) -> None:
         """Begin with newly assigned partitions, and forget those of before.
@@ -63,7 +67,8 @@ class ReachedEnds:
         """Note that everything before these offsets is in the batch that is made next, or in an earlier one."""
         for partition, offset in ends.items():
             if partition in self._positions and offset > self._positions[partition]:
-                self._ends[partition] = _End(offset, self._clock())
+                known = self._ends.get(partition)
+                self._ends[partition] = _End(offset, self._clock() if known is None else known.since)
 
     def take_quiet(self, offsets: Mapping[Partition, int]) -> dict[Partition, int]:
         """Return the ends to commit with a batch.
@@ -72,14 +77,16 @@ class ReachedEnds:
             offsets: The next offset to read after the records of the batch. They are left out of the result.
         """
         self._positions.update(offsets)
+        now = self._clock()
         self._ends = {
-            partition: end for partition, end in self._ends.items() if end.offset > self._positions[partition]
+            partition: _End(end.offset, now) if partition in offsets else end
+            for partition, end in self._ends.items()
+            if end.offset > self._positions[partition]
         }
-        limit = self._clock() - QUIET_S
         quiet = {
             partition: end.offset
             for partition, end in self._ends.items()
-            if end.reached_at <= limit and partition not in offsets
+            if now - end.since >= QUIET_S and partition not in offsets
         }
         self._positions.update(quiet)
         for partition in quiet:

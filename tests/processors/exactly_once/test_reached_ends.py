@@ -40,21 +40,33 @@ def begin(clock: Clock, **offsets: int) -> ReachedEnds:
     return ends
 
 
-def test_an_end_is_committed_once_nothing_has_followed_it_for_long() -> None:
+def test_an_end_is_committed_once_no_record_has_followed_it_for_long() -> None:
     clock = Clock()
     ends = begin(clock, quiet=5, busy=5)
     ends.note_reached({("quiet", 0): 7, ("busy", 0): 7})
     clock.now = QUIET_S - 1
-    ends.note_reached({("busy", 0): 9})
+    ends.note_reached({("busy", 0): 10})
     assert not ends.has_quiet
-    assert ends.take_quiet({}) == {}
+    assert ends.take_quiet({("busy", 0): 9}) == {}
     clock.now = QUIET_S
     assert ends.has_quiet
     assert ends.take_quiet({}) == {("quiet", 0): 7}
-    assert not ends.has_quiet, "each end is committed once"
+    assert not ends.has_quiet, "each end is committed once, and a record was before that of the other partition"
     ends.note_reached({("quiet", 0): 7})
     clock.now *= 3
-    assert ends.take_quiet({}) == {("busy", 0): 9}
+    assert ends.take_quiet({}) == {("busy", 0): 10}
+
+
+def test_an_end_that_moves_on_without_records_is_committed() -> None:
+    """One aborted transaction after the other: the last end would never be quiet."""
+    clock = Clock()
+    ends = begin(clock, aborted=5)
+    committed = []
+    for offset in range(7, 107, 2):
+        ends.note_reached({("aborted", 0): offset})
+        clock.now += QUIET_S / 4
+        committed += ends.take_quiet({}).values()
+    assert committed == list(range(13, 107, 8))
 
 
 def test_the_end_at_which_reading_begins_needs_no_commit() -> None:
