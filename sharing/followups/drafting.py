@@ -34,12 +34,10 @@ def make_draft(kind: FollowUpKind, notice: Notice, context: FollowUpContext) -> 
         InputError: It does not fit the notice.
     """
     if notice.kind is NoticeKind.RECALL:
-        raise InputError(
-            f"notice {notice.id} recalls the item: nothing of it may be used any more, so nothing is drafted from it"
-        )
+        raise InputError(f"notice {notice.id} recalls the item: it must no longer be used, so no draft can be made")
     if notice.retain_until is not None and notice.retain_until <= context.now:
         raise InputError(
-            f"notice {notice.id} was to be deleted by now, so nothing is drafted from it; ask {notice.from_state} to "
+            f"notice {notice.id} should have been deleted by now, so no draft can be made; ask {notice.from_state} to "
             "send the item again if it is needed"
         )
     if kind not in list_fitting(notice):

@@ -28,7 +28,7 @@ REFERENCE_MAX: Final = 100
 
 IS_OVER: Final = "the date has passed; name the day until which the other State keeps the data"
 TOO_FAR: Final = "the date is more than a year ahead; name the day that the other State has confirmed"
-NOT_LATER: Final = "the new date must be later than the one before"
+NOT_LATER: Final = "the new date must be later than the previous one"
 IS_CLOSED: Final = "somebody has closed this preservation; draft a new request if the data are still needed"
 
 

@@ -26,7 +26,7 @@ def decode_invitation(text: str) -> bytes:
         text = "".join(text.split())  # mail breaks long lines
     if not text:
         raise PageError(
-            400, _("Paste the invitation that the registrar has sent you."), _("The whole link will do, too.")
+            400, _("Paste the invitation that the registrar has sent you."), _("You can also paste the whole link.")
         )
     if len(text) > TEXT_MAX:
         raise _refuse()
@@ -69,15 +69,17 @@ def _explain(fault: TrustFault) -> PageError:
             return PageError(400, _("The invitation has expired."), _("Ask the registrar for another."))
         case TrustFault.WRONG_STATE:
             return PageError(
-                400, _("The invitation is one of another State."), _("Open its link on the desk of that State.")
+                400, _("The invitation is from another State."), _("Open its link on the desk of that State.")
             )
         case TrustFault.REVOKED | TrustFault.UNKNOWN_KEY | TrustFault.WRONG_PURPOSE | TrustFault.BAD_SIGNATURE:
             return PageError(
-                400, _("No registrar of this State in force has signed the invitation."), _("Ask the registrar.")
+                400,
+                _("The invitation is not signed with a registrar key of this State that is in force."),
+                _("Ask the registrar."),
             )
         case TrustFault.NOT_YET_VALID:
             return PageError(
-                400, _("The invitation begins later than now."), _("Ask the operator to check the clock of this desk.")
+                400, _("The invitation is not valid yet."), _("Ask the operator to check the clock of this desk.")
             )
         case _:
             return _refuse()
@@ -86,6 +88,6 @@ def _explain(fault: TrustFault) -> PageError:
 def _refuse() -> PageError:
     return PageError(
         400,
-        _("This is no invitation, or not all of it."),
+        _("This is not an invitation, or a part of it is missing."),
         _("Paste the whole link, or all of the file that the registrar has sent you."),
     )

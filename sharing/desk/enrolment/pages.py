@@ -129,5 +129,5 @@ def _refuse_passkey(error: PasskeyError) -> PageError:
     return PageError(
         400,
         _("The desk refused the passkey: %(why)s.", why=_(PASSKEY_SENTENCES[error.fault])),
-        _("Make it once more, on this device or another one."),
+        _("Try again, on this device or another one."),
     )

@@ -48,7 +48,7 @@ def read_draft_choice(form: Form, state: str) -> DraftChoice | None:
         state: The State of the desk, which is no addressee.
     """
     kind = form.read_choice("kind", [each.value for each in FollowUpKind], required=_("Choose what to draft."))
-    shape = form.read_choice("form", [SHOW, *(each.value for each in DraftFormat)], required=_("Choose a form."))
+    shape = form.read_choice("form", [SHOW, *(each.value for each in DraftFormat)], required=_("Choose a format."))
     addressee = read_state(form, "addressee", state)
     extends = form.read_text("extends", length_max=REFERENCE_MAX)
     if not form.is_valid:
@@ -105,7 +105,7 @@ def read_day(form: Form, name: str, zone: str, *, required: str) -> int | None:
 
 def read_close_reason(form: Form) -> CloseReason | None:
     """Return why a preservation is closed; None if none was chosen."""
-    chosen = form.read_choice("reason", [each.value for each in CloseReason], required=_("Choose why."))
+    chosen = form.read_choice("reason", [each.value for each in CloseReason], required=_("Choose a reason."))
     return CloseReason(chosen) if chosen else None
 
 

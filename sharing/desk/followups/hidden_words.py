@@ -13,18 +13,18 @@ def explain_hidden(reason: HiddenReason | None) -> tuple[str, str]:
         reason: Why the content is hidden from the officer; None if there is no notice of it.
     """
     deleted = (
-        _("The item was to be deleted by now, so nothing is drafted from it."),
+        _("The item should have been deleted by now, so no draft can be made from it."),
         _("Ask the State that sent it to send it again, if it is needed."),
     )
     known = {
         HiddenReason.RECALLED: (
-            _("The item is recalled: nothing of it may be used any more, so nothing is drafted from it."),
+            _("The item was recalled and must no longer be used, so no draft can be made from it."),
             _("Destroy earlier drafts, and tell those who received them."),
         ),
         HiddenReason.EXPIRED: deleted,
         HiddenReason.SHREDDED: deleted,
         HiddenReason.NOT_DELIVERED: (
-            _("Only conditions were offered so far; the item itself has not come."),
+            _("Only conditions were offered so far; the item itself has not arrived."),
             _("Accept the offer first, then draft from the notice."),
         ),
         HiddenReason.NOT_READ_YET: (
@@ -36,7 +36,7 @@ def explain_hidden(reason: HiddenReason | None) -> tuple[str, str]:
             _("Ask the operator to set SHARING_READER_KEY."),
         ),
         HiddenReason.NOT_RECORDED: (
-            _("The draft could not be made, because its making could not be recorded."),
+            _("The draft was not made, because the opening of the item could not be recorded."),
             _("Nothing was opened. Try again when the broker is back."),
         ),
         HiddenReason.NOT_OPENED: (
@@ -47,6 +47,6 @@ def explain_hidden(reason: HiddenReason | None) -> tuple[str, str]:
     if reason in known:
         return known[reason]
     return (
-        _("There is no received item here from which you may draft."),
+        _("There is no received item here from which you may make a draft."),
         _("Open a received item, and choose a follow-up there."),
     )

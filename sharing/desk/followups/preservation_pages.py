@@ -46,7 +46,7 @@ class PreservationPages:
         signed_in, form = require_officer(request), read_form(request)
         zone = signed_in.session.time_zone
         addressee = read_state(form, "addressee", self._state, required=_("Type the State that was asked."))
-        requested = read_day(form, "requested", zone, required=_("Type the day on which it was asked for."))
+        requested = read_day(form, "requested", zone, required=_("Type the day on which preservation was requested."))
         expires = read_day(form, "expires", zone, required=_("Type the day until which the data are kept."))
         reference = form.read_text("reference", length_max=100)
         preservation = None
@@ -141,7 +141,7 @@ def _make_preservation(
 ) -> Preservation | None:  # fmt: skip
     """Return a preservation as it was typed; None if it is none, and then the form says why."""
     if expires <= requested:
-        form.refuse("expires", _("The data are kept until a day after the one on which that was asked for."))
+        form.refuse("expires", _("The day until which the data are kept must be later than the day of the request."))
         return None
     fields: Mapping[str, object] = {
         "notice": form.get("notice"),

@@ -12,7 +12,7 @@ from sharing.errors import InputError
 from sharing.followups.expiry import CloseReason, ExpiryLevel, Preservation, require_expiry
 from sharing.model.vocabulary import DeskKind
 
-IS_GONE: Final = "this preservation is not there any more; load the list again"
+IS_GONE: Final = "this preservation no longer exists; load the list again"
 
 
 @dataclass(frozen=True, slots=True)

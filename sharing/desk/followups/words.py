@@ -12,9 +12,9 @@ from sharing.followups.expiry import CloseReason
 SENTENCES: Final = (
     mark_message("the date has passed; name the day until which the other State keeps the data"),
     mark_message("the date is more than a year ahead; name the day that the other State has confirmed"),
-    mark_message("the new date must be later than the one before"),
+    mark_message("the new date must be later than the previous one"),
     mark_message("somebody has closed this preservation; draft a new request if the data are still needed"),
-    mark_message("this preservation is not there any more; load the list again"),
+    mark_message("this preservation no longer exists; load the list again"),
 )
 """What is said by `sharing.followups.expiry` and `preservations`, for the catalogue."""
 
@@ -43,8 +43,8 @@ def list_kinds() -> list[tuple[str, str, str]]:
 def explain_unknown_preservations() -> str:
     """Return why no preservation can be drafted while it is not known what other States preserve."""
     return _(
-        "It is not known now whether data are preserved already after this item, so no request to preserve data can "
-        "be drafted. Try again in a moment."
+        "It is not known now whether data are already preserved because of this item, so no request to preserve "
+        "data can be drafted. Try again in a moment."
     )
 
 

@@ -23,6 +23,6 @@ def require_supervisor(request: Request) -> SignedIn:
         raise PageError(
             403,
             _("These pages are for supervisors: officers with the role %(role)s.", role=_(describe_role(SUPERVISOR))),
-            _("Two registrars give the role; ask one of them if it is part of your duties."),
+            _("Two registrars grant the role; ask one of them if you need it for your duties."),
         )
     return signed_in

@@ -100,7 +100,7 @@ def list_fault_words() -> dict[str, str]:
         AuditFault.BEGINNING_CUT.value: _("The first blocks are missing"),
         AuditFault.TAIL_CUT.value: _("The last blocks are missing"),
         AuditFault.FORK.value: _("Two histories contradict each other"),
-        AuditFault.RECEIPT_CONTRADICTS.value: _("Another State has received what no block names"),
+        AuditFault.RECEIPT_CONTRADICTS.value: _("Another State has received something that no block records"),
         AuditFault.CHECKPOINT_MALFORMED.value: _("A checkpoint is damaged"),
         AuditFault.CHECKPOINT_UNTRUSTED.value: _("A checkpoint is not signed by a key that counts"),
         AuditFault.CHECKPOINT_GAP.value: _("Checkpoints are missing"),

@@ -120,7 +120,7 @@ def test_an_invitation_is_taken_as_file_link_or_part_of_it(desk: Desk, form: Any
 )  # fmt: skip
 def test_what_is_no_invitation_is_refused(desk: Desk, text: str) -> None:
     answer = ask(desk, text)
-    expect_refused(answer, "This is no invitation")
+    expect_refused(answer, "This is not an invitation")
     assert "script" not in answer.text
 
 
@@ -129,18 +129,18 @@ def test_an_empty_field_says_what_to_do(desk: Desk) -> None:
 
 
 def test_an_invitation_that_does_not_count_is_refused(desk: Desk, clock: Clock, register: FakeRegister) -> None:
-    expect_refused(ask(desk, INVITATION.replace('"o1"', '"o2"')), "No registrar of this State in force has signed")
+    expect_refused(ask(desk, INVITATION.replace('"o1"', '"o2"')), "not signed with a registrar key of this State")
     other = sign_test_invitation(origin="https://other.example").decode()
     expect_refused(ask(desk, other), "for another desk: https://other.example")
     register.keys = make_registrars("DE")
-    expect_refused(ask(desk), "one of another State")
+    expect_refused(ask(desk), "from another State")
     register.keys = revoke_registrars(KEYS, 3, at=NOW)
-    expect_refused(ask(desk), "No registrar of this State in force has signed")
+    expect_refused(ask(desk), "not signed with a registrar key of this State")
     register.keys = None
     expect_refused(ask(desk), "does not know the State's keys now", 503)
     register.keys = KEYS
     clock.pass_ms(-DAY)
-    expect_refused(ask(desk), "begins later than now")
+    expect_refused(ask(desk), "not valid yet")
     clock.pass_ms(9 * DAY)
     begin_session(desk)
     expect_refused(ask(desk), "has expired")

@@ -84,7 +84,7 @@ def test_without_a_directory_contact_points_are_marked(opened: FollowUpDesk) -> 
     assert "example" not in opened.draft(form="md", addressee="NL").text
     page = opened.desk.get(PLACE)
     assert page.status_code == 200
-    assert "The directory is not known now" in page.text
+    assert "The directory cannot be read now" in page.text
 
 
 def test_consent_comes_first_on_the_page(opened: FollowUpDesk) -> None:
@@ -124,7 +124,7 @@ def test_an_inbox_that_was_not_read_yet_says_so(opened: FollowUpDesk) -> None:
     [
         ({"kind": "EXTRADITION"}, "Choose what to draft."),
         ({"kind": ""}, "Choose what to draft."),
-        ({"form": "pdf"}, "Choose a form."),
+        ({"form": "pdf"}, "Choose a format."),
         ({"addressee": "XX"}, "code of a State"),
         ({"addressee": "<script>"}, "code of a State"),
         ({"addressee": "de"}, "this is our own"),
@@ -186,12 +186,12 @@ def test_nobody_who_is_not_signed_in_sees_anything(monkeypatch: pytest.MonkeyPat
 def test_while_earlier_preservations_are_not_known_none_is_drafted(opened: FollowUpDesk) -> None:
     opened.store.is_read = False
     page = opened.desk.get(PLACE)
-    assert "It is not known now whether data are preserved already after this item" in page.text
+    assert "It is not known now whether data are already preserved because of this item" in page.text
     assert 'value="PRESERVATION"' not in page.text
     assert 'value="ASSISTANCE"' in page.text
     refused = opened.draft("PRESERVATION", addressee="NL", extends="NL-1")
     assert (refused.status_code, opened.contents.views) == (503, [])
-    assert "It is not known now whether data are preserved already after this item" in refused.text
+    assert "It is not known now whether data are already preserved because of this item" in refused.text
     assert 'value="NL-1"' in refused.text  # what was typed stays
     assert opened.draft("ASSISTANCE").status_code == 200
     opened.store.is_read = True
@@ -202,5 +202,5 @@ def test_preservations_that_cannot_be_read_may_be_earlier_ones(opened: FollowUpD
     assert "cannot be read here" not in opened.desk.get(PLACE).text
     opened.store.unopened = (UnopenedRecord("", 7, "it cannot be opened"),)
     page = opened.desk.get(PLACE).text
-    assert "1 preservation cannot be read here, and may be one after this item." in page
+    assert "1 preservation cannot be read here, and may be because of this item." in page
     assert 'value="PRESERVATION"' in page

@@ -117,7 +117,7 @@ def test_it_is_closed_with_a_reason_and_stays_known(opened: FollowUpDesk) -> Non
     record = begin(opened)
     path = f"/followups/preservations/{record.id}"
     wrong = opened.desk.post(f"{path}/close", {"version": "1"})
-    assert (wrong.status_code, "Choose why." in wrong.text) == (400, True)
+    assert (wrong.status_code, "Choose a reason." in wrong.text) == (400, True)
     answer = opened.desk.post(f"{path}/close", {"version": "1", "reason": "REQUEST_RECEIVED"})
     assert answer.headers["location"] == "/followups?done=closed"
     page = opened.desk.get("/followups").text
@@ -153,7 +153,7 @@ def test_two_officers_at_once_lose_nothing(opened: FollowUpDesk) -> None:
         ({"expires": "soon"}, "Type a date as year, month and day"),
         ({"expires": "0001-01-01"}, "Type a date as year, month and day"),
         ({"expires": "2026-02-30"}, "Type a date as year, month and day"),
-        ({"expires": "2026-05-20"}, "after the one on which that was asked"),
+        ({"expires": "2026-05-20"}, "later than the day of the request"),
         ({"requested": "2026-01-01", "expires": "2026-05-01"}, "the date has passed"),
         ({"expires": "2028-07-27"}, "a year ahead"),
         ({"reference": "x" * 101}, "Shorten this"),
@@ -209,7 +209,7 @@ def test_the_day_is_that_of_the_officers_zone(opened: FollowUpDesk) -> None:
 
 def test_earlier_preservations_are_shown_where_the_next_is_drafted(opened: FollowUpDesk) -> None:
     begin(opened)
-    assert "Data are preserved already after this item" in opened.desk.get(f"/followups/CH/{ITEM_ID}").text
+    assert "Data are already preserved because of this item" in opened.desk.get(f"/followups/CH/{ITEM_ID}").text
 
 
 def test_each_sentence_is_in_the_catalogue(opened: FollowUpDesk) -> None:

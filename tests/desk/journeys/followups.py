@@ -26,7 +26,7 @@ def test_a_preservation_is_drafted_from_a_received_item_and_watched(world: DeskW
         browser.choose("kind", "PRESERVATION")
         browser.choose("addressee", "JP")
         browser.follow_on('button[name="form"][value="show"]')
-        browser.await_text("DRAFT", ADDRESS, "left to you, and marked")
+        browser.await_text("DRAFT", ADDRESS, "to fill in, and marked")
         browser.capture("draft", everywhere=True)
         browser.fill_date("requested", today, WATCH)
         browser.fill_date("expires", today + timedelta(days=90), WATCH)
