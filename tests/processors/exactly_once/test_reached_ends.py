@@ -61,7 +61,7 @@ def test_an_end_that_moves_on_without_records_is_committed() -> None:
     """One aborted transaction after the other: the last end would never be quiet."""
     clock = Clock()
     ends = begin(clock, aborted=5)
-    committed = []
+    committed: list[int] = []
     for offset in range(7, 107, 2):
         ends.note_reached({("aborted", 0): offset})
         clock.now += QUIET_S / 4
