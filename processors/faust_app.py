@@ -91,7 +91,7 @@ class Worker(faust.Worker):
         try:
             await super().start()
         except Exception as failure:
-            self._start_failure = _name_address(failure, cast("App", self.app))
+            self._start_failure = _explain_failure(failure, cast("App", self.app))
             raise
 
     async def on_startup_finished(self) -> None:
@@ -125,7 +125,7 @@ class Worker(faust.Worker):
             sys.exit(reason.exit_code if isinstance(reason, SharingError) else 1)
 
 
-def _name_address(failure: Exception, app: App) -> Exception:
+def _explain_failure(failure: Exception, app: App) -> Exception:
     """Return a failure at the start; if the web server cannot listen, as one sentence that says what to do."""
     if not isinstance(failure, OSError) or failure.errno not in _CANNOT_LISTEN:
         return failure

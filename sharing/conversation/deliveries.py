@@ -24,7 +24,7 @@ SENT_MS: Final = 365 * DAY_MS
 """How long a State has what was sent to it without a retention limit: an inbox does not keep it for longer."""
 
 FORGOTTEN_MS: Final = REMEMBERED_MS
-"""How long after its last change an item is forgotten if no State has any of it and no Ask is open.
+"""How long after `Conversation.changed_at` an item is forgotten if no State has any of it and no Ask is open.
 
 Until then, messages that refer to it may arrive; this is twice the age at which messages of other States are refused.
 An item that a State has is not forgotten: it can be recalled.
@@ -86,7 +86,7 @@ class Conversation:
             not decided on it in time.
         early: Replies whose Ask is not known yet, in the order in which they came.
         rulings: When the rulings that must not count again expire, in UTC milliseconds, by their digest.
-        changed_at: When it last changed, or what the gate has sent was last read of, in UTC milliseconds.
+        changed_at: When it last changed, or was last told that the gate has sent the item, in UTC milliseconds.
         indicator: Id of the indicator: the key of what is sent about the item.
         retain_until: Until when the newest revision may be kept, in UTC milliseconds; None without a limit.
     """

@@ -36,8 +36,8 @@ class Decided:
     retain_until: int | None = None
 
     @property
-    def has_sent(self) -> bool:
-        """Whether the gate has sent something to a State: a notice or an offer."""
+    def is_sent_to_any(self) -> bool:
+        """Whether the gate has sent a notice or an offer to any State."""
         outcomes = {terms.outcome for terms in self.terms or ()}
         return self.is_sent and not outcomes.isdisjoint({Outcome.DISCLOSE, Outcome.OFFER})
 

@@ -84,8 +84,8 @@ def advance(
         case _:
             assert_never(event)
     after = turn.conversation
-    # What the gate sends again is remembered again where it arrives, so it must not be forgotten here before.
-    if after != conversation or (isinstance(event, Decided) and event.has_sent):
+    # A receiving State remembers again what the gate sends again; it must not be forgotten here earlier than there.
+    if after != conversation or (isinstance(event, Decided) and event.is_sent_to_any):
         after = replace(after, changed_at=now)
     return after, tuple(turn.effects)
 

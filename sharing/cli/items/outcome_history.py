@@ -154,10 +154,9 @@ class OutcomeHistory:
 
     def _forget_ended(self, at: int) -> None:
         """Drop what the worker has forgotten by a time in UTC milliseconds: a version published again begins again."""
-        is_over = not self.questions and all(
-            status is not DeliveryStatus.SENT for _, status in self.deliveries.values()
-        )
-        if is_over and self.lines and at - self.lines[-1].at >= FORGOTTEN_MS:
+        if self.questions or any(status is DeliveryStatus.SENT for _, status in self.deliveries.values()):
+            return
+        if self.lines and at - self.lines[-1].at >= FORGOTTEN_MS:
             self.deliveries.clear()
 
     def _note_late_recall(self, states: Iterable[str], revision: Revision) -> None:

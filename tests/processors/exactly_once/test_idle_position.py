@@ -66,6 +66,13 @@ def open_worker(pipeline: CopyPipeline, name: str, **options: Any) -> Iterator[W
         transactor.close()
 
 
+def make_pipeline(kafka: KafkaBroker, *, with_state: bool) -> tuple[CopyPipeline, dict[str, Any]]:
+    """Return a new pipeline, and the options with which its workers have a state store or not."""
+    pipeline = CopyPipeline(kafka)
+    pipeline.create_changelog()
+    return pipeline, {"changelog_topic": pipeline.changelog if with_state else None}
+
+
 def drive(*workers: Worker, until: Callable[[], bool]) -> None:
     deadline = time.monotonic() + TIMEOUT_S
     while not until():
@@ -77,9 +84,7 @@ def drive(*workers: Worker, until: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("with_state", [True, False])
 def test_an_offset_that_another_worker_has_moved_on_is_not_set_back(kafka: KafkaBroker, with_state: bool) -> None:
     """Partitions go to another worker and come back, as when one more worker runs for a while."""
-    pipeline = CopyPipeline(kafka)
-    pipeline.create_changelog()
-    options = {"changelog_topic": pipeline.changelog if with_state else None}
+    pipeline, options = make_pipeline(kafka, with_state=with_state)
     pipeline.send_records(30)
     with open_worker(pipeline, "1", **options) as first:
         drive(first, until=lambda: len(first.values) == 30)
@@ -99,9 +104,7 @@ def test_an_offset_of_a_topic_is_not_committed_for_one_that_was_created_again(
     kafka: KafkaBroker, with_state: bool
 ) -> None:
     """The clients are opened again for another reason, so only the assignment shows that it is another topic."""
-    pipeline = CopyPipeline(kafka)
-    pipeline.create_changelog()
-    options = {"changelog_topic": pipeline.changelog if with_state else None}
+    pipeline, options = make_pipeline(kafka, with_state=with_state)
     pipeline.send_records(30)
     with open_worker(pipeline, "0", **options) as worker:
         drive(worker, until=lambda: len(worker.values) == 30)
